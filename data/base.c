@@ -1,0 +1,357 @@
+/* Errors, memory, strings, hashes, random numbers: see base.h. */
+#define _GNU_SOURCE
+#include "data/base.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static int fail_with(struct error *err, int status, const char *suffix, const char *format,
+                     va_list arguments)
+{
+    if (err->status) return -1; /* the first error is the cause; later ones are consequences */
+    int used = vsnprintf(err->message, sizeof err->message, format, arguments);
+    if (suffix && used >= 0 && (size_t)used < sizeof err->message)
+        snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", suffix);
+    err->status = status;
+    return -1;
+}
+
+int fail(struct error *err, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int result = fail_with(err, STATUS_WORLD, NULL, format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+int fail_usage(struct error *err, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int result = fail_with(err, STATUS_USAGE, NULL, format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+int fail_errno(struct error *err, const char *format, ...)
+{
+    int number = errno;
+    va_list arguments;
+    va_start(arguments, format);
+    int result = fail_with(err, STATUS_WORLD, strerror(number), format, arguments);
+    va_end(arguments);
+    return result;
+}
+
+_Noreturn void require_failed(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "retort: %s:%d: internal error: %s does not hold; please report this\n", file,
+            line, condition);
+    abort();
+}
+
+_Noreturn static void out_of_memory(size_t size)
+{
+    fprintf(stderr, "retort: out of memory (%zu bytes wanted)\n", size);
+    abort();
+}
+
+void *xmalloc(size_t size)
+{
+    void *memory = malloc(size ? size : 1);
+    if (!memory) out_of_memory(size);
+    return memory;
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size ? size : 1);
+    if (!memory) out_of_memory(count * size);
+    return memory;
+}
+
+void *xrealloc(void *old, size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) out_of_memory(SIZE_MAX);
+    void *memory = realloc(old, bytes ? bytes : 1);
+    if (!memory) out_of_memory(bytes);
+    return memory;
+}
+
+void *xaligned(size_t count, size_t size)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 64)
+        out_of_memory(SIZE_MAX);
+    bytes = (bytes + 63) / 64 * 64;
+    void *memory = aligned_alloc(64, bytes ? bytes : 64);
+    if (!memory) out_of_memory(bytes);
+    memset(memory, 0, bytes ? bytes : 64);
+    return memory;
+}
+
+char *xstrndup(const char *bytes, size_t length)
+{
+    char *copy = xmalloc(length + 1);
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+char *xstrdup(const char *string)
+{
+    return xstrndup(string, strlen(string));
+}
+
+char *xasprintf(const char *format, ...)
+{
+    struct text text = {0};
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    REQUIRE(length >= 0);
+    text.bytes = xmalloc((size_t)length + 1);
+    va_start(arguments, format);
+    vsnprintf(text.bytes, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    return text.bytes;
+}
+
+size_t grown(size_t *capacity)
+{
+    *capacity = *capacity ? *capacity * 2 : 8;
+    return *capacity;
+}
+
+/* ---- text ---- */
+
+static void text_reserve(struct text *text, size_t extra)
+{
+    size_t wanted = text->length + extra + 1;
+    if (wanted <= text->capacity) return;
+    while (text->capacity < wanted) grown(&text->capacity);
+    text->bytes = xrealloc(text->bytes, text->capacity, 1);
+}
+
+void text_append(struct text *text, const char *bytes, size_t length)
+{
+    text_reserve(text, length);
+    if (length) memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+}
+
+void text_puts(struct text *text, const char *string)
+{
+    text_append(text, string, strlen(string));
+}
+
+void text_printf(struct text *text, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    REQUIRE(length >= 0);
+    text_reserve(text, (size_t)length);
+    va_start(arguments, format);
+    vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
+    va_end(arguments);
+    text->length += (size_t)length;
+}
+
+void text_clear(struct text *text)
+{
+    text->length = 0;
+    if (text->bytes) text->bytes[0] = '\0';
+}
+
+void text_free(struct text *text)
+{
+    free(text->bytes);
+    *text = (struct text){0};
+}
+
+/* ---- arena ---- */
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    _Alignas(16) char bytes[];
+};
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    size = (size + 15) / 16 * 16;
+    struct arena_block *block = arena->blocks;
+    if (!block || block->size - block->used < size) {
+        size_t wanted = size > 65536 ? size : 65536;
+        block = xmalloc(sizeof *block + wanted);
+        *block = (struct arena_block){.next = arena->blocks, .size = wanted};
+        arena->blocks = block;
+    }
+    void *piece = block->bytes + block->used;
+    block->used += size;
+    return piece;
+}
+
+char *arena_strndup(struct arena *arena, const char *bytes, size_t length)
+{
+    char *copy = arena_alloc(arena, length + 1);
+    memcpy(copy, bytes, length);
+    copy[length] = '\0';
+    return copy;
+}
+
+void arena_free(struct arena *arena)
+{
+    while (arena->blocks) {
+        struct arena_block *next = arena->blocks->next;
+        free(arena->blocks);
+        arena->blocks = next;
+    }
+}
+
+/* ---- string map: open addressing, linear probing, at most half full ---- */
+
+struct strmap_slot {
+    const char *key;
+    size_t length;
+    int64_t value;
+};
+
+static struct strmap_slot *strmap_slot(const struct strmap *map, const char *key, size_t length)
+{
+    size_t mask = map->capacity - 1;
+    size_t at = XXH3_64bits(key, length) & mask;
+    while (map->slots[at].key &&
+           (map->slots[at].length != length || memcmp(map->slots[at].key, key, length) != 0))
+        at = (at + 1) & mask;
+    return &map->slots[at];
+}
+
+int64_t strmap_find_n(const struct strmap *map, const char *key, size_t length)
+{
+    if (!map->capacity) return -1;
+    const struct strmap_slot *slot = strmap_slot(map, key, length);
+    return slot->key ? slot->value : -1;
+}
+
+int64_t strmap_find(const struct strmap *map, const char *key)
+{
+    return strmap_find_n(map, key, strlen(key));
+}
+
+static void strmap_grow(struct strmap *map)
+{
+    struct strmap old = *map;
+    map->capacity = old.capacity ? old.capacity * 2 : 64;
+    map->slots = xcalloc(map->capacity, sizeof *map->slots);
+    for (size_t i = 0; i < old.capacity; i++)
+        if (old.slots[i].key)
+            *strmap_slot(map, old.slots[i].key, old.slots[i].length) = old.slots[i];
+    free(old.slots);
+}
+
+int64_t strmap_insert(struct strmap *map, const char *key, int64_t value)
+{
+    if (map->count * 2 >= map->capacity) strmap_grow(map);
+    struct strmap_slot *slot = strmap_slot(map, key, strlen(key));
+    if (slot->key) return slot->value;
+    *slot = (struct strmap_slot){.key = key, .length = strlen(key), .value = value};
+    map->count++;
+    return value;
+}
+
+void strmap_free(struct strmap *map)
+{
+    free(map->slots);
+    *map = (struct strmap){0};
+}
+
+/* ---- hashes ---- */
+
+uint64_t hash64(const void *bytes, size_t length, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(bytes, length, seed);
+}
+
+struct hash128 hash128(const void *bytes, size_t length)
+{
+    XXH128_hash_t hash = XXH3_128bits(bytes, length);
+    return (struct hash128){.low = hash.low64, .high = hash.high64};
+}
+
+int hash_file(char hex[33], const char *path, struct error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file) return fail_errno(err, "%s: cannot open", path);
+    XXH3_state_t *state = XXH3_createState();
+    XXH3_128bits_reset(state);
+    static const size_t piece = 1 << 16;
+    char *buffer = xmalloc(piece);
+    size_t got;
+    while ((got = fread(buffer, 1, piece, file)) > 0) XXH3_128bits_update(state, buffer, got);
+    int status = ferror(file) ? fail_errno(err, "%s: read error", path) : 0;
+    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,
+             (unsigned long long)hash.low64);
+    free(buffer);
+    XXH3_freeState(state);
+    fclose(file);
+    return status;
+}
+
+/* ---- random numbers ---- */
+
+/* SplitMix64's finaliser (Steele, Lea, Flood 2014), applied to each word of the key in turn. */
+static uint64_t mix(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t counter)
+{
+    return mix(mix(mix(seed) ^ stream) ^ counter);
+}
+
+double random_uniform(uint64_t seed, uint64_t stream, uint64_t counter)
+{
+    return (double)(random_bits(seed, stream, counter) >> 11) * 0x1p-53;
+}
+
+double random_normal(uint64_t seed, uint64_t stream, uint64_t counter)
+{
+    double radius = sqrt(-2 * log(1 - random_uniform(seed, stream, 2 * counter)));
+    return radius * cos(6.283185307179586 * random_uniform(seed, stream, 2 * counter + 1));
+}
+
+void random_permutation(uint32_t *order, size_t n, uint64_t seed, uint64_t stream)
+{
+    for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
+    for (size_t i = n; i > 1; i--) {
+        size_t j = (size_t)(random_uniform(seed, stream, i) * (double)i);
+        uint32_t other = order[j];
+        order[j] = order[i - 1];
+        order[i - 1] = other;
+    }
+}
+
+double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}

@@ -1,0 +1,49 @@
+/* Command-line options from one table per command; the table drives parsing and --help.
+ *
+ *     const char *model = NULL; int layers = 0;
+ *     const struct option options[] = {
+ *         {"model", OPTION_STRING, &model, "DIR", "the model's folder"},
+ *         {"layers", OPTION_INT, &layers, "L", "stop after block L (all)"},
+ *         {0}};
+ *     const struct command_help help = {"embed", "--model DIR [TEXTS.txt]", "embed texts, one a line", options};
+ *     int first = options_parse(&help, argc, argv, err);          // index of the first operand; -1: *err; OPTIONS_HELP: help was printed
+ */
+#ifndef RETORT_OPTIONS_H
+#define RETORT_OPTIONS_H
+
+#include "data/base.h"
+
+enum option_kind {
+    OPTION_FLAG,   /* bool; --name */
+    OPTION_INT,    /* int */
+    OPTION_DOUBLE, /* double */
+    OPTION_STRING, /* const char * */
+    OPTION_LIST    /* struct string_list: may be repeated */
+};
+struct string_list {
+    const char **items;
+    size_t count, capacity;
+};
+struct option {
+    const char *name; /* without dashes; a one-letter name is -x */
+    enum option_kind kind;
+    void *value;
+    const char *argument; /* placeholder, NULL for flags */
+    const char *help;
+};
+struct command_help {
+    const char *command, *usage, *summary;
+    const struct option *options; /* ends with a zeroed row */
+    const char *details;          /* paragraphs after the options, or NULL */
+};
+
+enum { OPTIONS_HELP = -2 };
+/* Options may stand before or after operands; operands are moved to argv's end, in order; "--" ends options, "-" is an
+ * operand; --name=value and --name value.  Unknown: error with the nearest name, STATUS_USAGE. */
+int options_parse(const struct command_help *help, int argc, char **argv, struct error *err);
+void options_print_help(const struct command_help *help);
+
+/* The closest of names to word by edit distance, if close enough to be a slip (else NULL). */
+const char *nearest_name(const char *word, const char *const *names, size_t count);
+
+#endif

@@ -1,0 +1,41 @@
+/* Files that appear whole or not at all: written beside their place under a temporary name, synced, renamed.
+ *
+ *     struct output out = {0};
+ *     if (output_open(&out, "runs/x/grid.tsv", err)) return -1;
+ *     output_printf(&out, "%s\t%d\n", name, n);        // errors are remembered
+ *     if (output_commit(&out, err)) return -1;          // and reported here; the old file is untouched then
+ *
+ * Path "-" or NULL is stdout: nothing to rename, lines appear as they are written.
+ */
+#ifndef RETORT_OUTPUT_H
+#define RETORT_OUTPUT_H
+
+#include "data/base.h"
+#include <stdio.h>
+
+struct output {
+    FILE *file;
+    char *path, *temporary; /* NULL for stdout */
+    int failed;             /* errno of the first failed write, 0 if none */
+};
+
+int output_open(struct output *out, const char *path, struct error *err);
+void output_write(struct output *out, const void *bytes, size_t length);
+void output_printf(struct output *out, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Flush, sync, rename; releases *out in every case. */
+int output_commit(struct output *out, struct error *err);
+/* Remove what was written; for error paths.  Accepts a zeroed or committed *out. */
+void output_abandon(struct output *out);
+
+/* Creates a folder and its parents; an existing one is fine. */
+int make_folder(const char *path, struct error *err);
+/* folder + "/" + name, freshly allocated; name alone where it is absolute. */
+char *path_join(const char *folder, const char *name);
+/* The folder part of a path ("." where there is none), freshly allocated. */
+char *path_folder(const char *path);
+bool path_exists(const char *path);
+/* Whole file in *out (NUL-terminated); fails beyond limit bytes. */
+int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* YAML files (libyaml, YAML 1.1) as trees with positions.  The only file that includes libyaml.
+ * Anchors and aliases are refused (so are the loops they can make), and so are duplicate keys, several documents and
+ * nesting beyond 32 levels. */
+#ifndef RETORT_YAML_H
+#define RETORT_YAML_H
+
+#include "data/base.h"
+
+enum yaml_kind { YAML_SCALAR, YAML_LIST, YAML_MAP };
+struct yaml_node {
+    enum yaml_kind kind;
+    int line, column;         /* from 1 */
+    const char *scalar;       /* YAML_SCALAR */
+    bool quoted;              /* "1" is text, 1 is a number */
+    struct yaml_node **items; /* YAML_LIST: elements; YAML_MAP: values */
+    struct yaml_node **keys;  /* YAML_MAP: scalar keys */
+    size_t count;
+};
+struct yaml {
+    char *path;
+    struct yaml_node *root;
+    struct arena arena;
+};
+int yaml_read_file(struct yaml *out, const char *path, struct error *err);
+/* From a string; path is for messages ("--set evaluate.dims"). */
+int yaml_read_string(struct yaml *out, const char *path, const char *string, struct error *err);
+const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key); /* or NULL */
+void yaml_free(struct yaml *yaml);
+
+#endif

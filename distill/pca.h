@@ -1,0 +1,24 @@
+/* Principal components (LAPACKE dsyevr): the projection that makes HPD targets. */
+#ifndef RETORT_PCA_H
+#define RETORT_PCA_H
+
+#include "data/base.h"
+
+struct pca {
+    int input_size, output_size;
+    float *components; /* [output_size, input_size], by descending eigenvalue; each row's largest-magnitude entry is positive */
+    float *eigenvalues; /* [output_size], of X'X/n */
+    float *mean;        /* [input_size]; zeros where not centred */
+    double explained;   /* share of the total variance (or energy) in the output_size components */
+};
+/* X [n, input_size]; sums in double; centred: X minus its mean. */
+int pca_fit(struct pca *out, const float *x, size_t n, int input_size, int output_size,
+            bool centred, struct error *err);
+/* out [n, output_size] = components (x - mean), or components x where uncentred (HPD as published). */
+void pca_apply(const struct pca *pca, const float *x, size_t n, float *out);
+/* A safetensors file with components, eigenvalues, mean. */
+int pca_write(const struct pca *pca, const char *path, struct error *err);
+int pca_read(struct pca *out, const char *path, struct error *err);
+void pca_free(struct pca *pca);
+
+#endif

@@ -1,0 +1,28 @@
+/* Packed batches: the tokens of all sequences end to end, no padding anywhere; and the cutting of many texts into
+ * such batches by a token budget. */
+#ifndef RETORT_BATCH_H
+#define RETORT_BATCH_H
+
+#include "data/base.h"
+
+struct batch {
+    int num_seqs, num_tokens;
+    int *offsets;            /* [num_seqs + 1]: sequence s is tokens offsets[s] .. offsets[s + 1] - 1 */
+    int32_t *ids, *types;    /* [num_tokens] */
+    size_t seq_capacity, token_capacity;
+};
+void batch_clear(struct batch *batch);
+void batch_add(struct batch *batch, const int32_t *ids, const int32_t *types, size_t length);
+void batch_free(struct batch *batch);
+
+/* Chunks of sequences of similar length, each within a token budget (one longer sequence is a chunk of its own). */
+struct chunks {
+    uint32_t *order; /* [count of sequences], longest first, ties by index */
+    size_t *starts;  /* [num_chunks + 1]: chunk c is order[starts[c]] .. order[starts[c + 1] - 1] */
+    size_t num_chunks;
+};
+/* Deterministic in lengths and budget alone. */
+void chunks_cut(struct chunks *out, const int *lengths, size_t count, int token_budget);
+void chunks_free(struct chunks *chunks);
+
+#endif
