@@ -36,8 +36,7 @@ int fail_usage(struct error *err, const char *format, ...) __attribute__((format
 int fail_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A broken internal invariant: prints file, line and condition, aborts. */
-#define REQUIRE(condition)                                                                         \
-    ((condition) ? (void)0 : require_failed(__FILE__, __LINE__, #condition))
+#define REQUIRE(condition) ((condition) ? (void)0 : require_failed(__FILE__, __LINE__, #condition))
 _Noreturn void require_failed(const char *file, int line, const char *condition);
 
 /* Allocate or abort.  xcalloc zeroes; sizes are checked for overflow.  Free with free(). */
@@ -64,8 +63,7 @@ struct text {
 };
 void text_append(struct text *text, const char *bytes, size_t length);
 void text_puts(struct text *text, const char *string);
-void text_printf(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_clear(struct text *text); /* length 0, memory kept */
 void text_free(struct text *text);
 

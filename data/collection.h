@@ -10,7 +10,8 @@
 
 /* Texts with ids, in file order. */
 struct texts {
-    const char **ids, **values; /* a document's value is title, space, text; the text alone where the title is empty */
+    const char **ids,
+        **values; /* a document's value is title, space, text; the text alone where the title is empty */
     size_t count, capacity;
     struct strmap rows; /* id -> index */
 };
@@ -32,7 +33,8 @@ struct collection {
  * known document.  Unknown documents and queries in qrels are counted and warned about once per split; the
  * judgements stay. */
 int collection_read(struct collection *out, const char *path, struct error *err);
-const struct split *collection_split(const struct collection *collection, const char *name); /* or NULL */
+const struct split *collection_split(const struct collection *collection,
+                                     const char *name); /* or NULL */
 void collection_free(struct collection *collection);
 
 /* "id<TAB>text" lines or BEIR queries.jsonl, told apart by the first character ('{'). */

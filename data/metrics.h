@@ -7,7 +7,16 @@
 
 #include "data/qrels.h"
 
-enum measure_kind { NDCG_CUT, RECIP_RANK_CUT, MAP_CUT, RECALL, PRECISION, SUCCESS, NUM_REL, NUM_REL_RET };
+enum measure_kind {
+    NDCG_CUT,
+    RECIP_RANK_CUT,
+    MAP_CUT,
+    RECALL,
+    PRECISION,
+    SUCCESS,
+    NUM_REL,
+    NUM_REL_RET
+};
 struct measure {
     enum measure_kind kind;
     int cut; /* k; 0: the whole list */

@@ -25,7 +25,8 @@ struct st_config {
     bool is_sentence_transformer; /* modules.json was there */
     enum pooling pooling;
     bool normalize;
-    char *dense_folder; /* absolute or relative to cwd, NULL if none; 2_Dense with Identity activation only */
+    char *
+        dense_folder; /* absolute or relative to cwd, NULL if none; 2_Dense with Identity activation only */
     int dense_in, dense_out;
     bool dense_bias;
     int max_seq_length;                   /* 0 if not given */

@@ -29,7 +29,7 @@ int qrels_read(struct qrels *out, const char *path, struct error *err);
 int qrels_read_lines(struct qrels *out, struct lines *lines, struct error *err);
 void qrels_add(struct qrels *qrels, const char *query, const char *document, int grade);
 const struct judged_query *qrels_find(const struct qrels *qrels, const char *query); /* or NULL */
-int qrels_grade(const struct judged_query *query, const char *document);            /* 0 if unjudged */
+int qrels_grade(const struct judged_query *query, const char *document); /* 0 if unjudged */
 void qrels_free(struct qrels *qrels);
 
 struct ranked {
@@ -52,7 +52,8 @@ struct run {
  * query, a score that is not a finite number: errors with file and line. */
 int run_read(struct run *out, const char *path, struct error *err);
 /* Appends; strings are copied. */
-void run_add(struct run *run, const char *query, const char *document, double score, const char *tag);
+void run_add(struct run *run, const char *query, const char *document, double score,
+             const char *tag);
 const struct ranked_query *run_find(const struct run *run, const char *query);
 /* Sorts every query's list by score descending, ties by document id descending (trec_eval's rule); scores are
  * compared as 32-bit floats, as trec_eval 9 and pytrec_eval do. */

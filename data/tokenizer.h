@@ -17,7 +17,8 @@
 struct tokenizer; /* immutable after opening: may be shared by threads */
 
 struct token_list {
-    int32_t *ids, *types; /* types: 0 for the first text and its specials, 1 for the second (by the template) */
+    int32_t *ids,
+        *types; /* types: 0 for the first text and its specials, 1 for the second (by the template) */
     size_t count, capacity;
 };
 void token_list_free(struct token_list *list);

@@ -18,7 +18,7 @@ struct int_list {
 };
 
 struct job {
-    char *path;   /* of the job file */
+    char *path; /* of the job file */
     char *name;
     int seed, threads;
     enum precision precision;
@@ -26,7 +26,8 @@ struct job {
         char *collection, *query_prefix, *document_prefix;
         char *train_split, *dev_split, *test_split;
         int max_query_tokens, max_document_tokens;
-        double dev_fraction; /* of train queries, by hash of the query id, where there is no dev split */
+        double
+            dev_fraction; /* of train queries, by hash of the query id, where there is no dev split */
         bool drop_same_id;
     } data;
     struct {

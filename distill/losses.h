@@ -17,9 +17,9 @@ struct similarity {
     int num_queries, num_documents, dim;
     bool cosine;
     float scale;
-    float *u, *v;               /* [num_queries, dim], [num_documents, dim]: cut, normalised where cosine */
-    float *u_norm, *v_norm;     /* norms before */
-    float *s;                   /* [num_queries, num_documents] */
+    float *u, *v; /* [num_queries, dim], [num_documents, dim]: cut, normalised where cosine */
+    float *u_norm, *v_norm; /* norms before */
+    float *s;               /* [num_queries, num_documents] */
     size_t u_capacity, v_capacity, s_capacity;
 };
 /* zq [num_queries, width], zd [num_documents, width]; only the first dim columns are used. */

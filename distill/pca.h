@@ -6,7 +6,8 @@
 
 struct pca {
     int input_size, output_size;
-    float *components; /* [output_size, input_size], by descending eigenvalue; each row's largest-magnitude entry is positive */
+    float *
+        components; /* [output_size, input_size], by descending eigenvalue; each row's largest-magnitude entry is positive */
     float *eigenvalues; /* [output_size], of X'X/n */
     float *mean;        /* [input_size]; zeros where not centred */
     double explained;   /* share of the total variance (or energy) in the output_size components */

@@ -7,8 +7,8 @@
 
 struct batch {
     int num_seqs, num_tokens;
-    int *offsets;            /* [num_seqs + 1]: sequence s is tokens offsets[s] .. offsets[s + 1] - 1 */
-    int32_t *ids, *types;    /* [num_tokens] */
+    int *offsets; /* [num_seqs + 1]: sequence s is tokens offsets[s] .. offsets[s + 1] - 1 */
+    int32_t *ids, *types; /* [num_tokens] */
     size_t seq_capacity, token_capacity;
 };
 void batch_clear(struct batch *batch);

@@ -39,8 +39,8 @@ enum activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU };
 struct encoder_config {
     const struct architecture *architecture; /* row of the table: names, conventions */
     int vocab_size, hidden_size, embedding_size, num_layers, num_heads, intermediate_size;
-    int max_positions;  /* rows of the position table */
-    int first_position; /* 0, or pad + 1 for RoBERTa kinds */
+    int max_positions;   /* rows of the position table */
+    int first_position;  /* 0, or pad + 1 for RoBERTa kinds */
     int type_vocab_size; /* 0: no token types (DistilBERT) */
     enum activation activation;
     double layer_norm_eps, hidden_dropout, attention_dropout, initializer_range;
@@ -53,7 +53,7 @@ int encoder_max_tokens(const struct encoder_config *config);
 
 struct encoder {
     struct encoder_config config;
-    struct params *params;  /* not owned; the encoder's rows are first_param .. last_param - 1 */
+    struct params *params; /* not owned; the encoder's rows are first_param .. last_param - 1 */
     int first_param, last_param;
     enum precision precision; /* F32 or BF16 */
     struct encoder_layer *layers;
@@ -89,7 +89,8 @@ struct encoder_pass; /* activations and scratch of one batch; reused, grows as n
 struct encoder_pass *encoder_pass_open(const struct encoder *encoder);
 void encoder_pass_close(struct encoder_pass *pass);
 /* Every id < vocab_size, every sequence 1..encoder_max_tokens long: REQUIREd. */
-void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode);
+void encoder_forward(struct encoder_pass *pass, const struct batch *batch,
+                     struct forward_mode mode);
 /* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next forward.  All layers 0..num_layers are
  * kept. */
 const float *encoder_hidden(const struct encoder_pass *pass, int layer);

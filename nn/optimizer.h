@@ -11,7 +11,8 @@ struct adamw {
     uint64_t step;                              /* updates done */
     float *m, *v;                               /* layout of params->values */
 };
-void adamw_init(struct adamw *adamw, const struct params *params); /* usual constants, zero moments */
+void adamw_init(struct adamw *adamw,
+                const struct params *params); /* usual constants, zero moments */
 void adamw_free(struct adamw *adamw);
 /* One update of all parameters; gradients are multiplied by gradient_scale first (clipping).  Same bytes for any pool. */
 void adamw_step(struct adamw *adamw, struct params *params, const float *gradients,

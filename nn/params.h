@@ -29,13 +29,15 @@ struct params {
     size_t size;
 };
 
-int params_add(struct params *params, const char *name, int rows, int cols, bool decay); /* its index */
-void params_alloc(struct params *params); /* values zeroed */
+int params_add(struct params *params, const char *name, int rows, int cols,
+               bool decay);                                     /* its index */
+void params_alloc(struct params *params);                       /* values zeroed */
 int params_find(const struct params *params, const char *name); /* index or -1 */
 float *params_values(const struct params *params, int index);
 size_t params_param_size(const struct param *param); /* rows * cols */
 /* Normal(0, deviation) for decayed parameters, 1 for *LayerNorm.weight, 0 for other vectors. */
-void params_init_random(struct params *params, int first, int last, double deviation, uint64_t seed);
+void params_init_random(struct params *params, int first, int last, double deviation,
+                        uint64_t seed);
 /* Reads parameters first..last-1: the tensor is looked up as translate(name) (NULL: the name itself).  Missing
  * tensor, wrong shape (a [n] vector matches [1, n]), not a float type, or NaN/Inf inside: an error that names it. */
 int params_load(struct params *params, int first, int last, const struct safetensors *st,

@@ -23,12 +23,12 @@ struct dual_encoder {
     struct encoder encoder;
     struct tokenizer *tokenizer;
     enum pooling pooling;
-    bool normalize;                       /* the model's own modules.json says so */
+    bool normalize;                         /* the model's own modules.json says so */
     int projection_weight, projection_bias; /* rows of params, -1 where there is no projection */
-    int output_size;                      /* of z: rows of the projection, or hidden_size */
-    int max_length;                       /* tokens, special ones included */
-    char *query_prompt, *document_prompt; /* prepended to texts; "" if none */
-    char *folder;                         /* where the tokenizer was read */
+    int output_size;                        /* of z: rows of the projection, or hidden_size */
+    int max_length;                         /* tokens, special ones included */
+    char *query_prompt, *document_prompt;   /* prepended to texts; "" if none */
+    char *folder;                           /* where the tokenizer was read */
 };
 
 /* num_layers 0: all that the folder has. */
