@@ -15,7 +15,7 @@
 
 struct test_row {
     const char *name;
-    const TTest *test;
+    const TTest *const *test;
 };
 #define TEST(function)                                                                             \
     {                                                                                              \
