@@ -25,7 +25,7 @@ int run_tests(const char *suite_name, const struct test_row *rows)
     for (; rows->name; rows++) {
         TCase *tcase = tcase_create(rows->name);
         tcase_set_timeout(tcase, 300);
-        tcase_add_test(tcase, *rows->test);
+        tcase_add_test(tcase, rows->test);
         suite_add_tcase(suite, tcase);
     }
     SRunner *runner = srunner_create(suite);

@@ -10,17 +10,17 @@
 #ifndef RETORT_TESTS_SUPPORT_H
 #define RETORT_TESTS_SUPPORT_H
 
-#include "data/base.h"
 #include <check.h>
+#undef fail /* Check's macro; ours is a function */
+#include "data/base.h"
 
 struct test_row {
     const char *name;
-    const TTest *const *test;
+    const TTest *test;
 };
-#define TEST(function)                                                                             \
-    {                                                                                              \
-#function, function                                                                        \
-    }
+/* clang-format off */
+#define TEST(function) {#function, &function##_ttest}
+/* clang-format on */
 
 /* Runs all rows with Check; EXIT_FAILURE if any failed. */
 int run_tests(const char *suite, const struct test_row *rows);
