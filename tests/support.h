@@ -3,7 +3,7 @@
  *     START_TEST(norm_of_ones_is_one) { ... } END_TEST
  *     int main(void)
  *     {
- *         static const struct test_row rows[] = {TEST(norm_of_ones_is_one), {0}};
+ *         const struct test_row rows[] = {TEST(norm_of_ones_is_one), {0}};
  *         return run_tests("nn/kernels", rows);
  *     }
  */
@@ -19,7 +19,7 @@ struct test_row {
     const TTest *test;
 };
 /* clang-format off */
-#define TEST(function) {#function, &function##_ttest}
+#define TEST(function) {#function, function}
 /* clang-format on */
 
 /* Runs all rows with Check; EXIT_FAILURE if any failed. */

@@ -82,7 +82,7 @@ END_TEST
 
 int main(void)
 {
-    static const struct test_row rows[] = {
+    const struct test_row rows[] = {
         TEST(first_error_is_kept),
         TEST(map_finds_what_was_inserted_first),
         TEST(text_grows),
