@@ -15,7 +15,7 @@
 
 enum option_kind {
     OPTION_FLAG,   /* bool; --name */
-    OPTION_INT,    /* int */
+    OPTION_INT,    /* int, 0 or more */
     OPTION_DOUBLE, /* double */
     OPTION_STRING, /* const char * */
     OPTION_LIST    /* struct string_list: may be repeated */
@@ -38,8 +38,16 @@ struct command_help {
 };
 
 enum { OPTIONS_HELP = -2 };
+/* Rows that many commands share:  const struct option options[] = {..., OPTION_THREADS(&threads), {0}}; */
+/* clang-format off */
+#define OPTION_THREADS(value) {"threads", OPTION_INT, (value), "N", "worker threads (one per core)"}
+#define OPTION_PRECISION(value) \
+    {"precision", OPTION_STRING, (value), "P", "of matrix products: auto, f32 or bf16 (auto)"}
+/* clang-format on */
+
 /* Options may stand before or after operands; operands are moved to argv's end, in order; "--" ends options, "-" is an
- * operand; --name=value and --name value.  Unknown: error with the nearest name, STATUS_USAGE. */
+ * operand; --name=value and --name value.  --help (-h) is every command's.  Unknown: error with the nearest name,
+ * STATUS_USAGE. */
 int options_parse(const struct command_help *help, int argc, char **argv, struct error *err);
 void options_print_help(const struct command_help *help);
 
