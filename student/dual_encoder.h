@@ -45,10 +45,11 @@ void dual_encoder_free(struct dual_encoder *de);
  * projection), after encoder_forward. */
 void dual_encoder_heads(const struct dual_encoder *de, const struct encoder_pass *pass,
                         const struct batch *batch, int layer, float *pooled, float *z);
-/* The reverse: adds to d_params, writes d_hidden [num_tokens, hidden_size]. */
+/* The reverse: adds to d_params, writes d_pooled [num_seqs, hidden_size] (scratch) and d_hidden [num_tokens, hidden_size].
+ */
 void dual_encoder_heads_backward(const struct dual_encoder *de, const struct batch *batch,
-                                 const float *pooled, const float *d_z, float *d_hidden,
-                                 float *d_params);
+                                 const float *pooled, const float *d_z, float *d_pooled,
+                                 float *d_hidden, float *d_params);
 
 /* z of n texts at each of layers: out[i] is [n, output_size], raw (neither cut nor normalised).  prompt is
  * prepended to every text ("" for none); max_length 0: the model's own. */

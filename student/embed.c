@@ -1,0 +1,61 @@
+/* z of many texts at several layers at once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "nn/encode.h"
+#include "student/dual_encoder.h"
+
+struct embed_work {
+    const struct dual_encoder *de;
+    const int *layers;
+    int num_layers;
+    float *const *out;
+    struct embed_scratch {
+        float *pooled, *z;
+        size_t rows;
+    } * scratch; /* [workers] */
+};
+
+static void embed_done(void *arg, int worker, const struct encoder_pass *pass,
+                       const struct batch *batch, const uint32_t *items)
+{
+    struct embed_work *work = arg;
+    struct embed_scratch *scratch = &work->scratch[worker];
+    size_t rows = (size_t)batch->num_seqs, width = (size_t)work->de->output_size;
+    if (rows > scratch->rows) {
+        size_t hidden = (size_t)work->de->encoder.config.hidden_size;
+        scratch->pooled = xrealloc(scratch->pooled, rows * hidden, sizeof(float));
+        scratch->z = xrealloc(scratch->z, rows * width, sizeof(float));
+        scratch->rows = rows;
+    }
+    for (int l = 0; l < work->num_layers; l++) {
+        dual_encoder_heads(work->de, pass, batch, work->layers[l], scratch->pooled, scratch->z);
+        for (size_t s = 0; s < rows; s++)
+            memcpy(work->out[l] + items[s] * width, scratch->z + s * width, width * sizeof(float));
+    }
+}
+
+void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool, const char *const *texts,
+                        size_t n, const char *prompt, int max_length, const int *layers,
+                        int num_layers, float *const *out)
+{
+    if (max_length <= 0 || max_length > de->max_length) max_length = de->max_length;
+    int deepest = 0;
+    for (int l = 0; l < num_layers; l++)
+        if (layers[l] > deepest) deepest = layers[l];
+    size_t workers = (size_t)pool_size(pool);
+    struct embed_work work = {.de = de,
+                              .layers = layers,
+                              .num_layers = num_layers,
+                              .out = out,
+                              .scratch = xcalloc(workers, sizeof *work.scratch)};
+    struct sequences sequences;
+    sequences_encode(&sequences, de->tokenizer, pool, texts, NULL, n, prompt, max_length);
+    encode_sequences(&de->encoder, pool, &sequences, deepest, embed_done, &work);
+    sequences_free(&sequences);
+    for (size_t w = 0; w < workers; w++) {
+        free(work.scratch[w].pooled);
+        free(work.scratch[w].z);
+    }
+    free(work.scratch);
+}
