@@ -1,6 +1,8 @@
 /* YAML files (libyaml, YAML 1.1) as trees with positions.  The only file that includes libyaml.
- * Anchors and aliases are refused (so are the loops they can make), and so are duplicate keys, several documents and
- * nesting beyond 32 levels. */
+ * Anchors and aliases are refused (so are the loops they can make), and so are tags, duplicate keys, several documents,
+ * nesting beyond 32 levels and files beyond 1 MiB.  Mistakes are STATUS_USAGE, "file:line:column: ...".
+ *
+ * What a scalar means (number, truth value, text) is for the reader of its key to say. */
 #ifndef RETORT_YAML_H
 #define RETORT_YAML_H
 
@@ -16,15 +18,18 @@ struct yaml_node {
     struct yaml_node **keys;  /* YAML_MAP: scalar keys */
     size_t count;
 };
-struct yaml {
+struct yaml_tree {
     char *path;
     struct yaml_node *root;
     struct arena arena;
 };
-int yaml_read_file(struct yaml *out, const char *path, struct error *err);
+/* An empty file's root is an empty scalar. */
+int yaml_read_file(struct yaml_tree *out, const char *path, struct error *err);
 /* From a string; path is for messages ("--set evaluate.dims"). */
-int yaml_read_string(struct yaml *out, const char *path, const char *string, struct error *err);
+int yaml_read_string(struct yaml_tree *out, const char *path, const char *string,
+                     struct error *err);
 const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key); /* or NULL */
-void yaml_free(struct yaml *yaml);
+/* Not "yaml_free": libyaml has a function of that name, which ours would replace. */
+void yaml_tree_free(struct yaml_tree *yaml);
 
 #endif
