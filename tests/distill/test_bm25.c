@@ -1,0 +1,229 @@
+/* distill/bm25 and distill/terms: against a naive twin in double, and an example worked by hand. */
+#include "distill/bm25.h"
+#include "distill/terms.h"
+#include "tests/support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_terms(const char *text, const char *expected)
+{
+    struct text term = {0}, all = {0};
+    text_puts(&all, "");
+    while (next_term(&text, &term)) text_printf(&all, "%s|", term.bytes);
+    ck_assert_str_eq(all.bytes, expected);
+    text_free(&term);
+    text_free(&all);
+}
+
+START_TEST(terms_are_lowered_runs_of_letters_and_digits)
+{
+    check_terms("", "");
+    check_terms(" ,.;!", "");
+    check_terms("The COVID-19 (SARS) virus", "the|covid|19|sars|virus|");
+    check_terms("x_1=os.path.join(a,b2)", "x_1|os|path|join|a|b2|");
+    check_terms("end", "end|");
+}
+END_TEST
+
+/* Four documents of 3, 2, 1 and 2 terms: N = 4, mean length 2.  With k1 = 1, b = 0.5 the norm is 0.5 + 0.5 * length / 2:
+ * 1.25, 1, 0.75, 1.  "cat" is in rows 0 (twice), 1 and 3: idf = ln(1 + 1.5 / 3.5); "dog" in row 0: ln(1 + 3.5 / 1.5). */
+START_TEST(scores_of_a_small_example)
+{
+    const char *documents[] = {"cat dog cat", "A cat", "bird", "cat? b"};
+    struct bm25 *index = bm25_build(documents, 4, 1, 0.5, NULL);
+    struct hit hits[4];
+    double cat = log(1 + 1.5 / 3.5), dog = log(1 + 3.5 / 1.5);
+
+    ck_assert_uint_eq(bm25_search(index, "Dog, cat!", 4, hits), 3);
+    ck_assert_uint_eq(hits[0].row, 0);
+    ck_assert_double_eq_tol(hits[0].score, cat * 2 * 2 / 3.25 + dog * 2 / 2.25, 1e-6);
+    ck_assert_uint_eq(hits[1].row, 1); /* equal to row 3, which comes later */
+    ck_assert_uint_eq(hits[2].row, 3);
+    ck_assert_double_eq_tol(hits[1].score, cat * 2 / 2, 1e-6);
+    ck_assert(hits[1].score == hits[2].score);
+
+    ck_assert_uint_eq(bm25_search(index, "cat", 2, hits), 2); /* 4 / 3.25 beats 2 / 2 */
+    ck_assert_uint_eq(hits[0].row, 0);
+    ck_assert_uint_eq(hits[1].row, 1);
+    ck_assert_uint_eq(bm25_search(index, "cat", 0, hits), 0);
+    ck_assert_uint_eq(bm25_search(index, "mouse", 4, hits), 0);
+    ck_assert_uint_eq(bm25_search(index, "", 4, hits), 0);
+    bm25_free(index);
+}
+END_TEST
+
+START_TEST(a_term_twice_in_the_query_counts_once)
+{
+    const char *documents[] = {"a b", "b c", "c"};
+    struct bm25 *index = bm25_build(documents, 3, 0.9, 0.4, NULL);
+    struct hit once[3], twice[3];
+    ck_assert_uint_eq(bm25_search(index, "b c", 3, once), 3);
+    ck_assert_uint_eq(bm25_search(index, "c B c b b", 3, twice), 3);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_uint_eq(once[i].row, twice[i].row);
+        ck_assert(once[i].score == twice[i].score);
+    }
+    bm25_free(index);
+}
+END_TEST
+
+START_TEST(empty_collections_and_documents_find_nothing)
+{
+    const char *documents[] = {"", " - ", ""};
+    struct hit hits[2];
+    for (size_t n = 0; n <= 3; n += 3) {
+        struct bm25 *index = bm25_build(documents, n, 0.9, 0.4, NULL);
+        ck_assert_uint_eq(bm25_search(index, "a", 2, hits), 0);
+        bm25_free(index);
+    }
+    bm25_free(NULL);
+}
+END_TEST
+
+/* ---- random collections: documents are lists of words w0, w1, ...; small numbers are frequent ---- */
+
+enum { DOCUMENTS = 9000, WORDS = 500, LONGEST = 30 };
+
+struct random_collection {
+    char *texts[DOCUMENTS];
+    uint16_t words[DOCUMENTS][LONGEST];
+    int lengths[DOCUMENTS];
+};
+
+static int random_word(uint64_t stream, uint64_t counter)
+{
+    double u = random_uniform(5, stream, counter);
+    return (int)(WORDS * u * u * u);
+}
+
+static void fill_random(struct random_collection *out)
+{
+    for (size_t row = 0; row < DOCUMENTS; row++) {
+        struct text text = {0};
+        text_puts(&text, "");
+        out->lengths[row] = (int)(LONGEST * random_uniform(5, 1, row)); /* some are empty */
+        for (int i = 0; i < out->lengths[row]; i++) {
+            out->words[row][i] = (uint16_t)random_word(2, row * LONGEST + (size_t)i);
+            text_printf(&text, i % 2 ? "W%d, " : "w%d ", out->words[row][i]);
+        }
+        out->texts[row] = text.bytes;
+    }
+}
+
+static double mean_of(const int *lengths, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += lengths[i];
+    return sum / (double)n;
+}
+
+static int times_in(const struct random_collection *c, size_t row, int word)
+{
+    int times = 0;
+    for (int i = 0; i < c->lengths[row]; i++) times += c->words[row][i] == word;
+    return times;
+}
+
+/* Adds one query word's part of every document's score, by the formula. */
+static void add_naive(double *scores, const struct random_collection *c, int word, double k1,
+                      double b)
+{
+    double df = 0, mean = mean_of(c->lengths, DOCUMENTS);
+    for (size_t row = 0; row < DOCUMENTS; row++) df += times_in(c, row, word) > 0;
+    double idf = log(1 + (DOCUMENTS - df + 0.5) / (df + 0.5));
+    for (size_t row = 0; row < DOCUMENTS; row++) {
+        double tf = times_in(c, row, word);
+        scores[row] += idf * tf * (k1 + 1) / (tf + k1 * (1 - b + b * c->lengths[row] / mean));
+    }
+}
+
+/* hits are in order, have the twin's scores, and no row left out is better than the last. */
+static void check_against_naive(const struct hit *hits, size_t count, size_t k,
+                                const double *scores)
+{
+    static bool taken[DOCUMENTS];
+    size_t positive = 0;
+    memset(taken, 0, sizeof taken);
+    for (size_t row = 0; row < DOCUMENTS; row++) positive += scores[row] > 0;
+    ck_assert_uint_eq(count, positive < k ? positive : k);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_double_eq_tol(hits[i].score, scores[hits[i].row], 1e-6 * scores[hits[i].row]);
+        if (i)
+            ck_assert(hits[i - 1].score > hits[i].score ||
+                      (hits[i - 1].score == hits[i].score && hits[i - 1].row < hits[i].row));
+        ck_assert(!taken[hits[i].row]);
+        taken[hits[i].row] = true;
+    }
+    for (size_t row = 0; count && row < DOCUMENTS; row++)
+        if (!taken[row]) ck_assert_double_le(scores[row], hits[count - 1].score * (1 + 1e-6));
+}
+
+START_TEST(scores_equal_the_naive_twin)
+{
+    static struct random_collection c;
+    static double scores[DOCUMENTS];
+    struct hit hits[200];
+    fill_random(&c);
+    struct bm25 *index = bm25_build((const char *const *)c.texts, DOCUMENTS, 1.2, 0.75, NULL);
+    for (uint64_t query = 0; query < 20; query++) {
+        int words[4] = {-1, -1, -1, -1};
+        char text[64] = "";
+        memset(scores, 0, sizeof scores);
+        for (int i = 0; i <= (int)query % 4; i++) {
+            words[i] = random_word(3, 4 * query + (uint64_t)i);
+            bool known = false;
+            for (int j = 0; j < i; j++) known |= words[j] == words[i];
+            if (!known) add_naive(scores, &c, words[i], 1.2, 0.75);
+            sprintf(text + strlen(text), "w%d ", words[i]);
+        }
+        size_t k = query % 2 ? 200 : 7;
+        check_against_naive(hits, bm25_search(index, text, k, hits), k, scores);
+    }
+    bm25_free(index);
+    for (size_t row = 0; row < DOCUMENTS; row++) free(c.texts[row]);
+}
+END_TEST
+
+START_TEST(any_pool_builds_the_same_index)
+{
+    static struct random_collection c;
+    struct hit hits[100], expected[100];
+    fill_random(&c);
+    struct bm25 *alone = bm25_build((const char *const *)c.texts, DOCUMENTS, 0.9, 0.4, NULL);
+    for (int threads = 1; threads <= 3; threads++) {
+        struct pool *pool = pool_open(threads);
+        struct bm25 *index = bm25_build((const char *const *)c.texts, DOCUMENTS, 0.9, 0.4, pool);
+        for (int word = 0; word < WORDS; word += 9) {
+            char query[64];
+            sprintf(query, "w%d w%d w%d", word, word / 2, word / 7);
+            size_t count = bm25_search(alone, query, 100, expected);
+            ck_assert_uint_eq(bm25_search(index, query, 100, hits), count);
+            for (size_t i = 0; i < count; i++) {
+                ck_assert_uint_eq(hits[i].row, expected[i].row);
+                ck_assert(hits[i].score == expected[i].score);
+            }
+        }
+        bm25_free(index);
+        pool_close(pool);
+    }
+    bm25_free(alone);
+    for (size_t row = 0; row < DOCUMENTS; row++) free(c.texts[row]);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {
+        TEST(terms_are_lowered_runs_of_letters_and_digits),
+        TEST(scores_of_a_small_example),
+        TEST(a_term_twice_in_the_query_counts_once),
+        TEST(empty_collections_and_documents_find_nothing),
+        TEST(scores_equal_the_naive_twin),
+        TEST(any_pool_builds_the_same_index),
+        {0},
+    };
+    return run_tests("distill/bm25", rows);
+}
