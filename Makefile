@@ -14,7 +14,7 @@ OPTIMISE ?= -O3
 WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
 PACKAGES  = libarchive zlib yaml-0.1 jansson libutf8proc lapacke libxxhash
 CFLAGS   ?= -g
-RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -pthread -MMD -MP -I. \
+RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -fno-math-errno -pthread -MMD -MP -I. \
                 -DRETORT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES)) $(SANITIZE) $(CFLAGS)
 LIBS = -ldnnl -lgomp $(shell pkg-config --libs $(PACKAGES)) -lm -pthread
 VERSION := 0.1.0
