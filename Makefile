@@ -1,12 +1,12 @@
 # retort: one Makefile, no configure.  `make help` lists the targets.
 #
-# Objects, tests and reports are under $(BUILD); the program is ./retort.  Every .c of the six folders is in the
+# Objects, tests and reports are under $(BUILD); the program is ./retort.  Every .c of the five folders is in the
 # library; distill/main.c alone makes it a program.  No -march=native: kernels for AVX2 and AVX-512 are the same source
 # (nn/kernels.c) compiled once for each instruction set and chosen at run time.
 
 BUILD   ?= build
 PROGRAM ?= retort
-prefix  ?= /usr/local
+PREFIX  ?= /usr/local
 DESTDIR ?=
 
 CC       ?= cc
@@ -14,10 +14,12 @@ OPTIMISE ?= -O3
 WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
 PACKAGES  = libarchive zlib yaml-0.1 jansson libutf8proc lapacke libxxhash
 CFLAGS   ?= -g
-RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -fno-math-errno -pthread -MMD -MP -I. \
-                -DRETORT_VERSION='"$(VERSION)"' $(shell pkg-config --cflags $(PACKAGES)) $(SANITIZE) $(CFLAGS)
-LIBS = -ldnnl -lgomp $(shell pkg-config --libs $(PACKAGES)) -lm -pthread
-VERSION := 0.1.0
+VERSION  := 0.1.0
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES))
+RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -pthread -MMD -MP -I. \
+                -DRETORT_VERSION='"$(VERSION)"' $(PACKAGE_CFLAGS) $(SANITIZE) $(CFLAGS)
+LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
@@ -25,9 +27,17 @@ KERNELS  = $(if $(wildcard nn/kernels.c),$(BUILD)/nn/kernels_avx2.o $(BUILD)/nn/
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
+BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/bench_*.c))
 SUPPORT  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
+SCRIPTS := $(wildcard tests/*/test_*.sh)
 
+## all           the program, ./retort (the default)
 all: $(PROGRAM)
+
+## help          this list
+help:
+	@sed -n 's/^## /  make /p' Makefile
+	@echo '  variables: BUILD=$(BUILD) PROGRAM=$(PROGRAM) CC=$(CC) OPTIMISE=$(OPTIMISE) CFLAGS PREFIX DESTDIR'
 
 $(PROGRAM): $(BUILD)/distill/main.o $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -53,15 +63,57 @@ $(BUILD)/nn/kernels_avx512.o: nn/kernels.c
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
+## build-tests   the test programs, not run
 build-tests: $(TESTS) $(PROGRAM)
 
-# Runs every test program and every tests/*/test_*.sh, and fails if any fails.
-test: build-tests
-	RETORT=./$(PROGRAM) sh tests/run.sh $(TESTS) $(wildcard tests/*/test_*.sh)
+# Everything compiled, nothing linked: what lint asks of each compiler.
+objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o $(addsuffix .o,$(TESTS) $(BENCHES))
 
+## test          every test program and every tests/*/test_*.sh; fails if any fails
+test: build-tests
+	@RETORT=./$(PROGRAM) sh tests/run.sh $(TESTS) $(SCRIPTS)
+
+## asan          the same tests with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
+asan:
+	@$(MAKE) BUILD=build-asan PROGRAM=build-asan/retort OPTIMISE=-O1 \
+	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' build-tests
+	@CK_FORK=no RETORT=build-asan/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
+
+## valgrind      the test programs under valgrind's memcheck, without the tests that are too slow there
+valgrind: build-tests
+	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=./$(PROGRAM) RUN_WITH='valgrind -q --error-exitcode=9 \
+	    --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
+	    --suppressions=tests/valgrind.supp' sh tests/run.sh $(TESTS)
+
+## coverage      lines that the tests reach, in percent (gcovr); fails below 85; build-coverage/coverage.txt
+coverage:
+	@$(MAKE) BUILD=build-coverage PROGRAM=build-coverage/retort OPTIMISE=-O1 SANITIZE=--coverage build-tests
+	@find build-coverage -name '*.gcda' -delete
+	@RETORT=build-coverage/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS)
+	@gcovr --root . $(FOLDERS:%=--filter %/) --exclude-unreachable-branches --fail-under-line 85 \
+	    --txt build-coverage/coverage.txt --print-summary build-coverage || \
+	    { cat build-coverage/coverage.txt; exit 1; }
+
+## bench         builds and runs every tests/*/bench_*.c; each prints what it measures
+bench: $(BENCHES)
+	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
+
+## lint          warnings of gcc and clang, format, arrows between folders, budgets: scripts/lint.sh
+lint:
+	@sh scripts/lint.sh
+
+## test-st       compares with Python's sentence-transformers, in a virtual environment: scripts/check_*.py
+test-st: $(PROGRAM)
+	@sh scripts/test_st.sh
+
+## install       the program to $(DESTDIR)$(PREFIX)/bin
+install: $(PROGRAM)
+	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/retort'
+
+## clean         removes what was built
 clean:
 	rm -rf build build-* retort
 
-.PHONY: all build-tests test clean
+.PHONY: all help build-tests objects test asan valgrind coverage bench lint test-st install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

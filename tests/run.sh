@@ -1,19 +1,34 @@
 #!/bin/sh
-# Runs test programs and scripts one after the other; ends with the count and fails if any failed.
+# Runs test programs and scripts, $TEST_JOBS at a time (one a core); ends with the count and fails if any failed.
 #   sh tests/run.sh build/tests/data/test_base tests/distill/test_cli.sh ...
-passed=0 failed=0
-export OMP_NUM_THREADS=1
-for test in "$@"; do
+# $RUN_WITH stands before each program: RUN_WITH='valgrind -q'.  What a test prints appears in one piece when it ends.
+if [ "$1" = --one ]; then
+    folder=$2 test=$3 began=$(date +%s)
+    log=$(mktemp "$folder/log.XXXXXX")
     case $test in
     *.sh) sh "$test" ;;
-    *) "$test" ;;
-    esac
-    if [ $? -eq 0 ]; then
-        passed=$((passed + 1))
+    *) $RUN_WITH "$test" ;;
+    esac >"$log" 2>&1 </dev/null
+    status=$?
+    took=$(($(date +%s) - began))
+    [ $took -lt 10 ] || echo "$test took $took s" >>"$log"
+    if [ $status -eq 0 ]; then
+        echo passed >>"$folder/results"
     else
-        failed=$((failed + 1))
-        echo "FAILED: $test" >&2
+        echo failed >>"$folder/results"
+        echo "FAILED: $test (status $status)" >>"$log"
     fi
-done
+    flock "$folder/lock" cat "$log"
+    exit 0
+fi
+
+folder=$(mktemp -d /tmp/retort-run-XXXXXX) || exit 1
+trap 'rm -rf "$folder"' EXIT
+trap 'exit 130' INT TERM
+export OMP_NUM_THREADS=1
+: >"$folder/results"
+[ $# -eq 0 ] || printf '%s\n' "$@" | xargs -P "${TEST_JOBS:-$(nproc)}" -I '{}' sh "$0" --one "$folder" '{}'
+passed=$(grep -c passed "$folder/results")
+failed=$(($# - passed))
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

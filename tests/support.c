@@ -77,6 +77,13 @@ const char *shared(const char *relative)
     return NULL;
 }
 
+bool skip_slow(void)
+{
+    if (!getenv("RETORT_SKIP_SLOW")) return false;
+    fprintf(stderr, "SKIPPED: a slow test, since RETORT_SKIP_SLOW is set\n");
+    return true;
+}
+
 const char *scratch_folder(void)
 {
     return scratch;

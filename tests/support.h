@@ -42,6 +42,9 @@ void check_failed_at(const char *file, int line, int result, const struct error 
 /* Path below the shared test material ($RETORT_SHARED or ../shared), in static storage, or NULL, with a loud line, where it is absent:
  *     const char *path = shared("golden/bert"); if (!path) return; */
 const char *shared(const char *relative);
+/* True, with a loud line, where $RETORT_SKIP_SLOW is set (under valgrind all takes 50 times as long):
+ *     if (skip_slow()) return; */
+bool skip_slow(void);
 /* A fresh folder that is removed when the program ends; static storage. */
 const char *scratch_folder(void);
 /* Writes a file into the scratch folder; its path, freshly allocated. */
