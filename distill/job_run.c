@@ -7,7 +7,6 @@
 
 #include "data/output.h"
 #include "data/progress.h"
-#include "data/yaml.h"
 
 /* clang-format off */
 const struct stage job_stages[] = {
@@ -22,7 +21,7 @@ const struct stage job_stages[] = {
      "teacher.max_length teacher.precision mine.false_negative_margin data.query_prefix data.document_prefix",
      "mine", score_stage},
     {"train", "the student, and its control without a teacher",
-     "seed precision student distill mine.negatives_per_query data evaluate.systems",
+     "seed precision student distill mine.negatives_per_query evaluate.systems",
      "embed score", train_stage},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "train", evaluate_stage},
@@ -38,31 +37,6 @@ char *job_run_path(const struct job_run *run, const char *name)
 }
 
 /* ---- what a stage depends on, as text ---- */
-
-static void append_node(struct text *out, const struct yaml_node *node)
-{
-    if (node->kind == YAML_SCALAR) {
-        text_printf(out, "%s;", node->scalar);
-        return;
-    }
-    for (size_t i = 0; i < node->count; i++) {
-        if (node->kind == YAML_MAP) text_printf(out, "%s=", node->keys[i]->scalar);
-        append_node(out, node->items[i]);
-    }
-}
-
-/* The value of a dotted key, or NULL. */
-static const struct yaml_node *find_dotted(const struct yaml_node *node, const char *dotted)
-{
-    while (node && *dotted) {
-        size_t length = strcspn(dotted, ".");
-        char *key = xstrndup(dotted, length);
-        node = node->kind == YAML_MAP ? yaml_find(node, key) : NULL;
-        free(key);
-        dotted += length + (dotted[length] == '.');
-    }
-    return node;
-}
 
 static const struct stage *find_stage(const char *name)
 {
@@ -84,17 +58,14 @@ static void each_word(const char *words, void (*visit)(const char *word, void *a
 }
 
 struct key_work {
-    const struct yaml_node *root;
+    const struct job *job;
     struct text *out;
 };
 
 static void append_key(const char *key, void *arg)
 {
     struct key_work *work = arg;
-    const struct yaml_node *node = find_dotted(work->root, key);
-    text_printf(work->out, "%s:", key);
-    if (node) append_node(work->out, node);
-    text_puts(work->out, "\n");
+    job_print_keys(work->job, key, work->out);
 }
 
 static void append_stage(const char *name, void *arg)
@@ -109,19 +80,13 @@ static void append_stage(const char *name, void *arg)
 
 static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
 {
-    struct text printed = {0}, all = {0};
-    struct error err = {0};
-    struct yaml yaml;
-    job_print(run->job, &printed);
-    REQUIRE(yaml_read_string(&yaml, "job.yaml", printed.bytes, &err) == 0);
-    struct key_work work = {.root = yaml.root, .out = &all};
+    struct text all = {0};
+    struct key_work work = {.job = run->job, .out = &all};
     text_printf(&all, "%s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash);
     append_stage(stage->name, &work);
     struct hash128 hash = hash128(all.bytes, all.length);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
              (unsigned long long)hash.low);
-    yaml_free(&yaml);
-    text_free(&printed);
     text_free(&all);
 }
 

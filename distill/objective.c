@@ -61,9 +61,11 @@ static void similarity_at(struct similarity *sim, const struct objective *object
                           const struct objective_input *input, struct tap tap)
 {
     const float *z = input->z[layer_index(input, tap.layer)];
+    sim->cosine = objective->cosine;
+    sim->scale = objective->scale;
     similarity_forward(sim, z, input->num_queries,
                        z + (size_t)input->num_queries * (size_t)input->width, input->num_documents,
-                       input->width, tap.dim, objective->cosine, objective->scale);
+                       input->width, tap.dim);
 }
 
 /* One ranking loss on the similarities of its tap. */

@@ -1,6 +1,7 @@
 #include "distill/student_init.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "distill/checkpoint.h"
@@ -95,7 +96,7 @@ static int init_from_teacher(struct dual_encoder *out, struct job_run *run, stru
     if (check_layers(layers, &encoder->config, run->job->teacher.model, err) ||
         create(out, run, &encoder->config, run->job->teacher.model, err))
         return -1;
-    if (run->job->student.init.from == INIT_RANDOM)
+    if (run->job->student.init.kind == INIT_RANDOM)
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
                            encoder->config.initializer_range, (uint64_t)run->job->seed);
     else
@@ -106,7 +107,7 @@ static int init_from_teacher(struct dual_encoder *out, struct job_run *run, stru
 static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folder,
                             struct job_run *run, struct error *err)
 {
-    const char *path = run->job->student.init.folder;
+    const char *path = run->job->student.init.from;
     const struct int_list *layers = &run->job->student.init.layers;
     if (dual_encoder_open(folder, path, 0, PRECISION_F32, err) ||
         check_layers(layers, &folder->encoder.config, path, err) ||
@@ -121,7 +122,7 @@ int student_init(struct dual_encoder *out, struct job_run *run, const struct pca
 {
     struct dual_encoder folder = {0};
     *out = (struct dual_encoder){0};
-    bool from_folder = run->job->student.init.from == INIT_FOLDER;
+    bool from_folder = run->job->student.init.kind == INIT_FOLDER;
     int status =
         from_folder ? init_from_folder(out, &folder, run, err) : init_from_teacher(out, run, err);
     if (!status) {
