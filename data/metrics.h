@@ -6,6 +6,7 @@
 #define RETORT_METRICS_H
 
 #include "data/qrels.h"
+#include "data/run.h"
 
 enum measure_kind {
     NDCG_CUT,

@@ -1,12 +1,10 @@
-/* Relevance judgements and ranked runs, in TREC's and BEIR's text forms.
- *
- * Both are lists of (query, document, number), grouped by query in order of first appearance.
- */
+/* Relevance judgements, in TREC's and BEIR's text forms: (query, document, grade), grouped by query in order of first
+ * appearance, a query's judgements in the order of the file. */
 #ifndef RETORT_QRELS_H
 #define RETORT_QRELS_H
 
 #include "data/base.h"
-#include "data/source.h"
+#include "data/lines.h"
 
 struct judgement {
     const char *document;
@@ -16,50 +14,25 @@ struct judged_query {
     const char *id;
     struct judgement *judgements;
     size_t count, capacity;
+    struct strmap rows; /* document -> index of judgements; empty while these are few */
 };
 struct qrels {
     struct judged_query *queries;
     size_t count, capacity;
-    struct strmap rows; /* query id -> row of queries */
+    struct strmap rows; /* query id -> index of queries */
     struct arena ids;
 };
-/* BEIR .tsv ("query-id<TAB>corpus-id<TAB>score", header optional) or TREC ("qid 0 docid grade"), told apart by columns.
- * A query/document pair judged twice is an error. */
+
+/* BEIR .tsv ("query-id<TAB>corpus-id<TAB>score", header optional; ids may hold spaces) or TREC ("qid 0 docid grade"),
+ * told apart line by line by the columns; blank lines are skipped.  Refused, with file and line: other columns, an
+ * empty id, a grade that is no whole number, a document judged twice for one query; and a file without judgements. */
 int qrels_read(struct qrels *out, const char *path, struct error *err);
 int qrels_read_lines(struct qrels *out, struct lines *lines, struct error *err);
-void qrels_add(struct qrels *qrels, const char *query, const char *document, int grade);
+/* Appends; strings are copied.  False, and nothing is changed, where the pair is already judged. */
+bool qrels_add(struct qrels *qrels, const char *query, const char *document, int grade);
 const struct judged_query *qrels_find(const struct qrels *qrels, const char *query); /* or NULL */
 int qrels_grade(const struct judged_query *query, const char *document); /* 0 if unjudged */
+size_t qrels_relevant(const struct judged_query *query); /* documents of grade >= 1 */
 void qrels_free(struct qrels *qrels);
-
-struct ranked {
-    const char *document;
-    double score;
-    const char *tag; /* last column, as read */
-};
-struct ranked_query {
-    const char *id;
-    struct ranked *documents;
-    size_t count, capacity;
-};
-struct run {
-    struct ranked_query *queries;
-    size_t count, capacity;
-    struct strmap rows;
-    struct arena ids;
-};
-/* TREC: "qid Q0 docid rank score tag"; the rank column is ignored, as trec_eval does.  A document twice for one
- * query, a score that is not a finite number: errors with file and line. */
-int run_read(struct run *out, const char *path, struct error *err);
-/* Appends; strings are copied. */
-void run_add(struct run *run, const char *query, const char *document, double score,
-             const char *tag);
-const struct ranked_query *run_find(const struct run *run, const char *query);
-/* Sorts every query's list by score descending, ties by document id descending (trec_eval's rule); scores are
- * compared as 32-bit floats, as trec_eval 9 and pytrec_eval do. */
-void run_sort(struct run *run);
-/* Written sorted, rank from 1, score with 9 significant digits, atomically; "-" is stdout. */
-int run_write(struct run *run, const char *path, struct error *err);
-void run_free(struct run *run);
 
 #endif
