@@ -347,7 +347,7 @@ static void print_scalar(struct text *out, const json_t *json)
 
 static void print_break(struct text *out, int indent, int depth, bool first)
 {
-    if (!first) text_puts(out, indent ? "," : ", ");
+    if (!first) text_puts(out, ",");
     if (indent) text_printf(out, "\n%*s", indent * depth, "");
 }
 
@@ -360,7 +360,7 @@ static void print_members(struct text *out, const struct json *object, int inden
         json_t *key = json_string(m.key);
         print_scalar(out, key);
         json_decref(key);
-        text_puts(out, ": ");
+        text_puts(out, indent ? ": " : ":");
         print_value(out, m.value, indent, depth + 1);
     }
 }

@@ -100,7 +100,7 @@ void json_append_string(struct json *array, const char *string);
 void json_append_int(struct json *array, int64_t value);
 
 /* Appends the text: members in their order, UTF-8 unescaped, numbers in the shortest form that reads back equal.
- * indent 0: one line ("{"a": 1}"), else that many spaces a level. */
+ * indent 0: one line without any space, else that many spaces a level. */
 void json_print(struct text *out, const struct json *json, int indent);
 /* Indented by 2, with a newline at the end, whole or not at all. */
 int json_write_file(const char *path, const struct json *json, struct error *err);

@@ -1,5 +1,13 @@
-/* A job: one YAML file, checked and resolved.  distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help) that
- * drives reading, --set, `retort plan`, the written job.yaml and the reference in the README. */
+/* A job: one YAML file, checked and resolved (design.md section 6).
+ *
+ * distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help).  It drives reading, --set, the written job.yaml
+ * and the reference in the README; the fields here are named as the keys are.
+ *
+ *     struct job job;
+ *     if (job_read(&job, "configs/scifact.yaml", &settings, err)) return -1;
+ *     if (job_fit(&job, teacher_config, student_start_config, err)) return -1;    // once the models are known
+ *     job_free(&job);
+ */
 #ifndef RETORT_JOB_H
 #define RETORT_JOB_H
 
@@ -9,18 +17,38 @@
 #include "student/dual_encoder.h"
 #include "teacher/cross_encoder.h"
 
-enum init_from { INIT_TEACHER, INIT_FOLDER, INIT_RANDOM };
+/* Bits: the keys that hold these are sets of words. */
 enum mine_source { MINE_BM25 = 1, MINE_TEACHER = 2 };
+enum system {
+    SYSTEM_STUDENT = 1,
+    SYSTEM_INIT = 2,       /* the student before training */
+    SYSTEM_NO_TEACHER = 4, /* the same steps with labels only */
+    SYSTEM_BM25 = 8,
+    SYSTEM_TEACHER = 16, /* re-ranking BM25's list */
+    SYSTEM_PCA = 32      /* the full student's vectors, cut by PCA */
+};
+enum export_format { FORMAT_SENTENCE_TRANSFORMERS = 1 };
+
+enum init_from { INIT_TEACHER, INIT_RANDOM, INIT_FOLDER };
+enum similarity_kind { SIMILARITY_COSINE, SIMILARITY_DOT };
+enum tap_weights { TAP_WEIGHTS_UNIFORM, TAP_WEIGHTS_LOG, TAP_WEIGHTS_INV };
+enum { BY_PROBE = -1 }; /* distill.hpd.layer and .form */
 
 struct int_list {
     int *items;
     size_t count;
 };
+struct tap_list {
+    struct tap *items;
+    size_t count;
+};
 
 struct job {
     char *path; /* of the job file */
+    char **
+        places; /* per key "file:line:column" or "--set key=value" of what set it; NULL: the default */
     char *name;
-    int seed, threads;
+    int seed, threads; /* threads 0: one per core */
     enum precision precision;
     struct {
         char *collection, *query_prefix, *document_prefix;
@@ -28,64 +56,88 @@ struct job {
         int max_query_tokens, max_document_tokens;
         double
             dev_fraction; /* of train queries, by hash of the query id, where there is no dev split */
+        int max_train_queries; /* 0: all */
         bool drop_same_id;
     } data;
     struct {
         char *model;
-        enum precision precision;
+        enum precision precision; /* the job's, where it is not given */
         int max_length;
     } teacher;
     struct {
-        int sources; /* MINE_* bits */
+        int sources; /* enum mine_source bits */
         int depth, scored, positives, negatives_per_query;
         double false_negative_margin; /* in standard deviations of the teacher's logits */
+        double bm25_k1, bm25_b;
     } mine;
     struct {
-        enum init_from init;
-        char *init_folder;
-        struct int_list init_layers; /* blocks of the source, from 1 */
-        int projection;              /* 0: none */
+        int queries, documents; /* at most so many for the layer probe */
+    } probe;
+    struct {
+        struct {
+            char *from; /* "teacher", "random" or a folder */
+            enum init_from kind;
+            struct int_list
+                layers; /* blocks of the source, from 1; random: only their number counts */
+        } init;
+        int projection; /* 0: none */
         enum pooling pooling;
-        struct tap *taps;
-        size_t num_taps;
+        struct tap_list taps; /* the last one is the full model; empty until job_fit where neither
+                                 taps nor a projection are given */
     } student;
     struct {
         struct {
-            int layer; /* 0: by the probe */
-            int form;  /* enum text_form, or -1: by the probe */
+            int layer; /* or BY_PROBE */
+            int form;  /* enum text_form, or BY_PROBE */
             bool centred;
-            int epochs, batch_texts;
+            int epochs, batch_texts, max_texts; /* max_texts 0: all */
             double learning_rate;
         } hpd;
         struct {
-            double info_nce, listwise_kl, margin_mse, self_kl, hpd_start, hpd_end;
+            double info_nce, listwise_kl, margin_mse, self_kl;
+            struct {
+                double start, end;
+            } hpd; /* weight at the first and the last step */
         } loss;
-        double temperature, teacher_temperature; /* student scores are cosine / temperature */
-        bool cosine;
-        int epochs, batch_queries, warmup_percent, evaluations_per_epoch;
+        double temperature, teacher_temperature; /* student scores are similarity / temperature */
+        enum similarity_kind similarity;
+        enum tap_weights tap_weights;
+        int epochs, batch_queries, evaluations_per_epoch;
         double learning_rate, weight_decay, clip_norm, dropout;
+        double warmup; /* share of the steps */
         enum schedule schedule;
+        double checkpoint_minutes;
     } distill;
     struct {
-        struct int_list layers, dims;
+        struct int_list layers, dims; /* rising; dims empty until job_fit where it is not given and
+                                         there is no projection */
         int rerank_depth, resamples;
-        struct string_list systems;   /* student, init, no-teacher, bm25, teacher, pca */
+        int systems;                  /* enum system bits */
         struct string_list baselines; /* folders of existing dual encoders */
         struct string_list measures;
     } evaluate;
     struct {
         char *pick;
-        struct string_list formats;
+        int formats; /* enum export_format bits */
     } export;
 };
 
-/* settings: "a.b=c" from --set, applied after the file; relative paths in the file are relative to it, in settings to the
- * current folder.  Every mistake is STATUS_USAGE with file:line:column. */
+/* settings: "a.b=c" from --set, c in YAML, applied after the file; relative paths in the file are relative to it, in
+ * settings to the current folder.  Every mistake is STATUS_USAGE with file:line:column (or the setting); a file that
+ * cannot be read is STATUS_WORLD. */
 int job_read(struct job *out, const char *path, const struct string_list *settings,
              struct error *err);
+/* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what width the student has
+ * without a projection (taps and evaluate.dims follow from it) and whether HPD targets can be so wide.
+ * start: what the student is made from (the teacher for `teacher` and `random`). */
+int job_fit(struct job *job, const struct encoder_config *teacher,
+            const struct encoder_config *start, struct error *err);
 void job_free(struct job *job);
-/* The resolved job as YAML, every key, readable by job_read. */
+
+/* The resolved job as YAML, every key, paths absolute, readable by job_read from anywhere. */
 void job_print(const struct job *job, struct text *out);
+/* "key: value" lines of the keys that are `prefix` or below it ("distill.loss"): what a stage depends on. */
+void job_print_keys(const struct job *job, const char *prefix, struct text *out);
 /* Markdown table of all keys, for the README. */
 void job_reference(struct text *out);
 

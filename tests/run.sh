@@ -1,7 +1,8 @@
 #!/bin/sh
-# Runs test programs and scripts, $TEST_JOBS at a time (one a core); ends with the count and fails if any failed.
+# Runs test programs and scripts, $TEST_JOBS at a time (one a core); ends with the count and fails if
+# any failed.  What a test prints appears in one piece when it ends.
 #   sh tests/run.sh build/tests/data/test_base tests/distill/test_cli.sh ...
-# $RUN_WITH stands before each program: RUN_WITH='valgrind -q'.  What a test prints appears in one piece when it ends.
+# $RUN_WITH stands before each program: RUN_WITH='valgrind -q'.
 if [ "$1" = --one ]; then
     folder=$2 test=$3 began=$(date +%s)
     log=$(mktemp "$folder/log.XXXXXX")
@@ -27,7 +28,8 @@ trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM
 export OMP_NUM_THREADS=1
 : >"$folder/results"
-[ $# -eq 0 ] || printf '%s\n' "$@" | xargs -P "${TEST_JOBS:-$(nproc)}" -I '{}' sh "$0" --one "$folder" '{}'
+[ $# -eq 0 ] || printf '%s\n' "$@" |
+    xargs -P "${TEST_JOBS:-$(nproc)}" -I '{}' sh "$0" --one "$folder" '{}'
 passed=$(grep -c passed "$folder/results")
 failed=$(($# - passed))
 echo "$passed passed, $failed failed"

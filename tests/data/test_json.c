@@ -169,7 +169,7 @@ START_TEST(what_is_built_is_written_in_order)
     struct json *copy = json_clone(root);
     text_clear(&text);
     json_print(&text, json_get(copy, "list"), 0);
-    ck_assert_str_eq(text.bytes, "[1, \"two\", {}]");
+    ck_assert_str_eq(text.bytes, "[1,\"two\",{}]");
     text_free(&text);
     json_free(copy);
     json_free(root);

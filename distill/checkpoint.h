@@ -1,0 +1,24 @@
+/* Weights of a student, alone or with the optimiser's moments, as safetensors files. */
+#ifndef RETORT_CHECKPOINT_H
+#define RETORT_CHECKPOINT_H
+
+#include "nn/optimizer.h"
+
+struct checkpoint_state {
+    uint64_t step; /* steps done */
+    double best;   /* best dev value so far; -1 before the first */
+    bool finished;
+    struct hash128 identity; /* of what is being trained */
+};
+
+int weights_write(const struct params *params, const char *path, struct error *err);
+/* Every parameter must be there with its shape. */
+int weights_read(struct params *params, const char *path, struct error *err);
+
+int checkpoint_write(const struct params *params, const struct adamw *adamw,
+                     const struct checkpoint_state *state, const char *path, struct error *err);
+/* 1: read; 0: none there, or of another identity; -1: *err. */
+int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoint_state *state,
+                    const char *path, struct error *err);
+
+#endif

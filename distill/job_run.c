@@ -1,0 +1,276 @@
+#include "distill/job_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/output.h"
+#include "data/progress.h"
+
+/* clang-format off */
+const struct stage job_stages[] = {
+    {"embed", "early-layer representations of the teacher, their probe, PCA",
+     "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens data.max_query_tokens "
+     "probe distill.hpd.layer distill.hpd.form distill.hpd.centred student.projection teacher.precision",
+     "", embed_stage},
+    {"mine", "candidates for the teacher, by BM25 and by early-layer vectors",
+     "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
+     "embed", mine_stage},
+    {"score", "the teacher's logits of all candidates",
+     "teacher.max_length teacher.precision mine.false_negative_margin data.query_prefix data.document_prefix",
+     "mine", score_stage},
+    {"train", "the student, and its control without a teacher",
+     "seed precision student distill mine.negatives_per_query evaluate.systems",
+     "embed score", train_stage},
+    {"evaluate", "the grid layers x dims on the test split, beside the other systems",
+     "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "train", evaluate_stage},
+    {"export", "the picked model, read back and compared",
+     "export", "evaluate", export_stage},
+    {0},
+};
+/* clang-format on */
+
+char *job_run_path(const struct job_run *run, const char *name)
+{
+    return path_join(run->folder, name);
+}
+
+/* ---- what a stage depends on, as text ---- */
+
+static const struct stage *find_stage(const char *name)
+{
+    for (const struct stage *stage = job_stages; stage->name; stage++)
+        if (strcmp(stage->name, name) == 0) return stage;
+    return NULL;
+}
+
+/* Calls visit for each space-separated word. */
+static void each_word(const char *words, void (*visit)(const char *word, void *arg), void *arg)
+{
+    while (*words) {
+        size_t length = strcspn(words, " ");
+        char *word = xstrndup(words, length);
+        if (length) visit(word, arg);
+        free(word);
+        words += length + (words[length] == ' ');
+    }
+}
+
+struct key_work {
+    const struct job *job;
+    struct text *out;
+};
+
+static void append_key(const char *key, void *arg)
+{
+    struct key_work *work = arg;
+    job_print_keys(work->job, key, work->out);
+}
+
+static void append_stage(const char *name, void *arg)
+{
+    struct key_work *work = arg;
+    const struct stage *stage = find_stage(name);
+    REQUIRE(stage);
+    text_printf(work->out, "stage %s\n", name);
+    each_word(stage->keys, append_key, work);
+    each_word(stage->after, append_stage, work);
+}
+
+static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
+{
+    struct text all = {0};
+    struct key_work work = {.job = run->job, .out = &all};
+    text_printf(&all, "%s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash);
+    append_stage(stage->name, &work);
+    struct hash128 hash = hash128(all.bytes, all.length);
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
+             (unsigned long long)hash.low);
+    text_free(&all);
+}
+
+static char *mark_path(const struct job_run *run, const struct stage *stage)
+{
+    return xasprintf("%s/stages/%s", run->folder, stage->name);
+}
+
+bool stage_is_done(const struct job_run *run, const struct stage *stage)
+{
+    char key[33];
+    struct text mark = {0};
+    struct error err = {0};
+    char *path = mark_path(run, stage);
+    stage_key(key, run, stage);
+    bool done = path_exists(path) && read_whole_file(&mark, path, 4096, &err) == 0 &&
+                strncmp(mark.bytes, key, 32) == 0;
+    text_free(&mark);
+    free(path);
+    return done;
+}
+
+static int stage_finish(const struct job_run *run, const struct stage *stage, double seconds,
+                        struct error *err)
+{
+    char key[33];
+    stage_key(key, run, stage);
+    char *path = mark_path(run, stage);
+    struct output out = {0};
+    int status = output_open(&out, path, err);
+    if (!status) {
+        output_printf(&out, "%s\t%.1f\n", key, seconds);
+        status = output_commit(&out, err);
+    }
+    free(path);
+    return status;
+}
+
+int job_run_stages(struct job_run *run, const char *until, struct error *err)
+{
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        if (stage_is_done(run, stage)) {
+            note("%s: done before", stage->name);
+        } else {
+            note("%s: %s", stage->name, stage->summary);
+            double start = seconds_now();
+            if (stage->work(run, err) || stage_finish(run, stage, seconds_now() - start, err))
+                return -1;
+            note("%s: %.1f s", stage->name, seconds_now() - start);
+        }
+        if (until && strcmp(stage->name, until) == 0) break;
+    }
+    return 0;
+}
+
+/* ---- opening and closing ---- */
+
+static void hash_qrels(struct text *all, const struct split *split)
+{
+    text_printf(all, "%s\n", split->name);
+    for (size_t q = 0; q < split->qrels.count; q++) {
+        const struct judged_query *query = &split->qrels.queries[q];
+        for (size_t j = 0; j < query->count; j++)
+            text_printf(all, "%s\t%s\t%d\n", query->id, query->judgements[j].document,
+                        query->judgements[j].grade);
+    }
+}
+
+static uint64_t hash_texts(const struct texts *texts, uint64_t hash)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        hash = hash64(texts->ids[i], strlen(texts->ids[i]) + 1, hash);
+        hash = hash64(texts->values[i], strlen(texts->values[i]) + 1, hash);
+    }
+    return hash;
+}
+
+static void hash_collection(char hex[33], const struct collection *collection)
+{
+    struct text all = {0};
+    for (size_t s = 0; s < collection->num_splits; s++) hash_qrels(&all, &collection->splits[s]);
+    uint64_t texts = hash_texts(&collection->queries, hash_texts(&collection->documents, 1));
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)texts,
+             (unsigned long long)hash64(all.bytes ? all.bytes : "", all.length, 2));
+    text_free(&all);
+}
+
+static int check_queries(const struct job_run *run, struct error *err)
+{
+    const struct job *job = run->job;
+    if (!run->train.count)
+        return fail(err, "%s: no query of split %s has a relevant document; set data.train_split",
+                    job->data.collection, job->data.train_split);
+    if (!run->dev.count)
+        return fail(err,
+                    "%s: no dev query; raise data.dev_fraction (there is no split %s, %zu train "
+                    "queries)",
+                    job->data.collection, job->data.dev_split, run->train.count);
+    if (!run->test.count)
+        return fail(err, "%s: no query of split %s has a relevant document; set data.test_split",
+                    job->data.collection, job->data.test_split);
+    return 0;
+}
+
+static int open_folder(struct job_run *run, struct error *err)
+{
+    const char *const parts[] = {"stages", "train", "trec", "representations"};
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        char *path = job_run_path(run, parts[p]);
+        int status = make_folder(path, err);
+        free(path);
+        if (status) return -1;
+    }
+    char *log = job_run_path(run, "log.txt");
+    int status = messages_log(log, err);
+    free(log);
+    return status;
+}
+
+static int write_job(const struct job_run *run, struct error *err)
+{
+    struct text printed = {0};
+    struct output out = {0};
+    char *path = job_run_path(run, "job.yaml");
+    job_print(run->job, &printed);
+    int status = output_open(&out, path, err);
+    if (!status) {
+        output_write(&out, printed.bytes, printed.length);
+        status = output_commit(&out, err);
+    }
+    text_free(&printed);
+    free(path);
+    return status;
+}
+
+static int open_all(struct job_run *run, struct error *err)
+{
+    const struct job *job = run->job;
+    if (collection_read(&run->collection, job->data.collection, err)) return -1;
+    hash_collection(run->collection_hash, &run->collection);
+    query_sets_split(&run->train, &run->dev, &run->collection, job);
+    query_set_of(&run->test, &run->collection, job->data.test_split);
+    if (check_queries(run, err) || !job_run_teacher(run, err)) return -1;
+    struct hash128 teacher = cross_encoder_fingerprint(run->teacher);
+    snprintf(run->teacher_hash, sizeof run->teacher_hash, "%016llx%016llx",
+             (unsigned long long)teacher.high, (unsigned long long)teacher.low);
+    if (open_folder(run, err) || write_job(run, err)) return -1;
+    note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
+         run->collection.documents.count, run->train.count, run->dev.count, run->test.count);
+    return 0;
+}
+
+int job_run_open(struct job_run *out, const struct job *job, const char *folder, struct error *err)
+{
+    *out = (struct job_run){.job = job, .folder = xstrdup(folder), .pool = pool_open(job->threads)};
+    int status = open_all(out, err);
+    if (status) job_run_close(out);
+    return status;
+}
+
+const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err)
+{
+    if (!run->teacher && cross_encoder_open(&run->teacher, run->job->teacher.model,
+                                            run->job->teacher.precision, err))
+        return NULL;
+    return run->teacher;
+}
+
+void job_run_forget_teacher(struct job_run *run)
+{
+    cross_encoder_close(run->teacher);
+    run->teacher = NULL;
+}
+
+void job_run_close(struct job_run *run)
+{
+    struct error ignored = {0};
+    messages_log(NULL, &ignored);
+    job_run_forget_teacher(run);
+    query_set_free(&run->train);
+    query_set_free(&run->dev);
+    query_set_free(&run->test);
+    collection_free(&run->collection);
+    if (run->pool) pool_close(run->pool);
+    free(run->folder);
+    *run = (struct job_run){0};
+}

@@ -1,0 +1,64 @@
+/* One run of a job: its folder, what its stages share, and which stages are done.
+ *
+ * Stages meet in files: each reads what earlier ones wrote in the run folder, also within one process.  A stage is done when
+ * stages/NAME holds the hash of everything that it depends on: the job keys that it names, the stages before it, the teacher's and
+ * the collection's content.  A rerun does only what changed.
+ *
+ *     runs/NAME/
+ *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, timings; what was said
+ *       stages/                            one small file a finished stage
+ *       probe.tsv representations/ pca.safetensors
+ *       candidates.trec scores.cache scores.trec
+ *       train/                             checkpoints and logs
+ *       student/ init/ no-teacher/         sentence-transformers folders of all layers and dims
+ *       grid.tsv differences.tsv trec/     the grid, paired differences, one TREC run a system and point
+ *       export/                            the picked model
+ */
+#ifndef RETORT_JOB_RUN_H
+#define RETORT_JOB_RUN_H
+
+#include "distill/job.h"
+#include "distill/query_set.h"
+
+struct job_run {
+    const struct job *job;
+    char *folder;
+    struct pool *pool;
+    struct collection collection;
+    struct query_set train, dev, test;
+    struct cross_encoder *teacher; /* opened by job_run_teacher */
+    char collection_hash[33], teacher_hash[33];
+};
+
+/* Reads the collection, splits the queries, makes the folder and its log. */
+int job_run_open(struct job_run *out, const struct job *job, const char *folder, struct error *err);
+void job_run_close(struct job_run *run);
+/* The teacher, opened at the first call and kept; NULL with *err. */
+const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
+void job_run_forget_teacher(struct job_run *run); /* releases its memory */
+/* folder/name, freshly allocated. */
+char *job_run_path(const struct job_run *run, const char *name);
+
+struct stage {
+    const char *name, *summary;
+    const char *keys; /* job keys it depends on, prefixes separated by spaces */
+    const char
+        *after; /* stages it reads from, separated by spaces; they stand before it in the list */
+    int (*work)(struct job_run *run, struct error *err);
+};
+extern const struct stage job_stages[]; /* ends with a zeroed row */
+
+/* Does what is not yet done, up to and including the stage `until` (NULL: all). */
+int job_run_stages(struct job_run *run, const char *until, struct error *err);
+/* Whether the stage would be skipped. */
+bool stage_is_done(const struct job_run *run, const struct stage *stage);
+
+/* The stages (distill/stage_*.c). */
+int embed_stage(struct job_run *run, struct error *err);
+int mine_stage(struct job_run *run, struct error *err);
+int score_stage(struct job_run *run, struct error *err);
+int train_stage(struct job_run *run, struct error *err);
+int evaluate_stage(struct job_run *run, struct error *err);
+int export_stage(struct job_run *run, struct error *err);
+
+#endif

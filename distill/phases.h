@@ -1,0 +1,50 @@
+/* The two phases of training (methods.md 4.6): HPD on all texts without labels, then distillation on queries with their
+ * candidates.  A phase_context holds what a step needs; the trainer calls hpd_step or distil_step. */
+#ifndef RETORT_PHASES_H
+#define RETORT_PHASES_H
+
+#include "data/sequences.h"
+#include "distill/objective.h"
+#include "distill/step_batch.h"
+#include "distill/trainer.h"
+#include "student/tape.h"
+
+enum { MAX_TAP_LAYERS = 64 };
+
+struct phase_context {
+    struct dual_encoder *de;
+    struct tape *tape;
+    struct objective objective;
+    const struct sequences *queries, *documents; /* of the whole collection, by row */
+    const float *query_targets,
+        *document_targets; /* HPD targets by row, [rows, target_width]; NULL: none */
+    int target_width;
+    double hpd_start,
+        hpd_end; /* weight of HPD rows, cosine from one to the other over total_steps */
+    uint64_t total_steps, seed;
+    bool dropout;
+
+    const uint32_t *hpd_texts; /* HPD: rows, queries counted after all documents */
+    size_t num_hpd_texts;
+    int batch_texts;
+
+    const struct train_set *train; /* distillation */
+    int batch_queries;
+
+    struct step_batch batch; /* below: memory of a step, kept between steps */
+    struct tape_text *texts;
+    float *targets;
+    float *z[MAX_TAP_LAYERS], *d_z[MAX_TAP_LAYERS];
+    int layers[MAX_TAP_LAYERS], num_layers;
+    size_t rows_capacity;
+    uint32_t *order;
+};
+
+/* After de, tape, objective and the fields above `batch` are set. */
+void phase_prepare(struct phase_context *context);
+double hpd_step(void *context, uint64_t step, float *gradients, struct report *report);
+double distil_step(void *context, uint64_t step, float *gradients, struct report *report);
+/* Releases the step memory, the objective and the tape. */
+void phase_release(struct phase_context *context);
+
+#endif

@@ -1,0 +1,142 @@
+#include "distill/query_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool has_relevant(const struct judged_query *judged)
+{
+    for (size_t j = 0; j < judged->count; j++)
+        if (judged->judgements[j].grade > 0) return true;
+    return false;
+}
+
+static void add(struct query_set *set, uint32_t row, const struct judged_query *judged)
+{
+    set->rows[set->count] = row;
+    set->judged[set->count++] = judged;
+}
+
+static void reserve(struct query_set *set, size_t count)
+{
+    *set = (struct query_set){.rows = xcalloc(count, sizeof *set->rows),
+                              .judged = xcalloc(count, sizeof *set->judged)};
+}
+
+/* Where a query stands in [0, 1): decides dev against train. */
+static double place_of(const char *id, uint64_t seed)
+{
+    return (double)(hash64(id, strlen(id), seed) >> 11) * 0x1p-53;
+}
+
+/* Queries of the split whose place is in [low, high). */
+static void fill(struct query_set *out, const struct collection *collection, const char *name,
+                 double low, double high, uint64_t seed)
+{
+    const struct split *split = collection_split(collection, name);
+    reserve(out, split ? split->qrels.count : 0);
+    for (size_t q = 0; split && q < split->qrels.count; q++) {
+        const struct judged_query *judged = &split->qrels.queries[q];
+        int64_t row = texts_find(&collection->queries, judged->id);
+        double place = place_of(judged->id, seed);
+        if (row >= 0 && has_relevant(judged) && place >= low && place < high)
+            add(out, (uint32_t)row, judged);
+    }
+}
+
+void query_set_of(struct query_set *out, const struct collection *collection, const char *split)
+{
+    fill(out, collection, split, 0, 1, 0);
+}
+
+void query_sets_split(struct query_set *train, struct query_set *dev,
+                      const struct collection *collection, const struct job *job)
+{
+    uint64_t seed = (uint64_t)job->seed;
+    bool has_dev = collection_split(collection, job->data.dev_split) != NULL;
+    double cut = has_dev ? 0 : job->data.dev_fraction;
+    fill(train, collection, job->data.train_split, cut, 1, seed);
+    if (has_dev)
+        query_set_of(dev, collection, job->data.dev_split);
+    else
+        fill(dev, collection, job->data.train_split, 0, cut, seed);
+}
+
+struct placed {
+    uint64_t place;
+    size_t index;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->place != y->place) return x->place < y->place ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+void query_set_sample(struct query_set *set, const struct collection *collection, size_t count,
+                      uint64_t seed)
+{
+    if (set->count <= count) return;
+    struct placed *placed = xcalloc(set->count, sizeof *placed);
+    for (size_t q = 0; q < set->count; q++) {
+        const char *id = collection->queries.ids[set->rows[q]];
+        placed[q] = (struct placed){.place = hash64(id, strlen(id), seed + 1), .index = q};
+    }
+    qsort(placed, set->count, sizeof *placed, by_place);
+    bool *chosen = xcalloc(set->count, sizeof *chosen);
+    for (size_t c = 0; c < count; c++) chosen[placed[c].index] = true;
+    size_t kept = 0;
+    for (size_t q = 0; q < set->count; q++)
+        if (chosen[q]) {
+            set->rows[kept] = set->rows[q];
+            set->judged[kept++] = set->judged[q];
+        }
+    set->count = kept;
+    free(chosen);
+    free(placed);
+}
+
+void query_set_free(struct query_set *set)
+{
+    free(set->rows);
+    free(set->judged);
+    *set = (struct query_set){0};
+}
+
+struct graded {
+    int grade;
+    size_t order;
+    uint32_t row;
+};
+
+static int by_grade(const void *a, const void *b)
+{
+    const struct graded *x = a, *y = b;
+    if (x->grade != y->grade) return x->grade > y->grade ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+size_t relevant_rows(uint32_t **rows, const struct collection *collection,
+                     const struct judged_query *judged)
+{
+    struct graded *graded = xcalloc(judged->count, sizeof *graded);
+    size_t count = 0;
+    for (size_t j = 0; j < judged->count; j++) {
+        const struct judgement *judgement = &judged->judgements[j];
+        int64_t row =
+            judgement->grade > 0 ? texts_find(&collection->documents, judgement->document) : -1;
+        if (row >= 0) graded[count++] = (struct graded){judgement->grade, j, (uint32_t)row};
+    }
+    qsort(graded, count, sizeof *graded, by_grade);
+    *rows = xcalloc(count, sizeof **rows);
+    for (size_t j = 0; j < count; j++) (*rows)[j] = graded[j].row;
+    free(graded);
+    return count;
+}
+
+const char **query_texts(const struct query_set *set, const struct collection *collection)
+{
+    const char **texts = xcalloc(set->count, sizeof *texts);
+    for (size_t q = 0; q < set->count; q++) texts[q] = collection->queries.values[set->rows[q]];
+    return texts;
+}

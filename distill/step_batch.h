@@ -1,0 +1,53 @@
+/* One step's queries and documents: which texts, which columns are positive, allowed, scored.
+ *
+ * Each query brings one labelled positive and some of its mined candidates, drawn anew each epoch; a document that several
+ * queries bring stands once.  Everything depends on (seed, epoch, place in the epoch) alone.
+ */
+#ifndef RETORT_STEP_BATCH_H
+#define RETORT_STEP_BATCH_H
+
+#include "distill/losses.h"
+#include "distill/mine.h"
+#include "distill/query_set.h"
+
+/* A train query as the sampler sees it. */
+struct train_query {
+    uint32_t query;                     /* row of the collection's queries */
+    const struct candidate *candidates; /* scored; positives first; not owned */
+    size_t num_candidates;
+    uint32_t
+        *relevant; /* rows of all labelled relevant documents, also those that are no candidates */
+    size_t num_relevant;
+};
+
+struct train_set {
+    struct train_query *queries;
+    size_t count;
+    size_t num_documents; /* of the collection */
+    int negatives;        /* candidates drawn per query */
+    bool use_teacher;     /* false: labels only, no teacher score is looked at */
+    uint64_t seed;
+};
+
+struct step_batch {
+    int num_queries, num_documents;
+    uint32_t *queries, *documents; /* rows of the collection */
+    int *positive;                 /* [num_queries] column */
+    uint8_t *
+        mask; /* [num_queries, num_documents] columns that InfoNCE may count as negatives, or the positive */
+    int *starts, *columns; /* candidate lists, positive first */
+    float *teacher;
+    size_t query_capacity, document_capacity, mask_capacity, list_capacity;
+    int *column_of; /* [documents of the collection], -1 outside the step */
+    uint64_t epoch; /* of `order` */
+    uint32_t *order;
+    bool has_order;
+};
+
+/* Step `step` of `batch_queries` queries each; the last step of an epoch takes what is left. */
+void step_batch_fill(struct step_batch *batch, const struct train_set *set, int batch_queries,
+                     uint64_t step);
+uint64_t steps_per_epoch(const struct train_set *set, int batch_queries);
+void step_batch_free(struct step_batch *batch);
+
+#endif

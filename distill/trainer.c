@@ -1,0 +1,180 @@
+#include "distill/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/checkpoint.h"
+
+void report_add(struct report *report, double value, const char *format, ...)
+{
+    REQUIRE(report->count < REPORT_MAX);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(report->names[report->count], sizeof report->names[0], format, arguments);
+    va_end(arguments);
+    report->values[report->count++] = value;
+}
+
+struct trainer {
+    struct dual_encoder *de;
+    const struct phase *phase;
+    struct pool *pool;
+    struct adamw adamw;
+    struct checkpoint_state state;
+    float *gradients;
+    char *checkpoint_path, *best_path, *log_path;
+    struct text log; /* rows since the last checkpoint */
+    double saved_at;
+};
+
+/* Appends the rows gathered so far to the log file: it is for people, so a lost tail does no harm. */
+static void log_flush(struct trainer *trainer)
+{
+    FILE *file = trainer->log.length ? fopen(trainer->log_path, "a") : NULL;
+    if (!file) return;
+    fwrite(trainer->log.bytes, 1, trainer->log.length, file);
+    fclose(file);
+    text_clear(&trainer->log);
+}
+
+static void log_report(struct trainer *trainer, const char *kind, const struct report *report)
+{
+    for (int i = 0; i < report->count; i++)
+        text_printf(&trainer->log, "%s\t%s\t%llu\t%s\t%.6g\n", trainer->phase->name, kind,
+                    (unsigned long long)trainer->state.step, report->names[i], report->values[i]);
+}
+
+static int save(struct trainer *trainer, struct error *err)
+{
+    log_flush(trainer);
+    trainer->saved_at = seconds_now();
+    return checkpoint_write(&trainer->de->params, &trainer->adamw, &trainer->state,
+                            trainer->checkpoint_path, err);
+}
+
+static double rate_at(const struct phase *phase, uint64_t step)
+{
+    return phase->learning_rate *
+           schedule_factor(phase->schedule, step, phase->warmup_steps, phase->total_steps);
+}
+
+static int train_step(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
+    struct params *params = &trainer->de->params;
+    struct report report = {0};
+    memset(trainer->gradients, 0, params->size * sizeof *trainer->gradients);
+    double loss = phase->step(phase->arg, trainer->state.step, trainer->gradients, &report);
+    double norm = gradient_norm(trainer->gradients, params->size, trainer->pool);
+    if (!isfinite(loss) || !isfinite(norm))
+        return fail(err,
+                    "%s: the loss of step %llu is not a number (loss %g, gradient norm %g); try a "
+                    "smaller distill.learning_rate or precision: f32",
+                    phase->name, (unsigned long long)trainer->state.step, loss, norm);
+    double rate = rate_at(phase, trainer->state.step);
+    adamw_step(&trainer->adamw, params, trainer->gradients, clip_scale(norm, phase->clip_norm),
+               rate, trainer->pool);
+    encoder_refresh(&trainer->de->encoder);
+    trainer->state.step++;
+    report_add(&report, loss, "loss");
+    report_add(&report, norm, "gradient_norm");
+    report_add(&report, rate, "learning_rate");
+    log_report(trainer, "train", &report);
+    return 0;
+}
+
+/* Keeps the weights if they are the best so far; without evaluation the last ones are. */
+static int consider(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
+    bool last = trainer->state.step == phase->total_steps;
+    if (!phase->evaluate_every)
+        return last ? weights_write(&trainer->de->params, trainer->best_path, err) : 0;
+    if (!last && trainer->state.step % phase->evaluate_every) return 0;
+    struct report report = {0};
+    double value = phase->evaluate(phase->arg, &report);
+    report_add(&report, value, "dev_mean");
+    log_report(trainer, "dev", &report);
+    note("%s: step %llu of %llu, dev %.4f%s", phase->name, (unsigned long long)trainer->state.step,
+         (unsigned long long)phase->total_steps, value,
+         value > trainer->state.best ? " (best)" : "");
+    if (value <= trainer->state.best) return 0;
+    trainer->state.best = value;
+    return weights_write(&trainer->de->params, trainer->best_path, err);
+}
+
+static int train(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
+    struct progress progress;
+    progress_start(&progress, phase->name, "steps", phase->total_steps, trainer->state.step);
+    trainer->saved_at = seconds_now();
+    int status = 0;
+    while (!status && trainer->state.step < phase->total_steps) {
+        status = train_step(trainer, err);
+        if (!status) status = consider(trainer, err);
+        progress_add(&progress, 1);
+        bool stop = interrupted();
+        if (!status && (stop || seconds_now() - trainer->saved_at > phase->checkpoint_seconds))
+            status = save(trainer, err);
+        if (!status && stop) {
+            status = fail(err, "interrupted; run the same command again to go on from step %llu",
+                          (unsigned long long)trainer->state.step);
+            err->status = STATUS_INTERRUPTED;
+        }
+    }
+    progress_end(&progress);
+    if (status) return status;
+    trainer->state.finished = true;
+    return save(trainer, err);
+}
+
+static int resume_or_begin(struct trainer *trainer, struct error *err)
+{
+    int found = checkpoint_read(&trainer->de->params, &trainer->adamw, &trainer->state,
+                                trainer->checkpoint_path, err);
+    if (found < 0) return -1;
+    if (found) {
+        encoder_refresh(&trainer->de->encoder);
+        if (!trainer->state.finished)
+            note("%s: going on from step %llu of %llu", trainer->phase->name,
+                 (unsigned long long)trainer->state.step,
+                 (unsigned long long)trainer->phase->total_steps);
+        return 0;
+    }
+    struct output log = {0};
+    if (output_open(&log, trainer->log_path, err)) return -1;
+    output_printf(&log, "phase\tkind\tstep\tname\tvalue\n");
+    return output_commit(&log, err);
+}
+
+int trainer_run(struct dual_encoder *de, const struct phase *phase, const char *folder,
+                struct pool *pool, struct error *err)
+{
+    struct trainer trainer = {.de = de,
+                              .phase = phase,
+                              .pool = pool,
+                              .state = {.best = -1, .identity = phase->identity},
+                              .gradients = xaligned(de->params.size, sizeof(float)),
+                              .checkpoint_path =
+                                  xasprintf("%s/%s.checkpoint.safetensors", folder, phase->name),
+                              .best_path = xasprintf("%s/%s.best.safetensors", folder, phase->name),
+                              .log_path = xasprintf("%s/%s.tsv", folder, phase->name)};
+    adamw_init(&trainer.adamw, &de->params);
+    trainer.adamw.weight_decay = phase->weight_decay;
+    int status = resume_or_begin(&trainer, err);
+    if (!status && !trainer.state.finished) status = train(&trainer, err);
+    if (!status) status = weights_read(&de->params, trainer.best_path, err);
+    if (!status) encoder_refresh(&de->encoder);
+    adamw_free(&trainer.adamw);
+    text_free(&trainer.log);
+    free(trainer.gradients);
+    free(trainer.checkpoint_path);
+    free(trainer.best_path);
+    free(trainer.log_path);
+    return status;
+}
