@@ -69,7 +69,8 @@ check_libraries() {
     sources | xargs awk '
         BEGIN {
             owner["oneapi/dnnl"] = owner["dnnl"] = "nn/dnn.c"
-            owner["archive"] = owner["archive_entry"] = owner["zlib"] = "data/source.c"
+            owner["archive"] = owner["archive_entry"] = "data/source.c"
+            owner["zlib"] = "data/lines.c"
             owner["yaml"] = "data/yaml.c"
             owner["jansson"] = "data/json.c"
             owner["utf8proc"] = "data/unicode.c"
@@ -129,8 +130,8 @@ check_functions() {
             median = 1
             while (functions && seen + of_length[median] <= (functions - 1) / 2)
                 seen += of_length[median++]
-            if (median > 20) { print "the median function has " median " lines, at most 20"; bad = 1 }
-            exit bad
+            if (median > 20) print "the median function has " median " lines, at most 20"
+            exit bad || median > 20
         }'
 }
 
