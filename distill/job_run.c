@@ -78,16 +78,22 @@ static void append_stage(const char *name, void *arg)
     each_word(stage->after, append_stage, work);
 }
 
-static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
+struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage)
 {
     struct text all = {0};
     struct key_work work = {.job = run->job, .out = &all};
     text_printf(&all, "%s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash);
-    append_stage(stage->name, &work);
+    append_stage(stage, &work);
     struct hash128 hash = hash128(all.bytes, all.length);
+    text_free(&all);
+    return hash;
+}
+
+static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
+{
+    struct hash128 hash = job_run_stage_hash(run, stage->name);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
              (unsigned long long)hash.low);
-    text_free(&all);
 }
 
 static char *mark_path(const struct job_run *run, const struct stage *stage)

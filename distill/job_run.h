@@ -50,6 +50,8 @@ extern const struct stage job_stages[]; /* ends with a zeroed row */
 
 /* Does what is not yet done, up to and including the stage `until` (NULL: all). */
 int job_run_stages(struct job_run *run, const char *until, struct error *err);
+/* Hash of everything that the stage depends on. */
+struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage);
 /* Whether the stage would be skipped. */
 bool stage_is_done(const struct job_run *run, const struct stage *stage);
 

@@ -4,6 +4,7 @@
 #define RETORT_PHASES_H
 
 #include "data/sequences.h"
+#include "distill/dev_eval.h"
 #include "distill/objective.h"
 #include "distill/step_batch.h"
 #include "distill/trainer.h"
@@ -30,6 +31,7 @@ struct phase_context {
 
     const struct train_set *train; /* distillation */
     int batch_queries;
+    const struct dev_eval *dev;
 
     struct step_batch batch; /* below: memory of a step, kept between steps */
     struct tape_text *texts;

@@ -1,0 +1,349 @@
+/* The train stage: initial student, HPD on all texts, distillation, and the control that sees labels only. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/npy.h"
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/checkpoint.h"
+#include "distill/dev_eval.h"
+#include "distill/job_run.h"
+#include "distill/phases.h"
+#include "distill/student_init.h"
+
+static const size_t keep_bytes =
+    (size_t)3 << 30; /* activations kept in one step; beyond, batches are run again */
+
+struct train_stage {
+    struct job_run *run;
+    char *folder; /* runs/NAME/train */
+    struct candidate_sets candidates;
+    struct train_query *queries;
+    struct train_set set;
+    struct sequences query_tokens, document_tokens;
+    struct pca pca;
+    double norm;                                   /* mean length of the teacher's vectors */
+    struct matrix query_targets, document_targets; /* HPD targets by row */
+    struct dev_eval dev;
+    struct dual_encoder student;
+};
+
+/* ---- what training reads ---- */
+
+/* The teacher's vectors of texts become targets: each divided by its length, then projected.  Returns the mean length. */
+static double make_targets(struct matrix *vectors, const struct pca *pca)
+{
+    double sum = 0;
+    for (size_t i = 0; i < vectors->rows; i++) {
+        float *row = vectors->values + i * vectors->cols;
+        double squares = 0;
+        for (size_t j = 0; j < vectors->cols; j++) squares += (double)row[j] * row[j];
+        double length = sqrt(squares);
+        for (size_t j = 0; j < vectors->cols && length > 0; j++) row[j] = (float)(row[j] / length);
+        sum += length;
+    }
+    size_t width = (size_t)pca->output_size;
+    float *targets = xaligned(vectors->rows * width, sizeof *targets);
+    pca_apply(pca, vectors->values, vectors->rows, targets);
+    double mean = vectors->rows ? sum / (double)vectors->rows : 1;
+    matrix_free(vectors);
+    vectors->values = targets;
+    return mean;
+}
+
+static int read_targets(struct train_stage *stage, struct error *err)
+{
+    char *pca = job_run_path(stage->run, "pca.safetensors");
+    char *documents = job_run_path(stage->run, "representations/documents.npy");
+    char *queries = job_run_path(stage->run, "representations/queries.npy");
+    int status = pca_read(&stage->pca, pca, err);
+    size_t rows = 0, query_rows = 0;
+    if (!status) status = npy_read(&stage->document_targets, documents, err);
+    if (!status) status = npy_read(&stage->query_targets, queries, err);
+    if (!status) {
+        rows = stage->document_targets.rows, query_rows = stage->query_targets.rows;
+        if (rows != stage->run->collection.documents.count ||
+            query_rows != stage->run->collection.queries.count)
+            status = fail(err, "%s: %zu rows for %zu documents; delete the folder to start again",
+                          documents, rows, stage->run->collection.documents.count);
+    }
+    if (!status) {
+        stage->norm = make_targets(&stage->document_targets, &stage->pca);
+        make_targets(&stage->query_targets, &stage->pca);
+    }
+    free(pca);
+    free(documents);
+    free(queries);
+    return status;
+}
+
+/* Train queries with their scored candidates; the candidates of other queries (dev) make the dev pool harder. */
+static void split_candidates(struct train_stage *stage)
+{
+    const struct job_run *run = stage->run;
+    const struct candidate_sets *sets = &stage->candidates;
+    stage->queries = xcalloc(run->train.count, sizeof *stage->queries);
+    size_t count = 0;
+    for (size_t q = 0; q < run->train.count; q++) {
+        const struct candidate_set *found = candidate_sets_find(sets, run->train.rows[q]);
+        if (!found || !found->count || found->candidates[0].kind != CANDIDATE_POSITIVE) continue;
+        struct train_query *query = &stage->queries[count++];
+        *query = (struct train_query){.query = run->train.rows[q],
+                                      .candidates = found->candidates,
+                                      .num_candidates = found->count};
+        query->num_relevant =
+            relevant_rows(&query->relevant, &run->collection, run->train.judged[q]);
+    }
+    stage->set = (struct train_set){.queries = stage->queries,
+                                    .count = count,
+                                    .num_documents = run->collection.documents.count,
+                                    .negatives = run->job->mine.negatives_per_query,
+                                    .use_teacher = true,
+                                    .seed = (uint64_t)run->job->seed};
+}
+
+static void tokenise(struct train_stage *stage)
+{
+    struct job_run *run = stage->run;
+    const struct job *job = run->job;
+    const struct collection *collection = &run->collection;
+    sequences_encode(&stage->query_tokens, stage->student.tokenizer, run->pool,
+                     collection->queries.values, NULL, collection->queries.count,
+                     job->data.query_prefix, job->data.max_query_tokens);
+    sequences_encode(&stage->document_tokens, stage->student.tokenizer, run->pool,
+                     collection->documents.values, NULL, collection->documents.count,
+                     job->data.document_prefix, job->data.max_document_tokens);
+}
+
+static void prepare_dev(struct train_stage *stage)
+{
+    struct job_run *run = stage->run;
+    const struct job *job = run->job;
+    stage->dev = (struct dev_eval){.de = &stage->student,
+                                   .pool = run->pool,
+                                   .collection = &run->collection,
+                                   .queries = &run->dev,
+                                   .taps = job->student.taps.items,
+                                   .num_taps = job->student.taps.count,
+                                   .cosine = job->distill.similarity == SIMILARITY_COSINE,
+                                   .drop_same_id = job->data.drop_same_id,
+                                   .max_query_tokens = job->data.max_query_tokens,
+                                   .max_document_tokens = job->data.max_document_tokens};
+    size_t capacity = 0, count = 0;
+    for (size_t q = 0; q < run->dev.count; q++) {
+        const struct candidate_set *found =
+            candidate_sets_find(&stage->candidates, run->dev.rows[q]);
+        capacity += found ? found->count : 0;
+    }
+    uint32_t *rows = xcalloc(capacity, sizeof *rows);
+    for (size_t q = 0; q < run->dev.count; q++) {
+        const struct candidate_set *found =
+            candidate_sets_find(&stage->candidates, run->dev.rows[q]);
+        for (size_t c = 0; found && c < found->count; c++)
+            rows[count++] = found->candidates[c].document;
+    }
+    dev_eval_pool(&stage->dev, rows, count);
+    free(rows);
+}
+
+/* ---- phases ---- */
+
+static double tap_weight(enum tap_weights weights, int layer)
+{
+    if (weights == TAP_WEIGHTS_LOG) return 1 / (1 + log(layer));
+    return weights == TAP_WEIGHTS_INV ? 1.0 / layer : 1;
+}
+
+/* HPD rows weigh 1: their scheduled weight is the step's hpd factor. */
+static void add_rows(struct objective *objective, const struct job *job, bool ranking, bool teacher,
+                     bool hpd)
+{
+    const struct tap_list *taps = &job->student.taps;
+    objective->full = taps->items[taps->count - 1];
+    for (size_t t = 0; t < taps->count; t++) {
+        struct tap tap = taps->items[t];
+        double weight = tap_weight(job->distill.tap_weights, tap.layer);
+        bool full = tap.layer == objective->full.layer && tap.dim == objective->full.dim;
+        if (ranking)
+            objective_add(objective, tap, LOSS_INFO_NCE,
+                          weight * (teacher ? job->distill.loss.info_nce : 1));
+        if (ranking && teacher) {
+            objective_add(objective, tap, LOSS_LISTWISE_KL, weight * job->distill.loss.listwise_kl);
+            objective_add(objective, tap, LOSS_MARGIN_MSE, weight * job->distill.loss.margin_mse);
+        }
+        if (ranking && !full)
+            objective_add(objective, tap, LOSS_SELF_KL, weight * job->distill.loss.self_kl);
+        if (hpd) objective_add(objective, tap, LOSS_HPD, weight);
+    }
+}
+
+static struct phase_context context_of(struct train_stage *stage)
+{
+    const struct job *job = stage->run->job;
+    struct phase_context context = {.de = &stage->student,
+                                    .tape =
+                                        tape_open(&stage->student, stage->run->pool, keep_bytes),
+                                    .queries = &stage->query_tokens,
+                                    .documents = &stage->document_tokens,
+                                    .query_targets = stage->query_targets.values,
+                                    .document_targets = stage->document_targets.values,
+                                    .target_width = stage->pca.output_size,
+                                    .seed = (uint64_t)job->seed,
+                                    .dropout = job->distill.dropout > 0,
+                                    .train = &stage->set,
+                                    .batch_queries = job->distill.batch_queries,
+                                    .batch_texts = job->distill.hpd.batch_texts};
+    context.objective.cosine = job->distill.similarity == SIMILARITY_COSINE;
+    context.objective.scale = 1 / job->distill.temperature;
+    context.objective.teacher_temperature = job->distill.teacher_temperature;
+    context.objective.margin_scale = 1;
+    return context;
+}
+
+static struct phase phase_of(const struct train_stage *stage, const char *name,
+                             uint64_t total_steps, double learning_rate)
+{
+    const struct job *job = stage->run->job;
+    return (struct phase){.name = name,
+                          .total_steps = total_steps,
+                          .warmup_steps = (uint64_t)(job->distill.warmup * (double)total_steps),
+                          .learning_rate = learning_rate,
+                          .weight_decay = job->distill.weight_decay,
+                          .clip_norm = job->distill.clip_norm,
+                          .schedule = job->distill.schedule,
+                          .checkpoint_seconds = 60 * job->distill.checkpoint_minutes,
+                          .identity = job_run_stage_hash(stage->run, "train")};
+}
+
+static double evaluate_dev(void *arg, struct report *report)
+{
+    const struct phase_context *context = arg;
+    return dev_eval_run(context->dev, report);
+}
+
+static int run_phase(struct train_stage *stage, struct phase *phase, struct phase_context *context,
+                     struct error *err)
+{
+    context->total_steps = phase->total_steps;
+    phase_prepare(context);
+    phase->arg = context;
+    int status = trainer_run(&stage->student, phase, stage->folder, stage->run->pool, err);
+    phase_release(context);
+    return status;
+}
+
+/* Rows of all documents, then of the train queries (counted after the documents), at most max_texts of them by a seeded shuffle. */
+static size_t hpd_texts(uint32_t **out, const struct job_run *run)
+{
+    size_t documents = run->collection.documents.count, count = documents + run->train.count;
+    uint32_t *all = xcalloc(count, sizeof *all);
+    for (size_t d = 0; d < documents; d++) all[d] = (uint32_t)d;
+    for (size_t q = 0; q < run->train.count; q++)
+        all[documents + q] = (uint32_t)documents + run->train.rows[q];
+    size_t wanted = (size_t)run->job->distill.hpd.max_texts;
+    *out = all;
+    if (!wanted || wanted >= count) return count;
+    uint32_t *order = xcalloc(count, sizeof *order);
+    random_permutation(order, count, (uint64_t)run->job->seed, 0x700);
+    for (size_t i = 0; i < wanted; i++) order[i] = all[order[i]];
+    free(all);
+    *out = order;
+    return wanted;
+}
+
+static int hpd_phase(struct train_stage *stage, struct error *err)
+{
+    const struct job *job = stage->run->job;
+    if (!job->distill.hpd.epochs) return 0;
+    uint32_t *texts;
+    struct phase_context context = context_of(stage);
+    context.num_hpd_texts = hpd_texts(&texts, stage->run);
+    context.hpd_texts = texts;
+    context.hpd_start = context.hpd_end = 1;
+    add_rows(&context.objective, job, false, true, true);
+    size_t batch = (size_t)job->distill.hpd.batch_texts;
+    struct phase phase =
+        phase_of(stage, "hpd",
+                 (uint64_t)job->distill.hpd.epochs * ((context.num_hpd_texts + batch - 1) / batch),
+                 job->distill.hpd.learning_rate);
+    int status = run_phase(stage, &phase, &context, err);
+    free(texts);
+    return status;
+}
+
+/* With the teacher: all losses of the job.  Without: as many steps of InfoNCE on the labels. */
+static int distil_phase(struct train_stage *stage, const char *name, bool teacher,
+                        struct error *err)
+{
+    const struct job *job = stage->run->job;
+    struct phase_context context = context_of(stage);
+    stage->set.use_teacher = teacher;
+    bool hpd = teacher && (job->distill.loss.hpd.start > 0 || job->distill.loss.hpd.end > 0);
+    if (!hpd) context.document_targets = context.query_targets = NULL;
+    context.hpd_start = job->distill.loss.hpd.start;
+    context.hpd_end = job->distill.loss.hpd.end;
+    context.dev = &stage->dev;
+    add_rows(&context.objective, job, true, teacher, hpd);
+    uint64_t per_epoch = steps_per_epoch(&stage->set, job->distill.batch_queries);
+    struct phase phase = phase_of(stage, name, (uint64_t)job->distill.epochs * per_epoch,
+                                  job->distill.learning_rate);
+    uint64_t evaluations = (uint64_t)job->distill.evaluations_per_epoch;
+    phase.evaluate_every = per_epoch > evaluations ? per_epoch / evaluations : 1;
+    phase.evaluate = evaluate_dev;
+    return run_phase(stage, &phase, &context, err);
+}
+
+static int start_student(struct train_stage *stage, struct error *err)
+{
+    dual_encoder_free(&stage->student);
+    return student_init(&stage->student, stage->run, &stage->pca, stage->norm, err);
+}
+
+static int save_init(struct train_stage *stage, struct error *err)
+{
+    char *path = xasprintf("%s/init.safetensors", stage->folder);
+    int status = weights_write(&stage->student.params, path, err);
+    free(path);
+    return status;
+}
+
+static int train_all(struct train_stage *stage, struct error *err)
+{
+    struct job_run *run = stage->run;
+    if (read_targets(stage, err) || start_student(stage, err) || save_init(stage, err)) return -1;
+    split_candidates(stage);
+    if (!stage->set.count)
+        return fail(err, "%s: no train query has a known relevant document among its candidates",
+                    run->job->data.collection);
+    tokenise(stage);
+    prepare_dev(stage);
+    note("train: %zu queries, %zu texts; dev: %zu queries against %zu documents", stage->set.count,
+         run->collection.documents.count, run->dev.count, stage->dev.num_documents);
+    if (hpd_phase(stage, err) || distil_phase(stage, "distil", true, err)) return -1;
+    if (!(run->job->evaluate.systems & SYSTEM_NO_TEACHER)) return 0;
+    return start_student(stage, err) || distil_phase(stage, "no-teacher", false, err) ? -1 : 0;
+}
+
+int train_stage(struct job_run *run, struct error *err)
+{
+    struct train_stage stage = {.run = run, .folder = job_run_path(run, "train")};
+    char *scores = job_run_path(run, "scores.trec");
+    candidate_sets_init(&stage.candidates, run->collection.queries.count);
+    int status = candidate_sets_read(&stage.candidates, &run->collection, scores, err);
+    if (!status) status = train_all(&stage, err);
+    free(scores);
+    free(stage.folder);
+    for (size_t q = 0; q < stage.set.count; q++) free(stage.queries[q].relevant);
+    free(stage.queries);
+    candidate_sets_free(&stage.candidates);
+    sequences_free(&stage.query_tokens);
+    sequences_free(&stage.document_tokens);
+    matrix_free(&stage.query_targets);
+    matrix_free(&stage.document_targets);
+    pca_free(&stage.pca);
+    dev_eval_free(&stage.dev);
+    dual_encoder_free(&stage.student);
+    return status;
+}
