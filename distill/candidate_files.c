@@ -1,0 +1,97 @@
+/* Candidates as TREC runs: see mine.h. */
+#include "distill/mine.h"
+
+#include "data/output.h"
+#include <string.h>
+
+static const char *const kind_names[] = {
+    [CANDIDATE_POSITIVE] = "positive",
+    [CANDIDATE_NEGATIVE] = "negative",
+    [CANDIDATE_FALSE_NEGATIVE] = "false-negative",
+};
+static const char *const source_names[] = {
+    [0] = "",
+    [CANDIDATE_BM25] = ":bm25",
+    [CANDIDATE_TEACHER] = ":teacher",
+    [CANDIDATE_BM25 | CANDIDATE_TEACHER] = ":bm25+teacher",
+};
+enum { KINDS = 3, SOURCES = 4 };
+
+/* Not run_write: that would sort by score, and the order of a set is part of it. */
+int candidate_sets_write(const struct candidate_sets *sets, const struct collection *collection,
+                         const char *path, struct error *err)
+{
+    struct output out = {0};
+    if (output_open(&out, path, err)) return -1;
+    for (size_t s = 0; s < sets->count; s++)
+        for (size_t i = 0; i < sets->sets[s].count; i++) {
+            const struct candidate *candidate = &sets->sets[s].candidates[i];
+            output_printf(
+                &out, "%s Q0 %s %zu %.9g %s%s\n", collection->queries.ids[sets->sets[s].query],
+                collection->documents.ids[candidate->document], i + 1, (double)candidate->score,
+                kind_names[candidate->kind], source_names[candidate->sources]);
+        }
+    return output_commit(&out, err);
+}
+
+static bool parse_tag(struct candidate *out, const char *tag)
+{
+    size_t kind_length = strcspn(tag, ":");
+    for (int kind = 0; kind < KINDS; kind++)
+        for (int sources = 0; sources < SOURCES; sources++)
+            if (strlen(kind_names[kind]) == kind_length &&
+                strncmp(tag, kind_names[kind], kind_length) == 0 &&
+                strcmp(tag + kind_length, source_names[sources]) == 0) {
+                out->kind = (enum candidate_kind)kind;
+                out->sources = sources;
+                return true;
+            }
+    return false;
+}
+
+static int read_candidate(struct candidate_set *set, const struct collection *collection,
+                          const char *query, const struct ranked *line, const char *path,
+                          struct error *err)
+{
+    struct candidate candidate = {.score = (float)line->score};
+    int64_t document = texts_find(&collection->documents, line->document);
+    if (document < 0)
+        return fail(err, "%s: document %s is not in the collection; remove the file to mine again",
+                    path, line->document);
+    candidate.document = (uint32_t)document;
+    if (!parse_tag(&candidate, line->tag))
+        return fail(err, "%s: query %s, document %s: unknown tag \"%s\"", path, query,
+                    line->document, line->tag);
+    if (candidate.kind == CANDIDATE_POSITIVE && set->count &&
+        set->candidates[set->count - 1].kind != CANDIDATE_POSITIVE)
+        return fail(err, "%s: query %s: positive %s does not stand before the others", path, query,
+                    line->document);
+    candidate_set_add(set, candidate);
+    return 0;
+}
+
+static int read_set(struct candidate_sets *sets, const struct collection *collection,
+                    const struct ranked_query *lines, const char *path, struct error *err)
+{
+    int64_t query = texts_find(&collection->queries, lines->id);
+    if (query < 0)
+        return fail(err, "%s: query %s is not in the collection; remove the file to mine again",
+                    path, lines->id);
+    struct candidate_set *set = candidate_sets_add(sets, (uint32_t)query);
+    for (size_t i = 0; i < lines->count; i++)
+        if (read_candidate(set, collection, lines->id, &lines->documents[i], path, err)) return -1;
+    return 0;
+}
+
+int candidate_sets_read(struct candidate_sets *sets, const struct collection *collection,
+                        const char *path, struct error *err)
+{
+    struct run run = {0};
+    int status = run_read(&run, path, err);
+    candidate_sets_init(sets, collection->queries.count);
+    for (size_t q = 0; status == 0 && q < run.count; q++)
+        status = read_set(sets, collection, &run.queries[q], path, err);
+    if (status) candidate_sets_free(sets);
+    run_free(&run);
+    return status;
+}
