@@ -2,6 +2,8 @@
 #include "distill/mine.h"
 
 #include "data/output.h"
+#include "data/run.h"
+#include <math.h>
 #include <string.h>
 
 static const char *const kind_names[] = {
@@ -17,21 +19,34 @@ static const char *const source_names[] = {
 };
 enum { KINDS = 3, SOURCES = 4 };
 
-/* Not run_write: that would sort by score, and the order of a set is part of it. */
+static int write_set(struct output *out, const struct candidate_set *set,
+                     const struct collection *collection, struct error *err)
+{
+    const char *query = collection->queries.ids[set->query];
+    for (size_t i = 0; i < set->count; i++) {
+        const struct candidate *candidate = &set->candidates[i];
+        const char *document = collection->documents.ids[candidate->document];
+        if (!isfinite(candidate->score))
+            return fail(err, "the score of query %s and document %s is not a finite number", query,
+                        document);
+        output_printf(out, "%s\tQ0\t%s\t%zu\t%.9g\t%s%s\n", query, document, i + 1,
+                      (double)candidate->score, kind_names[candidate->kind],
+                      source_names[candidate->sources]);
+    }
+    return 0;
+}
+
+/* Not run_write: that would sort by score, and the order of a set is part of it.  Tabs, since ids may hold spaces. */
 int candidate_sets_write(const struct candidate_sets *sets, const struct collection *collection,
                          const char *path, struct error *err)
 {
     struct output out = {0};
-    if (output_open(&out, path, err)) return -1;
-    for (size_t s = 0; s < sets->count; s++)
-        for (size_t i = 0; i < sets->sets[s].count; i++) {
-            const struct candidate *candidate = &sets->sets[s].candidates[i];
-            output_printf(
-                &out, "%s Q0 %s %zu %.9g %s%s\n", collection->queries.ids[sets->sets[s].query],
-                collection->documents.ids[candidate->document], i + 1, (double)candidate->score,
-                kind_names[candidate->kind], source_names[candidate->sources]);
-        }
-    return output_commit(&out, err);
+    int status = output_open(&out, path, err);
+    for (size_t s = 0; status == 0 && s < sets->count; s++)
+        status = write_set(&out, &sets->sets[s], collection, err);
+    if (status == 0) return output_commit(&out, err);
+    output_abandon(&out);
+    return -1;
 }
 
 static bool parse_tag(struct candidate *out, const char *tag)

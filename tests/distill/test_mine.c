@@ -226,11 +226,11 @@ START_TEST(the_file_is_a_run_with_reasons)
     char *path = xasprintf("%s/candidates.trec", scratch_folder());
     check_ok(candidate_sets_write(&sets, &collection, path, &err), &err);
     check_ok(read_whole_file(&bytes, path, 10000, &err), &err);
-    ck_assert_str_eq(bytes.bytes, "q2 Q0 doc-8 1 0.25 positive:teacher\n"
-                                  "q2 Q0 doc-5 2 0 positive\n"
-                                  "q2 Q0 doc-4 3 1 negative:bm25+teacher\n"
-                                  "q2 Q0 doc-7 4 1 negative:bm25+teacher\n"
-                                  "q2 Q0 doc-2 5 0.5 false-negative:teacher\n");
+    ck_assert_str_eq(bytes.bytes, "q2\tQ0\tdoc-8\t1\t0.25\tpositive:teacher\n"
+                                  "q2\tQ0\tdoc-5\t2\t0\tpositive\n"
+                                  "q2\tQ0\tdoc-4\t3\t1\tnegative:bm25+teacher\n"
+                                  "q2\tQ0\tdoc-7\t4\t1\tnegative:bm25+teacher\n"
+                                  "q2\tQ0\tdoc-2\t5\t0.5\tfalse-negative:teacher\n");
     text_free(&bytes);
     candidate_sets_free(&sets);
     collection_free(&collection);
@@ -267,6 +267,24 @@ START_TEST(files_of_others_are_refused)
 }
 END_TEST
 
+START_TEST(a_score_that_is_no_number_is_not_written)
+{
+    struct collection collection;
+    struct candidate_sets sets;
+    struct error err = {0};
+    fill_collection(&collection);
+    fill_scored(&sets);
+    sets.sets[1].candidates[2].score = NAN;
+    char *path = xasprintf("%s/nan.trec", scratch_folder());
+    check_failed(candidate_sets_write(&sets, &collection, path, &err), &err, STATUS_WORLD,
+                 "query q0", "document doc-7", "finite");
+    ck_assert(!path_exists(path));
+    candidate_sets_free(&sets);
+    collection_free(&collection);
+    free(path);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
@@ -279,6 +297,7 @@ int main(void)
         TEST(what_is_written_is_read_back),
         TEST(the_file_is_a_run_with_reasons),
         TEST(files_of_others_are_refused),
+        TEST(a_score_that_is_no_number_is_not_written),
         {0},
     };
     return run_tests("distill/mine", rows);
