@@ -24,6 +24,7 @@
 
 #include "data/model_folder.h"
 #include "nn/batch.h"
+#include "nn/kernels.h"
 #include "nn/params.h"
 
 enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
@@ -33,8 +34,6 @@ const char *precision_name(enum precision precision);
 /* AUTO resolved by a probe (bf16 where oneDNN has a fast bf16 product on this processor), said once on stderr; BF16
  * where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
-
-enum activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU };
 
 struct encoder_config {
     const struct architecture *architecture; /* row of the table: names, conventions */
@@ -55,9 +54,8 @@ struct encoder {
     struct encoder_config config;
     struct params *params; /* not owned; the encoder's rows are first_param .. last_param - 1 */
     int first_param, last_param;
-    enum precision precision; /* F32 or BF16 */
-    struct encoder_layer *layers;
-    struct packed_weights *packed;
+    enum precision precision;      /* F32 or BF16 */
+    struct packed_weights *packed; /* copies that products read; NULL until encoder_init */
 };
 /* Adds the encoder's rows to params (before params_alloc), for config->num_layers layers. */
 void encoder_declare(struct encoder *encoder, const struct encoder_config *config,

@@ -1,0 +1,248 @@
+/* Attention by sequence, head and block of queries: see attention.h.
+ *
+ * A head's q, k, v of one sequence fit the second-level cache (512 x 64: 128 KiB each), so each head gathers them once into
+ * f32 panels, and a block of probabilities [BLOCK, length] stays in the first level between softmax and product.
+ * Measured against batched products by oneDNN, which are no faster at these sizes and need a primitive for each length.
+ */
+#include "nn/attention.h"
+
+#include "nn/dropout.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 24 }; /* queries; a multiple of the product kernel's rows */
+
+/* The panels of one head of one sequence.  [n, d]: rows padded to kernel_padded(d); [d, n]: to kernel_padded(n). */
+struct panels {
+    float *q, *k, *v;               /* [n, d]; q is divided by sqrt(head size) */
+    float *k_by_dim, *v_by_dim;     /* [d, n] */
+    float *p, *d_p;                 /* [BLOCK, n] */
+    float *out;                     /* [n, d] */
+    float *d_out, *d_q, *d_k, *d_v; /* [n, d] */
+    float *dots;                    /* [n] */
+};
+
+enum { FLAT_PANELS = 8, DIM_PANELS = 2, BLOCK_PANELS = 2 };
+
+size_t attention_scratch(int longest, int head_size)
+{
+    size_t flat = (size_t)longest * kernel_padded(head_size);
+    size_t by_dim = (size_t)head_size * kernel_padded(longest);
+    size_t block = (size_t)BLOCK * kernel_padded(longest);
+    return FLAT_PANELS * flat + DIM_PANELS * by_dim + BLOCK_PANELS * block + kernel_padded(longest);
+}
+
+static float *take(float **next, size_t count)
+{
+    float *taken = *next;
+    *next += count;
+    return taken;
+}
+
+static struct panels panels_of(float *scratch, int n, int d)
+{
+    size_t flat = (size_t)n * kernel_padded(d), by_dim = (size_t)d * kernel_padded(n);
+    size_t block = (size_t)BLOCK * kernel_padded(n);
+    return (struct panels){.q = take(&scratch, flat),
+                           .k = take(&scratch, flat),
+                           .v = take(&scratch, flat),
+                           .k_by_dim = take(&scratch, by_dim),
+                           .p = take(&scratch, block),
+                           .out = take(&scratch, flat),
+                           .v_by_dim = take(&scratch, by_dim),
+                           .d_p = take(&scratch, block),
+                           .d_out = take(&scratch, flat),
+                           .d_q = take(&scratch, flat),
+                           .d_k = take(&scratch, flat),
+                           .d_v = take(&scratch, flat),
+                           .dots = take(&scratch, kernel_padded(n))};
+}
+
+/* One head of one sequence: where it is, and how long. */
+struct head {
+    int number, start, n, d; /* first token, tokens, head size */
+    int hidden;
+};
+
+static void gather_head(const struct attention *at, float *out, const void *from,
+                        const struct head *head, int part, int parts, float scale)
+{
+    size_t row = (size_t)parts * head->hidden;
+    size_t first =
+        (size_t)head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
+    const char *bytes = (const char *)from + first * element_size(at->element);
+    at->kernels->gather(out, bytes, at->element, head->n, head->d, row, scale);
+}
+
+static void scatter_head(const struct attention *at, void *to, const float *from,
+                         const struct head *head, int part, int parts, float scale)
+{
+    size_t row = (size_t)parts * head->hidden;
+    size_t first =
+        (size_t)head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
+    char *bytes = (char *)to + first * element_size(at->element);
+    at->kernels->scatter(bytes, at->element, from, head->n, head->d, row, scale);
+}
+
+static void gather_qkv(const struct attention *at, const struct panels *panels, const void *qkv,
+                       const struct head *head)
+{
+    gather_head(at, panels->q, qkv, head, 0, 3, 1 / sqrtf((float)head->d));
+    gather_head(at, panels->k, qkv, head, 1, 3, 1);
+    gather_head(at, panels->v, qkv, head, 2, 3, 1);
+    at->kernels->transpose(panels->k_by_dim, panels->k, head->n, head->d);
+}
+
+static struct dropout_masks masks_of(const struct attention *at, const struct head *head)
+{
+    return (struct dropout_masks){at->dropout, at->seed, at->layer,
+                                  DROPOUT_PROBABILITIES + head->number};
+}
+
+/* p [rows, n] = softmax(q k^T) for the queries from `first`. */
+static void probabilities(const struct attention *at, const struct panels *panels,
+                          const struct head *head, int first, int rows)
+{
+    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    at->kernels->multiply(&(struct product){.m = rows,
+                                            .n = head->n,
+                                            .k = head->d,
+                                            .c = panels->p,
+                                            .c_row = by_dim,
+                                            .a = panels->q + (size_t)first * flat,
+                                            .a_row = flat,
+                                            .a_col = 1,
+                                            .b = panels->k_by_dim,
+                                            .b_row = by_dim});
+    at->kernels->softmax_forward(panels->p, rows, head->n, by_dim);
+}
+
+static void head_forward(const struct attention *at, void *context, const void *qkv,
+                         const struct head *head)
+{
+    struct panels panels = panels_of(at->scratch, head->n, head->d);
+    struct dropout_masks masks = masks_of(at, head);
+    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    gather_qkv(at, &panels, qkv, head);
+    for (int first = 0; first < head->n; first += BLOCK) {
+        int rows = head->n - first < BLOCK ? head->n - first : BLOCK;
+        probabilities(at, &panels, head, first, rows);
+        dropout_rows(at->kernels, &masks, panels.p, head->start + first, rows, head->n, by_dim);
+        at->kernels->multiply(&(struct product){.m = rows,
+                                                .n = head->d,
+                                                .k = head->n,
+                                                .c = panels.out + (size_t)first * flat,
+                                                .c_row = flat,
+                                                .a = panels.p,
+                                                .a_row = by_dim,
+                                                .a_col = 1,
+                                                .b = panels.v,
+                                                .b_row = flat});
+    }
+    scatter_head(at, context, panels.out, head, 0, 1, 1);
+}
+
+/* c [n, d] += a^T b for a [rows, n], b [rows, d]: the sums over queries. */
+static void add_transposed(const struct attention *at, const struct head *head, float *c,
+                           const float *a, const float *b, int rows)
+{
+    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    at->kernels->multiply(&(struct product){.m = head->n,
+                                            .n = head->d,
+                                            .k = rows,
+                                            .c = c,
+                                            .c_row = flat,
+                                            .a = a,
+                                            .a_row = 1,
+                                            .a_col = by_dim,
+                                            .b = b,
+                                            .b_row = flat,
+                                            .add = true});
+}
+
+/* out = drop(p) v, p = softmax(s), s = q k^T  =>
+ * d_v += drop(p)^T d_out;  d_p = drop(d_out v^T), by the same mask;  d_s = p (d_p - <out, d_out>);
+ * d_q = d_s k;  d_k += d_s^T q.    (<p, d_p> = <drop(p) v, d_out> whatever the mask.) */
+static void block_backward(const struct attention *at, const struct panels *panels,
+                           const struct head *head, int first, int rows)
+{
+    const struct kernels *kernels = at->kernels;
+    struct dropout_masks masks = masks_of(at, head);
+    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    const float *d_out = panels->d_out + (size_t)first * flat;
+    probabilities(at, panels, head, first, rows);
+    kernels->multiply(&(struct product){.m = rows,
+                                        .n = head->n,
+                                        .k = head->d,
+                                        .c = panels->d_p,
+                                        .c_row = by_dim,
+                                        .a = d_out,
+                                        .a_row = flat,
+                                        .a_col = 1,
+                                        .b = panels->v_by_dim,
+                                        .b_row = by_dim});
+    int token = head->start + first;
+    dropout_rows(kernels, &masks, panels->d_p, token, rows, head->n, by_dim);
+    kernels->softmax_backward(panels->d_p, panels->p, panels->dots + first, rows, head->n, by_dim);
+    dropout_rows(kernels, &masks, panels->p, token, rows, head->n, by_dim);
+    add_transposed(at, head, panels->d_v, panels->p, d_out, rows);
+    add_transposed(at, head, panels->d_k, panels->d_p, panels->q + (size_t)first * flat, rows);
+    kernels->multiply(&(struct product){.m = rows,
+                                        .n = head->d,
+                                        .k = head->n,
+                                        .c = panels->d_q + (size_t)first * flat,
+                                        .c_row = flat,
+                                        .a = panels->d_p,
+                                        .a_row = by_dim,
+                                        .a_col = 1,
+                                        .b = panels->k,
+                                        .b_row = flat});
+}
+
+static void head_backward(const struct attention *at, void *d_qkv, const void *d_context,
+                          const void *context, const void *qkv, const struct head *head)
+{
+    struct panels panels = panels_of(at->scratch, head->n, head->d);
+    size_t flat = kernel_padded(head->d), bytes = (size_t)head->n * flat * sizeof(float);
+    gather_qkv(at, &panels, qkv, head);
+    at->kernels->transpose(panels.v_by_dim, panels.v, head->n, head->d);
+    gather_head(at, panels.out, context, head, 0, 1, 1);
+    gather_head(at, panels.d_out, d_context, head, 0, 1, 1);
+    at->kernels->row_dots(panels.dots, panels.out, panels.d_out, head->n, head->d, flat);
+    memset(panels.d_k, 0, bytes);
+    memset(panels.d_v, 0, bytes);
+    for (int first = 0; first < head->n; first += BLOCK)
+        block_backward(at, &panels, head, first, head->n - first < BLOCK ? head->n - first : BLOCK);
+    scatter_head(at, d_qkv, panels.d_q, head, 0, 3, 1 / sqrtf((float)head->d));
+    scatter_head(at, d_qkv, panels.d_k, head, 1, 3, 1);
+    scatter_head(at, d_qkv, panels.d_v, head, 2, 3, 1);
+}
+
+static struct head head_at(const struct attention *at, int seq, int number)
+{
+    return (struct head){.number = number,
+                         .start = at->offsets[seq],
+                         .n = at->offsets[seq + 1] - at->offsets[seq],
+                         .d = at->head_size,
+                         .hidden = at->num_heads * at->head_size};
+}
+
+void attention_forward(const struct attention *attention, void *context, const void *qkv)
+{
+    for (int seq = 0; seq < attention->num_seqs; seq++)
+        for (int number = 0; number < attention->num_heads; number++) {
+            struct head head = head_at(attention, seq, number);
+            head_forward(attention, context, qkv, &head);
+        }
+}
+
+void attention_backward(const struct attention *attention, void *d_qkv, const void *d_context,
+                        const void *context, const void *qkv)
+{
+    for (int seq = 0; seq < attention->num_seqs; seq++)
+        for (int number = 0; number < attention->num_heads; number++) {
+            struct head head = head_at(attention, seq, number);
+            head_backward(attention, d_qkv, d_context, context, qkv, &head);
+        }
+}

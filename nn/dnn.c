@@ -1,0 +1,348 @@
+/* oneDNN behind a few functions: see dnn.h.
+ *
+ * A oneDNN matmul is described, compiled (0.2 ms) and then executed any number of times with other pointers.  Compiled
+ * ones are kept in an open-addressing table by everything that the code depends on.  oneDNN's own cache would answer
+ * in microseconds too, but is shared, locked and would still need the descriptors.
+ */
+#include "nn/dnn.h"
+
+#include "data/base.h"
+
+#include <dnnl.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK(call) REQUIRE((call) == dnnl_success)
+
+/* What a compiled product depends on: c [m, n] = a [m, k] b [k, n]. */
+struct key {
+    int m, n, k;
+    int element; /* enum element of a and b */
+    int store;   /* enum dnn_store */
+    int layouts; /* LAYOUT_* bits */
+};
+enum { LAYOUT_A_TRANSPOSED = 1, LAYOUT_B_TRANSPOSED = 2, LAYOUT_B_PACKED = 4, LAYOUT_BIAS = 8 };
+
+struct primitive {
+    struct key key;
+    dnnl_primitive_t primitive; /* NULL: an empty slot */
+    dnnl_memory_t a, b, c, bias, scratch;
+    size_t scratch_size;
+};
+
+enum {
+    TABLE_SIZE = 2048, /* slots, a power of two */
+    TABLE_LIMIT = 1024 /* primitives kept; more shapes than that start the table afresh */
+};
+
+struct dnn {
+    dnnl_engine_t engine;
+    dnnl_stream_t stream;
+    struct primitive *table;
+    int count;
+    void *scratch;
+    size_t scratch_size;
+};
+
+struct dnn_weights {
+    int outputs, inputs;
+    enum element element;
+    enum dnn_direction direction;
+    dnnl_memory_desc_t layout; /* of b [k, n] */
+    void *packed;
+};
+
+size_t element_size(enum element element)
+{
+    return element == ELEMENT_BF16 ? 2 : 4;
+}
+
+static dnnl_data_type_t data_type(enum element element)
+{
+    return element == ELEMENT_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
+/* Row-major [rows, cols], or its transpose stored row-major. */
+static dnnl_memory_desc_t plain(int rows, int cols, dnnl_data_type_t type, bool transposed)
+{
+    dnnl_memory_desc_t layout;
+    dnnl_dims_t dims = {rows, cols};
+    CHECK(dnnl_memory_desc_init_by_tag(&layout, 2, dims, type, transposed ? dnnl_ba : dnnl_ab));
+    return layout;
+}
+
+/* ---- descriptors ---- */
+
+static dnnl_primitive_attr_t attributes(const struct key *key)
+{
+    dnnl_primitive_attr_t attr;
+    CHECK(dnnl_primitive_attr_create(&attr));
+    CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    if (key->store == DNN_ADD_F32) {
+        dnnl_post_ops_t post;
+        CHECK(dnnl_post_ops_create(&post));
+        CHECK(dnnl_post_ops_append_sum(post, 1));
+        CHECK(dnnl_primitive_attr_set_post_ops(attr, post));
+        CHECK(dnnl_post_ops_destroy(post));
+    }
+    return attr;
+}
+
+/* packed: layout of b, or NULL to let oneDNN choose it (with LAYOUT_B_PACKED) or take a plain one.  NULL where oneDNN cannot. */
+static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *key,
+                                      const dnnl_memory_desc_t *packed)
+{
+    dnnl_data_type_t type = data_type((enum element)key->element);
+    dnnl_data_type_t out = key->store == DNN_WRITE_BF16 ? dnnl_bf16 : dnnl_f32;
+    dnnl_memory_desc_t a = plain(key->m, key->k, type, key->layouts & LAYOUT_A_TRANSPOSED);
+    dnnl_memory_desc_t b = plain(key->k, key->n, type, key->layouts & LAYOUT_B_TRANSPOSED);
+    dnnl_memory_desc_t c = plain(key->m, key->n, out, false);
+    dnnl_memory_desc_t bias = plain(1, key->n, dnnl_f32, false);
+    if (packed)
+        b = *packed;
+    else if (key->layouts & LAYOUT_B_PACKED)
+        CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){key->k, key->n}, type,
+                                           dnnl_format_tag_any));
+    dnnl_matmul_desc_t product;
+    CHECK(dnnl_matmul_desc_init(&product, &a, &b, key->layouts & LAYOUT_BIAS ? &bias : NULL, &c));
+    dnnl_primitive_attr_t attr = attributes(key);
+    dnnl_primitive_desc_t desc = NULL;
+    dnnl_status_t status = dnnl_primitive_desc_create(&desc, &product, attr, engine, NULL);
+    CHECK(dnnl_primitive_attr_destroy(attr));
+    return status == dnnl_success ? desc : NULL;
+}
+
+static dnnl_memory_t handle(dnnl_engine_t engine, dnnl_primitive_desc_t desc, dnnl_query_t what,
+                            int index)
+{
+    dnnl_memory_t memory;
+    const dnnl_memory_desc_t *layout = dnnl_primitive_desc_query_md(desc, what, index);
+    CHECK(dnnl_memory_create(&memory, layout, engine, DNNL_MEMORY_NONE));
+    return memory;
+}
+
+/* ---- the table of compiled products ---- */
+
+static void primitive_create(struct dnn *dnn, struct primitive *slot, const struct key *key,
+                             const dnnl_memory_desc_t *packed)
+{
+    dnnl_primitive_desc_t desc = describe(dnn->engine, key, packed);
+    REQUIRE(desc);
+    slot->key = *key;
+    CHECK(dnnl_primitive_create(&slot->primitive, desc));
+    slot->a = handle(dnn->engine, desc, dnnl_query_src_md, 0);
+    slot->b = handle(dnn->engine, desc, dnnl_query_weights_md, 0);
+    slot->c = handle(dnn->engine, desc, dnnl_query_dst_md, 0);
+    if (key->layouts & LAYOUT_BIAS)
+        slot->bias = handle(dnn->engine, desc, dnnl_query_weights_md, 1);
+    slot->scratch = handle(dnn->engine, desc, dnnl_query_scratchpad_md, 0);
+    slot->scratch_size =
+        dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
+    CHECK(dnnl_primitive_desc_destroy(desc));
+}
+
+static void primitive_destroy(struct primitive *slot)
+{
+    dnnl_memory_destroy(slot->a);
+    dnnl_memory_destroy(slot->b);
+    dnnl_memory_destroy(slot->c);
+    if (slot->bias) dnnl_memory_destroy(slot->bias);
+    dnnl_memory_destroy(slot->scratch);
+    dnnl_primitive_destroy(slot->primitive);
+    *slot = (struct primitive){0};
+}
+
+static void table_clear(struct dnn *dnn)
+{
+    for (int i = 0; i < TABLE_SIZE; i++)
+        if (dnn->table[i].primitive) primitive_destroy(&dnn->table[i]);
+    dnn->count = 0;
+}
+
+static void scratch_reserve(struct dnn *dnn, size_t size)
+{
+    if (size <= dnn->scratch_size) return;
+    free(dnn->scratch);
+    dnn->scratch = xaligned(size, 1);
+    dnn->scratch_size = size;
+}
+
+static struct primitive *primitive_for(struct dnn *dnn, const struct key *key,
+                                       const dnnl_memory_desc_t *packed)
+{
+    size_t at = hash64(key, sizeof *key, 0) % TABLE_SIZE;
+    while (dnn->table[at].primitive && memcmp(&dnn->table[at].key, key, sizeof *key) != 0)
+        at = (at + 1) % TABLE_SIZE;
+    if (dnn->table[at].primitive) return &dnn->table[at];
+    if (dnn->count == TABLE_LIMIT) {
+        table_clear(dnn);
+        at = hash64(key, sizeof *key, 0) % TABLE_SIZE;
+    }
+    primitive_create(dnn, &dnn->table[at], key, packed);
+    scratch_reserve(dnn, dnn->table[at].scratch_size);
+    dnn->count++;
+    return &dnn->table[at];
+}
+
+/* c [m, n] (+)= a [m, k] b [k, n] + bias. */
+static void execute(struct dnn *dnn, const struct key *key, const dnnl_memory_desc_t *packed,
+                    void *c, const void *a, const void *b, const float *bias)
+{
+    if (key->m == 0) return;
+    omp_set_num_threads(1); /* the calling thread's own setting: products are not split further */
+    struct primitive *slot = primitive_for(dnn, key, packed);
+    CHECK(dnnl_memory_set_data_handle(slot->a, (void *)a));
+    CHECK(dnnl_memory_set_data_handle(slot->b, (void *)b));
+    CHECK(dnnl_memory_set_data_handle(slot->c, c));
+    CHECK(dnnl_memory_set_data_handle(slot->scratch, dnn->scratch));
+    if (bias) CHECK(dnnl_memory_set_data_handle(slot->bias, (void *)bias));
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, slot->a},
+                                   {DNNL_ARG_WEIGHTS, slot->b},
+                                   {DNNL_ARG_DST, slot->c},
+                                   {DNNL_ARG_SCRATCHPAD, slot->scratch},
+                                   {DNNL_ARG_BIAS, slot->bias}};
+    CHECK(dnnl_primitive_execute(slot->primitive, dnn->stream, bias ? 5 : 4, arguments));
+}
+
+/* ---- one thread's oneDNN ---- */
+
+struct dnn *dnn_open(void)
+{
+    struct dnn *dnn = xcalloc(1, sizeof *dnn);
+    CHECK(dnnl_engine_create(&dnn->engine, dnnl_cpu, 0));
+    CHECK(dnnl_stream_create(&dnn->stream, dnn->engine, dnnl_stream_default_flags));
+    dnn->table = xcalloc(TABLE_SIZE, sizeof *dnn->table);
+    return dnn;
+}
+
+void dnn_close(struct dnn *dnn)
+{
+    if (!dnn) return;
+    table_clear(dnn);
+    CHECK(dnnl_stream_destroy(dnn->stream));
+    CHECK(dnnl_engine_destroy(dnn->engine));
+    free(dnn->scratch);
+    free(dnn->table);
+    free(dnn);
+}
+
+bool dnn_has_fast_bf16(void)
+{
+    dnnl_engine_t engine;
+    CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    struct key key = {512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED};
+    dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
+    const char *implementation = "";
+    if (desc)
+        CHECK(
+            dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&implementation));
+    bool fast = strncmp(implementation, "brg", 3) == 0;
+    if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
+    CHECK(dnnl_engine_destroy(engine));
+    return fast;
+}
+
+/* ---- weights ---- */
+
+/* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any number of rows. */
+struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
+                                     enum dnn_direction direction)
+{
+    REQUIRE(outputs > 0 && inputs > 0);
+    struct dnn_weights *weights = xcalloc(1, sizeof *weights);
+    weights->outputs = outputs;
+    weights->inputs = inputs;
+    weights->element = element;
+    weights->direction = direction;
+    struct key key = {.m = 512,
+                      .n = direction == DNN_FORWARD ? outputs : inputs,
+                      .k = direction == DNN_FORWARD ? inputs : outputs,
+                      .element = element,
+                      .store = DNN_WRITE_F32,
+                      .layouts = LAYOUT_B_PACKED};
+    dnnl_engine_t engine;
+    CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
+    REQUIRE(desc);
+    weights->layout = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
+    weights->packed = xaligned(dnnl_memory_desc_get_size(&weights->layout), 1);
+    CHECK(dnnl_primitive_desc_destroy(desc));
+    CHECK(dnnl_engine_destroy(engine));
+    return weights;
+}
+
+void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values)
+{
+    omp_set_num_threads(1);
+    bool forward = weights->direction == DNN_FORWARD;
+    dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, dnnl_f32, true)
+                                      : plain(weights->outputs, weights->inputs, dnnl_f32, false);
+    dnnl_primitive_desc_t desc;
+    CHECK(dnnl_reorder_primitive_desc_create(&desc, &from, dnn->engine, &weights->layout,
+                                             dnn->engine, NULL));
+    dnnl_primitive_t reorder;
+    CHECK(dnnl_primitive_create(&reorder, desc));
+    dnnl_memory_t source, target;
+    CHECK(dnnl_memory_create(&source, &from, dnn->engine, (void *)values));
+    CHECK(dnnl_memory_create(&target, &weights->layout, dnn->engine, weights->packed));
+    dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}};
+    CHECK(dnnl_primitive_execute(reorder, dnn->stream, 2, arguments));
+    dnnl_memory_destroy(target);
+    dnnl_memory_destroy(source);
+    dnnl_primitive_destroy(reorder);
+    dnnl_primitive_desc_destroy(desc);
+}
+
+void dnn_weights_close(struct dnn_weights *weights)
+{
+    if (!weights) return;
+    free(weights->packed);
+    free(weights);
+}
+
+/* ---- products ---- */
+
+void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
+                        const float *bias, int rows, enum dnn_store store)
+{
+    REQUIRE(weights->direction == DNN_FORWARD);
+    struct key key = {rows,
+                      weights->outputs,
+                      weights->inputs,
+                      weights->element,
+                      store,
+                      LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
+    execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);
+}
+
+/* y = x W^T  =>  d_x = d_y W */
+void dnn_linear_backward(struct dnn *dnn, void *d_x, const void *d_y,
+                         const struct dnn_weights *weights, int rows, enum dnn_store store)
+{
+    REQUIRE(weights->direction == DNN_BACKWARD);
+    struct key key = {rows,  weights->inputs, weights->outputs, weights->element,
+                      store, LAYOUT_B_PACKED};
+    execute(dnn, &key, &weights->layout, d_x, d_y, weights->packed, NULL);
+}
+
+/* y = x W^T  =>  d_w += d_y^T x */
+void dnn_linear_gradient(struct dnn *dnn, float *d_w, const void *d_y, const void *x,
+                         struct dnn_shape shape, enum element element)
+{
+    if (shape.rows == 0) return;
+    struct key key = {shape.outputs, shape.inputs, shape.rows,
+                      element,       DNN_ADD_F32,  LAYOUT_A_TRANSPOSED};
+    execute(dnn, &key, NULL, d_w, d_y, x, NULL);
+}
+
+void dnn_multiply(struct dnn *dnn, float *c, const float *a, const float *b,
+                  const struct dnn_product *product)
+{
+    int layouts = (product->transpose_a ? LAYOUT_A_TRANSPOSED : 0) |
+                  (product->transpose_b ? LAYOUT_B_TRANSPOSED : 0);
+    struct key key = {
+        product->m, product->n, product->k, ELEMENT_F32, product->add ? DNN_ADD_F32 : DNN_WRITE_F32,
+        layouts};
+    execute(dnn, &key, NULL, c, a, b, NULL);
+}

@@ -1,0 +1,13 @@
+/* The two kinds of numbers that activations and packed weights are stored as. */
+#ifndef RETORT_ELEMENT_H
+#define RETORT_ELEMENT_H
+
+#include <stddef.h>
+
+enum element {
+    ELEMENT_F32, /* float */
+    ELEMENT_BF16 /* upper half of a float, as uint16_t */
+};
+size_t element_size(enum element element); /* in bytes */
+
+#endif

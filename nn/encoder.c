@@ -1,0 +1,254 @@
+/* A pass of the encoder over one batch: its memory, the way up, the way down.  See encoder.h. */
+#include "nn/encoder.h"
+
+#include "nn/attention.h"
+#include "nn/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct encoder_pass {
+    const struct encoder *encoder;
+    struct step step;
+    struct forward_mode mode;
+    float **hidden;          /* [num_layers + 1]: [rows, hidden_size] */
+    struct layer_kept *kept; /* [num_layers] */
+    struct embedding_kept embedding;
+    float *d_hidden; /* [rows, hidden_size]: the gradient on its way down */
+    void *memory;
+    size_t size;
+};
+
+struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
+{
+    struct encoder_pass *pass = xcalloc(1, sizeof *pass);
+    size_t layers = (size_t)encoder->config.num_layers;
+    pass->encoder = encoder;
+    pass->hidden = xcalloc(layers + 1, sizeof *pass->hidden);
+    pass->kept = xcalloc(layers, sizeof *pass->kept);
+    pass->step.config = &encoder->config;
+    pass->step.kernels = kernels_best();
+    pass->step.dnn = dnn_open();
+    pass->step.element = encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
+    return pass;
+}
+
+void encoder_pass_close(struct encoder_pass *pass)
+{
+    if (!pass) return;
+    dnn_close(pass->step.dnn);
+    free(pass->memory);
+    free(pass->hidden);
+    free(pass->kept);
+    free(pass);
+}
+
+/* ---- memory: one block, carved anew for each batch ---- */
+
+/* With base NULL, only counts. */
+struct carver {
+    char *base;
+    size_t used;
+};
+
+static void *carve(struct carver *carver, size_t rows, int cols, enum element element)
+{
+    size_t size = rows * cols * element_size(element);
+    void *piece = carver->base ? carver->base + carver->used : NULL;
+    carver->used += (size + 63) / 64 * 64;
+    return piece;
+}
+
+static void carve_layer(struct layer_kept *kept, struct carver *carver,
+                        const struct encoder_config *config, size_t rows, enum element element,
+                        bool keep)
+{
+    int hidden = config->hidden_size;
+    *kept = (struct layer_kept){
+        .qkv = carve(carver, rows, 3 * hidden, element),
+        .context = carve(carver, rows, hidden, element),
+        .attended = carve(carver, rows, hidden, element),
+        .inner = carve(carver, rows, config->intermediate_size, element),
+    };
+    if (!keep) return;
+    kept->attention_normal = carve(carver, rows, hidden, element);
+    kept->output_normal = carve(carver, rows, hidden, element);
+    kept->attention_inverse = carve(carver, rows, 1, ELEMENT_F32);
+    kept->output_inverse = carve(carver, rows, 1, ELEMENT_F32);
+}
+
+static void carve_embedding(struct embedding_kept *kept, struct carver *carver,
+                            const struct encoder_config *config, size_t rows, enum element element,
+                            bool keep)
+{
+    int width = config->embedding_size;
+    *kept = (struct embedding_kept){
+        .sum = carve(carver, rows, width, ELEMENT_F32),
+        .normed = carve(carver, rows, width, ELEMENT_F32),
+        .normed_n = carve(carver, rows, width, element),
+    };
+    if (!keep) return;
+    kept->normal = carve(carver, rows, width, element);
+    kept->inverse = carve(carver, rows, 1, ELEMENT_F32);
+}
+
+static void carve_scratch(struct scratch *scratch, struct carver *carver, const struct step *step,
+                          int longest, bool keep)
+{
+    const struct encoder_config *config = step->config;
+    size_t rows = (size_t)step->rows;
+    int hidden = config->hidden_size, inner = config->intermediate_size;
+    int head_size = hidden / config->num_heads;
+    *scratch = (struct scratch){
+        .x = carve(carver, rows, hidden, step->element),
+        .branch = carve(carver, rows, hidden, ELEMENT_F32),
+        .attended = carve(carver, rows, hidden, ELEMENT_F32),
+        .active = carve(carver, rows, inner, step->element),
+        .attention = carve(carver, attention_scratch(longest, head_size), 1, ELEMENT_F32),
+    };
+    if (!keep) return;
+    scratch->d_branch = carve(carver, rows, hidden, step->element);
+    scratch->d_context = carve(carver, rows, hidden, step->element);
+    scratch->d_inner = carve(carver, rows, inner, step->element);
+    scratch->d_qkv = carve(carver, rows, 3 * hidden, step->element);
+    scratch->d_normed = carve(carver, rows, config->embedding_size, ELEMENT_F32);
+}
+
+/* Without keep, all layers share one set of activations. */
+static size_t carve_pass(struct encoder_pass *pass, char *base, int longest)
+{
+    struct carver carver = {base, 0};
+    struct step *step = &pass->step;
+    size_t rows = (size_t)step->rows;
+    bool keep = pass->mode.keep;
+    for (int i = 0; i <= pass->mode.num_layers; i++)
+        pass->hidden[i] = carve(&carver, rows, step->config->hidden_size, ELEMENT_F32);
+    for (int i = 0; i < pass->mode.num_layers; i++)
+        if (keep || i == 0)
+            carve_layer(&pass->kept[i], &carver, step->config, rows, step->element, keep);
+        else
+            pass->kept[i] = pass->kept[0];
+    carve_embedding(&pass->embedding, &carver, step->config, rows, step->element, keep);
+    carve_scratch(&step->scratch, &carver, step, longest, keep);
+    pass->d_hidden = keep ? carve(&carver, rows, step->config->hidden_size, ELEMENT_F32) : NULL;
+    return carver.used;
+}
+
+/* Multiples of 8 above 32: few shapes to compile, under 1 % of surplus rows in a batch of 512 tokens. */
+static int rounded_rows(int tokens)
+{
+    return tokens <= 32 ? tokens : (tokens + 7) / 8 * 8;
+}
+
+size_t encoder_kept_bytes(const struct encoder_config *config, int num_layers, int num_tokens,
+                          enum precision precision)
+{
+    REQUIRE(num_layers >= 0 && num_layers <= config->num_layers);
+    struct encoder_pass pass = {
+        .mode = {.num_layers = num_layers, .keep = true},
+        .step = {.config = config,
+                 .rows = rounded_rows(num_tokens),
+                 .element = precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32},
+        .hidden = xcalloc((size_t)num_layers + 1, sizeof *pass.hidden),
+        .kept = xcalloc((size_t)num_layers, sizeof *pass.kept)};
+    int most = encoder_max_tokens(config);
+    size_t bytes = carve_pass(&pass, NULL, num_tokens < most ? num_tokens : most);
+    free(pass.hidden);
+    free(pass.kept);
+    return bytes;
+}
+
+/* The longest sequence. */
+static int check_batch(const struct encoder_config *config, const struct batch *batch)
+{
+    int longest = 0;
+    for (int seq = 0; seq < batch->num_seqs; seq++) {
+        int length = batch->offsets[seq + 1] - batch->offsets[seq];
+        REQUIRE(length >= 1 && length <= encoder_max_tokens(config));
+        if (length > longest) longest = length;
+    }
+    for (int i = 0; i < batch->num_tokens; i++) {
+        REQUIRE(batch->ids[i] >= 0 && batch->ids[i] < config->vocab_size);
+        if (config->type_vocab_size > 0)
+            REQUIRE(batch->types[i] >= 0 && batch->types[i] < config->type_vocab_size);
+    }
+    return longest;
+}
+
+static void prepare(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode)
+{
+    const struct encoder_config *config = &pass->encoder->config;
+    REQUIRE(mode.num_layers >= 0 && mode.num_layers <= config->num_layers);
+    int longest = check_batch(config, batch);
+    struct step *step = &pass->step;
+    pass->mode = mode;
+    step->batch = batch;
+    step->tokens = batch->num_tokens;
+    step->rows = rounded_rows(batch->num_tokens);
+    step->seed = mode.dropout_seed;
+    step->hidden_dropout = mode.dropout ? config->hidden_dropout : 0;
+    step->attention_dropout = mode.dropout ? config->attention_dropout : 0;
+    size_t size = carve_pass(pass, NULL, longest);
+    if (size > pass->size) {
+        free(pass->memory);
+        pass->size = size + size / 8; /* room for the next, slightly larger batch */
+        pass->memory = xaligned(pass->size, 1);
+    }
+    carve_pass(pass, pass->memory, longest);
+}
+
+/* ---- the way up and the way down ---- */
+
+void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode)
+{
+    const struct encoder *encoder = pass->encoder;
+    float *values = encoder->params->values;
+    prepare(pass, batch, mode);
+    struct embedding_params embedding = weights_of_embedding(encoder, values);
+    embedding_forward(&pass->step, &embedding, packed_projection(encoder), &pass->embedding,
+                      pass->hidden[0]);
+    for (int i = 0; i < mode.num_layers; i++) {
+        struct layer_params params = weights_of_layer(encoder, i, values);
+        layer_forward(&pass->step, i, &params, packed_layer_of(encoder, i), &pass->kept[i],
+                      pass->hidden[i + 1], pass->hidden[i]);
+    }
+}
+
+const float *encoder_hidden(const struct encoder_pass *pass, int layer)
+{
+    REQUIRE(layer >= 0 && layer <= pass->mode.num_layers);
+    return pass->hidden[layer];
+}
+
+/* x_l is read by block l + 1 and by whoever taps it: its gradient is the sum of both. */
+static void add_tap(struct encoder_pass *pass, const float *d_tap)
+{
+    size_t count = (size_t)pass->step.tokens * pass->step.config->hidden_size;
+    if (d_tap) pass->step.kernels->add(pass->d_hidden, d_tap, count);
+}
+
+void encoder_backward(struct encoder_pass *pass, const struct batch *batch,
+                      const float *const *d_hidden, float *d_params)
+{
+    const struct encoder *encoder = pass->encoder;
+    const struct step *step = &pass->step;
+    float *values = encoder->params->values;
+    REQUIRE(pass->mode.keep && batch == step->batch && batch->num_tokens == step->tokens);
+    packed_for_backward(encoder);
+    int top = pass->mode.num_layers;
+    while (top > 0 && !d_hidden[top]) top--;
+    memset(pass->d_hidden, 0,
+           (size_t)step->rows * step->config->hidden_size * sizeof *pass->d_hidden);
+    add_tap(pass, d_hidden[top]);
+    for (int i = top - 1; i >= 0; i--) {
+        struct layer_params params = weights_of_layer(encoder, i, values);
+        struct layer_params grads = weights_of_layer(encoder, i, d_params);
+        layer_backward(step, i, &params, packed_layer_of(encoder, i), &pass->kept[i], &grads,
+                       pass->d_hidden, pass->hidden[i]);
+        add_tap(pass, d_hidden[i]);
+    }
+    struct embedding_params params = weights_of_embedding(encoder, values);
+    struct embedding_params grads = weights_of_embedding(encoder, d_params);
+    embedding_backward(step, &params, packed_projection(encoder), &pass->embedding, &grads,
+                       pass->d_hidden);
+}

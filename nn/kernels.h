@@ -1,0 +1,100 @@
+/* The element-wise and small-matrix work between the matrix products, for one thread.
+ *
+ * nn/kernels.c is compiled once for each instruction set; kernels_best chooses among the results at run time.  A kernel sees
+ * pointers and sizes only.  f32 arithmetic throughout; bf16 is a storage format.  NaN in gives NaN out.
+ *
+ * `void *` with an enum element: an array of that element.
+ */
+#ifndef RETORT_KERNELS_H
+#define RETORT_KERNELS_H
+
+#include "nn/element.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum activation { ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_RELU };
+
+/* Rows that `multiply` touches are padded to a multiple of this many floats. */
+enum { KERNEL_LANES = 16 };
+int kernel_padded(int columns); /* columns rounded up to it */
+
+/* out = gain * (x + y - mean) / sqrt(variance + epsilon) + bias, by row. */
+struct norm_forward {
+    int rows, cols;
+    float *out;           /* [rows, cols] */
+    uint16_t *out_bf16;   /* the same, [rows, cols]; or NULL */
+    void *normal;         /* kept for backward: (x + y - mean) / deviation, [rows, cols]; or NULL */
+    enum element element; /* of normal */
+    float *inverse;       /* kept for backward: 1 / deviation, [rows]; or NULL */
+    const float *x, *y;   /* [rows, cols]; y may be NULL */
+    const float *gain, *bias; /* [cols] */
+    double epsilon;
+};
+struct norm_backward {
+    int rows, cols;
+    float *d_x;             /* [rows, cols], written; may be d_out */
+    float *d_gain, *d_bias; /* [cols], added to */
+    const float *d_out;     /* [rows, cols] */
+    const void *normal;     /* [rows, cols] */
+    enum element element;   /* of normal */
+    const float *inverse;   /* [rows] */
+    const float *gain;      /* [cols] */
+};
+
+/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache.  a(i, l) is a[i * a_row + l * a_col].  Rows of b and c
+ * are b_row and c_row floats apart and have room for kernel_padded(n), of which c's surplus is overwritten. */
+struct product {
+    int m, n, k;
+    float *c;
+    const float *a, *b;
+    size_t c_row, a_row, a_col, b_row;
+    bool add;
+};
+
+/* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else 0. */
+struct dropout {
+    uint64_t key;
+    uint32_t threshold; /* probability of dropping, times 2^32 */
+    float scale;        /* 1 / probability of keeping */
+};
+
+struct kernels {
+    const char *name;                                          /* "portable", "avx2", "avx512" */
+    void (*to_bf16)(uint16_t *out, const float *in, size_t n); /* nearest, ties to even */
+    void (*to_f32)(float *out, const void *in, enum element element, size_t n);
+    void (*add)(float *sum, const float *more, size_t n); /* sum += more */
+    /* d_bias [cols] += the rows of values [rows, cols] */
+    void (*add_rows)(float *d_bias, const void *values, enum element element, int rows, int cols);
+    void (*norm_forward)(const struct norm_forward *norm);
+    void (*norm_backward)(const struct norm_backward *norm);
+    /* out = f(in); may be in place.  Absolute error of GELU in f32: 2e-6. */
+    void (*activation_forward)(void *out, const void *in, size_t n, enum activation activation,
+                               enum element element);
+    /* d_in = d_out * f'(in), and out = f(in) once more; d_in may be d_out, out may be in. */
+    void (*activation_backward)(void *d_in, void *out, const void *d_out, const void *in, size_t n,
+                                enum activation activation, enum element element);
+    void (*dropout)(float *out, const float *in, size_t n, const struct dropout *dropout);
+    void (*multiply)(const struct product *product);
+    /* Each of rows rows of n values, stride apart, becomes its softmax. */
+    void (*softmax_forward)(float *values, int rows, int n, size_t stride);
+    /* d_values = p * (d_p - dot), in place of d_p; dot [rows] is each row's <p, d_p>. */
+    void (*softmax_backward)(float *d_p, const float *p, const float *dot, int rows, int n,
+                             size_t stride);
+    /* out [rows, kernel_padded(cols)] = scale * in; rows of in are in_row elements apart.  Padding becomes 0. */
+    void (*gather)(float *out, const void *in, enum element element, int rows, int cols,
+                   size_t in_row, float scale);
+    /* out [cols, kernel_padded(rows)] = in^T [rows, kernel_padded(cols)].  Padding becomes 0. */
+    void (*transpose)(float *out, const float *in, int rows, int cols);
+    /* The reverse of gather: rows of in are kernel_padded(cols) apart. */
+    void (*scatter)(void *out, enum element element, const float *in, int rows, int cols,
+                    size_t out_row, float scale);
+    /* dot [rows] = <a, b> by row; rows are stride apart. */
+    void (*row_dots)(float *dot, const float *a, const float *b, int rows, int n, size_t stride);
+};
+
+extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512;
+/* The fastest that this processor runs. */
+const struct kernels *kernels_best(void);
+
+#endif

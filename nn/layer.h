@@ -1,0 +1,97 @@
+/* One transformer block, forward and backward, and the embeddings below the first. */
+#ifndef RETORT_LAYER_H
+#define RETORT_LAYER_H
+
+#include "nn/dnn.h"
+#include "nn/encoder.h"
+#include "nn/kernels.h"
+
+/* A block's parameters, in the parameter block or in a gradient block: hidden size H, intermediate size I. */
+struct layer_params {
+    float *qkv_weight, *qkv_bias;             /* [3 H, H], [3 H]: query, key, value */
+    float *attention_weight, *attention_bias; /* [H, H], [H]: W_o */
+    float *attention_gain, *attention_shift;  /* [H]: norm after attention */
+    float *inner_weight, *inner_bias;         /* [I, H], [I] */
+    float *outer_weight, *outer_bias;         /* [H, I], [H] */
+    float *output_gain, *output_shift;        /* [H]: norm at the end */
+};
+/* Embedding size E. */
+struct embedding_params {
+    float *words, *positions, *types;     /* [vocab, E], [positions, E], [types, E] or NULL */
+    float *gain, *shift;                  /* [E] */
+    float *project_weight, *project_bias; /* [H, E], [H]; NULL where E == H */
+};
+
+/* The same weights, packed for products; [direction]. */
+struct packed_layer {
+    struct dnn_weights *qkv[2], *attention[2], *inner[2], *outer[2];
+};
+
+/* What one block's forward leaves for its backward; for T rows, N stands for the pass's element. */
+struct layer_kept {
+    void *qkv;                                 /* N [T, 3 H] */
+    void *context;                             /* N [T, H] */
+    void *attended;                            /* N [T, H]: output of the norm after attention */
+    void *inner;                               /* N [T, I]: before the activation */
+    void *attention_normal, *output_normal;    /* N [T, H]: of the norms; NULL if not kept */
+    float *attention_inverse, *output_inverse; /* [T] */
+};
+struct embedding_kept {
+    float *sum;     /* [T, E] */
+    float *normed;  /* [T, E]; where E == H, the hidden state 0 itself */
+    void *normed_n; /* N [T, E]: input of the projection */
+    void *normal;   /* N [T, E] or NULL */
+    float *inverse; /* [T] */
+};
+
+/* Memory shared by all blocks of a pass. */
+struct scratch {
+    void *x;         /* N [T, H]: input of the block; in bf16 written by the norm before it */
+    float *branch;   /* [T, H]: what is added to the residual stream */
+    float *attended; /* [T, H] */
+    void *active;    /* N [T, I]: after the activation */
+    float *attention;
+    void *d_branch, *d_context; /* N [T, H] */
+    void *d_inner;              /* N [T, I] */
+    void *d_qkv;                /* N [T, 3 H] */
+    float *d_normed;            /* [T, E], with a projection */
+};
+
+/* One forward or backward over one batch. */
+struct step {
+    const struct encoder_config *config;
+    const struct kernels *kernels;
+    struct dnn *dnn;
+    const struct batch *batch;
+    enum element element;
+    int tokens;
+    int rows; /* tokens, rounded up: products have few shapes, surplus rows are zero */
+    double hidden_dropout, attention_dropout; /* 0: none */
+    uint64_t seed;
+    struct scratch scratch;
+};
+
+/* x, out: [rows, H]. */
+void layer_forward(const struct step *step, int layer, const struct layer_params *params,
+                   const struct packed_layer *packed, const struct layer_kept *kept, float *out,
+                   const float *x);
+/* d_x is d_out on entry, [rows, H]; x as in forward.  Adds to grads. */
+void layer_backward(const struct step *step, int layer, const struct layer_params *params,
+                    const struct packed_layer *packed, const struct layer_kept *kept,
+                    const struct layer_params *grads, float *d_x, const float *x);
+
+/* out [rows, H]: hidden state 0. */
+void embedding_forward(const struct step *step, const struct embedding_params *params,
+                       struct dnn_weights *const *projection, const struct embedding_kept *kept,
+                       float *out);
+/* d_out [rows, H] is overwritten. */
+void embedding_backward(const struct step *step, const struct embedding_params *params,
+                        struct dnn_weights *const *projection, const struct embedding_kept *kept,
+                        const struct embedding_params *grads, float *d_out);
+
+/* Zeroes the surplus rows of values [rows, cols], so that products over tokens may run over rows. */
+void step_clear_surplus(const struct step *step, void *values, int cols, enum element element);
+/* out [rows, cols] = in [tokens, cols] in the pass's element, surplus rows zero. */
+void step_narrow(const struct step *step, void *out, const float *in, int cols);
+
+#endif

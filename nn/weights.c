@@ -1,0 +1,308 @@
+/* The encoder's rows of the parameter table, their loading and their packing: see encoder.h and weights.h. */
+#include "nn/weights.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table: names and shapes ---- */
+
+enum size {
+    SIZE_ONE,
+    SIZE_HIDDEN,
+    SIZE_INNER,
+    SIZE_EMBEDDING,
+    SIZE_VOCAB,
+    SIZE_POSITIONS,
+    SIZE_TYPES
+};
+
+struct row {
+    const char *name;
+    enum size rows, cols;
+};
+
+/* Weights of query, key and value stand end to end, and so do their biases: together they are one [3 H, H] product. */
+enum { QUERY_WEIGHT, QUERY_BIAS = 3, ATTENTION_WEIGHT = 6, LAYER_ROWS = 16 };
+static const struct row layer_rows[LAYER_ROWS] = {
+    {"attention.self.query.weight", SIZE_HIDDEN, SIZE_HIDDEN},
+    {"attention.self.key.weight", SIZE_HIDDEN, SIZE_HIDDEN},
+    {"attention.self.value.weight", SIZE_HIDDEN, SIZE_HIDDEN},
+    {"attention.self.query.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"attention.self.key.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"attention.self.value.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"attention.output.dense.weight", SIZE_HIDDEN, SIZE_HIDDEN},
+    {"attention.output.dense.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"attention.output.LayerNorm.weight", SIZE_ONE, SIZE_HIDDEN},
+    {"attention.output.LayerNorm.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"intermediate.dense.weight", SIZE_INNER, SIZE_HIDDEN},
+    {"intermediate.dense.bias", SIZE_ONE, SIZE_INNER},
+    {"output.dense.weight", SIZE_HIDDEN, SIZE_INNER},
+    {"output.dense.bias", SIZE_ONE, SIZE_HIDDEN},
+    {"output.LayerNorm.weight", SIZE_ONE, SIZE_HIDDEN},
+    {"output.LayerNorm.bias", SIZE_ONE, SIZE_HIDDEN},
+};
+
+static const struct row embedding_rows[] = {
+    {"embeddings.word_embeddings.weight", SIZE_VOCAB, SIZE_EMBEDDING},
+    {"embeddings.position_embeddings.weight", SIZE_POSITIONS, SIZE_EMBEDDING},
+    {"embeddings.token_type_embeddings.weight", SIZE_TYPES, SIZE_EMBEDDING},
+    {"embeddings.LayerNorm.weight", SIZE_ONE, SIZE_EMBEDDING},
+    {"embeddings.LayerNorm.bias", SIZE_ONE, SIZE_EMBEDDING},
+    {"embeddings_project.weight", SIZE_HIDDEN, SIZE_EMBEDDING},
+    {"embeddings_project.bias", SIZE_ONE, SIZE_HIDDEN},
+};
+enum { EMBEDDING_ROWS = sizeof embedding_rows / sizeof *embedding_rows };
+
+static int size_of(const struct encoder_config *config, enum size size)
+{
+    switch (size) {
+    case SIZE_HIDDEN:
+        return config->hidden_size;
+    case SIZE_INNER:
+        return config->intermediate_size;
+    case SIZE_EMBEDDING:
+        return config->embedding_size;
+    case SIZE_VOCAB:
+        return config->vocab_size;
+    case SIZE_POSITIONS:
+        return config->max_positions;
+    case SIZE_TYPES:
+        return config->type_vocab_size;
+    default:
+        return 1;
+    }
+}
+
+static bool projects(const struct encoder_config *config)
+{
+    return config->embedding_size != config->hidden_size;
+}
+
+static bool has_row(const struct encoder_config *config, const struct row *row)
+{
+    if (row->rows == SIZE_TYPES) return config->type_vocab_size > 0;
+    if (strncmp(row->name, "embeddings_project", 18) == 0) return projects(config);
+    return true;
+}
+
+static void declare_row(struct params *params, const struct encoder_config *config,
+                        const struct row *row, const char *name)
+{
+    int rows = size_of(config, row->rows), cols = size_of(config, row->cols);
+    params_add(params, name, rows, cols, row->rows != SIZE_ONE);
+}
+
+void encoder_declare(struct encoder *encoder, const struct encoder_config *config,
+                     struct params *params)
+{
+    REQUIRE(config->num_heads > 0 && config->hidden_size % config->num_heads == 0);
+    *encoder =
+        (struct encoder){.config = *config, .params = params, .first_param = (int)params->count};
+    for (int i = 0; i < EMBEDDING_ROWS; i++)
+        if (has_row(config, &embedding_rows[i]))
+            declare_row(params, config, &embedding_rows[i], embedding_rows[i].name);
+    for (int layer = 0; layer < config->num_layers; layer++)
+        for (int i = 0; i < LAYER_ROWS; i++) {
+            char name[112];
+            snprintf(name, sizeof name, "encoder.layer.%d.%s", layer, layer_rows[i].name);
+            declare_row(params, config, &layer_rows[i], name);
+        }
+    encoder->last_param = (int)params->count;
+}
+
+/* ---- views ---- */
+
+/* The encoder's row number `index`, inside block. */
+static float *view(const struct encoder *encoder, int index, float *block)
+{
+    return block + encoder->params->list[encoder->first_param + index].offset;
+}
+
+static int embedding_rows_of(const struct encoder *encoder)
+{
+    int rows = encoder->last_param - encoder->first_param;
+    return rows - LAYER_ROWS * encoder->config.num_layers;
+}
+
+struct layer_params weights_of_layer(const struct encoder *encoder, int layer, float *block)
+{
+    int first = embedding_rows_of(encoder) + layer * LAYER_ROWS;
+    int rest = first + ATTENTION_WEIGHT;
+    return (struct layer_params){.qkv_weight = view(encoder, first + QUERY_WEIGHT, block),
+                                 .qkv_bias = view(encoder, first + QUERY_BIAS, block),
+                                 .attention_weight = view(encoder, rest, block),
+                                 .attention_bias = view(encoder, rest + 1, block),
+                                 .attention_gain = view(encoder, rest + 2, block),
+                                 .attention_shift = view(encoder, rest + 3, block),
+                                 .inner_weight = view(encoder, rest + 4, block),
+                                 .inner_bias = view(encoder, rest + 5, block),
+                                 .outer_weight = view(encoder, rest + 6, block),
+                                 .outer_bias = view(encoder, rest + 7, block),
+                                 .output_gain = view(encoder, rest + 8, block),
+                                 .output_shift = view(encoder, rest + 9, block)};
+}
+
+struct embedding_params weights_of_embedding(const struct encoder *encoder, float *block)
+{
+    struct embedding_params params = {.words = view(encoder, 0, block),
+                                      .positions = view(encoder, 1, block)};
+    int next = 2;
+    if (encoder->config.type_vocab_size > 0) params.types = view(encoder, next++, block);
+    params.gain = view(encoder, next++, block);
+    params.shift = view(encoder, next++, block);
+    if (projects(&encoder->config)) {
+        params.project_weight = view(encoder, next++, block);
+        params.project_bias = view(encoder, next++, block);
+    }
+    REQUIRE(next == embedding_rows_of(encoder));
+    return params;
+}
+
+/* ---- loading ---- */
+
+struct naming {
+    const struct encoder_config *config;
+    const struct safetensors *st;
+    const char *prefix; /* the architecture's, or "" where the file has bare names */
+};
+
+/* The checkpoint's name for a canonical one.  Old checkpoints call a norm's weight gamma and its bias beta. */
+static const char *checkpoint_name(const char *canonical, char buffer[160], const void *arg)
+{
+    const struct naming *naming = arg;
+    char own[160], old[160];
+    encoder_tensor_name(naming->config, canonical, own);
+    snprintf(buffer, 160, "%s%.140s", naming->prefix, own);
+    if (safetensors_find(naming->st, buffer)) return buffer;
+    static const char *const renamed[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
+                                             {"LayerNorm.bias", "LayerNorm.beta"}};
+    for (int i = 0; i < 2; i++) {
+        size_t stem = strlen(buffer), tail = strlen(renamed[i][0]);
+        if (stem < tail || strcmp(buffer + stem - tail, renamed[i][0]) != 0) continue;
+        snprintf(old, sizeof old, "%.*s%s", (int)(stem - tail), buffer, renamed[i][1]);
+        if (safetensors_find(naming->st, old)) strcpy(buffer, old);
+    }
+    return buffer;
+}
+
+int encoder_load(struct encoder *encoder, const struct safetensors *st, const char *where,
+                 struct error *err)
+{
+    char own[160], prefixed[192];
+    encoder_tensor_name(&encoder->config, "embeddings.word_embeddings.weight", own);
+    snprintf(prefixed, sizeof prefixed, "%s%s", encoder_prefix(&encoder->config), own);
+    bool bare = !safetensors_find(st, prefixed) && safetensors_find(st, own);
+    struct naming naming = {&encoder->config, st, bare ? "" : encoder_prefix(&encoder->config)};
+    if (params_load(encoder->params, encoder->first_param, encoder->last_param, st, checkpoint_name,
+                    &naming, where, err))
+        return -1;
+    encoder_refresh(encoder);
+    return 0;
+}
+
+/* ---- packed copies ---- */
+
+struct packed_weights {
+    struct packed_layer *layers;
+    struct dnn_weights *projection[2];
+    struct dnn *dnn; /* reorders the weights */
+    pthread_mutex_t lock;
+    bool backward_wanted, backward_fresh;
+};
+
+const struct packed_layer *packed_layer_of(const struct encoder *encoder, int layer)
+{
+    return &encoder->packed->layers[layer];
+}
+
+struct dnn_weights *const *packed_projection(const struct encoder *encoder)
+{
+    return encoder->packed->projection;
+}
+
+static enum element element_of(const struct encoder *encoder)
+{
+    return encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
+}
+
+/* Every packed copy of one direction, with the values and the shape that it is made of. */
+static void each_packed(const struct encoder *encoder, enum dnn_direction direction,
+                        void (*visit)(const struct encoder *encoder, struct dnn_weights **packed,
+                                      enum dnn_direction direction, const float *values,
+                                      const int shape[2]))
+{
+    const struct encoder_config *config = &encoder->config;
+    float *block = encoder->params->values;
+    int hidden = config->hidden_size, inner = config->intermediate_size;
+    for (int i = 0; i < config->num_layers; i++) {
+        struct layer_params from = weights_of_layer(encoder, i, block);
+        struct packed_layer *to = &encoder->packed->layers[i];
+        visit(encoder, &to->qkv[direction], direction, from.qkv_weight,
+              (int[]){3 * hidden, hidden});
+        visit(encoder, &to->attention[direction], direction, from.attention_weight,
+              (int[]){hidden, hidden});
+        visit(encoder, &to->inner[direction], direction, from.inner_weight, (int[]){inner, hidden});
+        visit(encoder, &to->outer[direction], direction, from.outer_weight, (int[]){hidden, inner});
+    }
+    if (projects(config))
+        visit(encoder, &encoder->packed->projection[direction], direction,
+              weights_of_embedding(encoder, block).project_weight,
+              (int[]){hidden, config->embedding_size});
+}
+
+static void open_and_pack(const struct encoder *encoder, struct dnn_weights **packed,
+                          enum dnn_direction direction, const float *values, const int shape[2])
+{
+    if (!*packed) *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder), direction);
+    dnn_weights_pack(encoder->packed->dnn, *packed, values);
+}
+
+static void close_packed(const struct encoder *encoder, struct dnn_weights **packed,
+                         enum dnn_direction direction, const float *values, const int shape[2])
+{
+    (void)encoder, (void)direction, (void)values, (void)shape;
+    dnn_weights_close(*packed);
+}
+
+void encoder_init(struct encoder *encoder, enum precision precision)
+{
+    REQUIRE(precision != PRECISION_AUTO && encoder->params->values && !encoder->packed);
+    encoder->precision = precision;
+    encoder->packed = xcalloc(1, sizeof *encoder->packed);
+    encoder->packed->layers =
+        xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
+    encoder->packed->dnn = dnn_open();
+    REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
+}
+
+void encoder_refresh(struct encoder *encoder)
+{
+    struct packed_weights *packed = encoder->packed;
+    each_packed(encoder, DNN_FORWARD, open_and_pack);
+    if (packed->backward_wanted) each_packed(encoder, DNN_BACKWARD, open_and_pack);
+    packed->backward_fresh = packed->backward_wanted;
+}
+
+void packed_for_backward(const struct encoder *encoder)
+{
+    struct packed_weights *packed = encoder->packed;
+    pthread_mutex_lock(&packed->lock);
+    if (!packed->backward_fresh) each_packed(encoder, DNN_BACKWARD, open_and_pack);
+    packed->backward_wanted = packed->backward_fresh = true;
+    pthread_mutex_unlock(&packed->lock);
+}
+
+void encoder_free(struct encoder *encoder)
+{
+    if (encoder->packed) {
+        each_packed(encoder, DNN_FORWARD, close_packed);
+        each_packed(encoder, DNN_BACKWARD, close_packed);
+        dnn_close(encoder->packed->dnn);
+        pthread_mutex_destroy(&encoder->packed->lock);
+        free(encoder->packed->layers);
+        free(encoder->packed);
+    }
+    *encoder = (struct encoder){0};
+}
