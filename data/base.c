@@ -50,6 +50,13 @@ int fail_errno(struct error *err, const char *format, ...)
     return result;
 }
 
+int fail_interrupted(struct error *err)
+{
+    fail(err, "interrupted; run the same command again to go on");
+    err->status = STATUS_INTERRUPTED;
+    return -1;
+}
+
 _Noreturn void require_failed(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "retort: %s:%d: internal error: %s does not hold; please report this\n", file,

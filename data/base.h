@@ -32,6 +32,8 @@ struct error {
 /* Fill *err (the first error is kept) and return -1, so that `return fail(err, ...)` is one line. */
 int fail(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fail_usage(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* STATUS_INTERRUPTED, where a long loop saw interrupted() and has saved its work. */
+int fail_interrupted(struct error *err);
 /* As fail, with ": strerror(errno)" appended. */
 int fail_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

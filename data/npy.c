@@ -176,3 +176,38 @@ int npy_write(const char *path, const float *values, size_t rows, size_t cols, s
     if (rows && cols) output_write(&out, values, rows * cols * sizeof *values);
     return output_commit(&out, err);
 }
+
+int npy_writer_open(struct npy_writer *writer, const char *path, size_t cols, struct error *err)
+{
+    *writer = (struct npy_writer){.cols = cols};
+    if (output_open(&writer->out, path, err)) return -1;
+    if (writer->out.path) npy_header(&writer->out, 0, cols);
+    return 0;
+}
+
+void npy_writer_rows(struct npy_writer *writer, const float *values, size_t rows)
+{
+    size_t bytes = rows * writer->cols * sizeof *values;
+    writer->rows += rows;
+    if (writer->out.path)
+        output_write(&writer->out, values, bytes);
+    else
+        text_append(&writer->waiting, (const char *)values, bytes);
+}
+
+/* The header has the same length for any number of rows. */
+int npy_writer_commit(struct npy_writer *writer, struct error *err)
+{
+    if (writer->out.path) rewind(writer->out.file);
+    npy_header(&writer->out, writer->rows, writer->cols);
+    if (writer->waiting.length)
+        output_write(&writer->out, writer->waiting.bytes, writer->waiting.length);
+    text_free(&writer->waiting);
+    return output_commit(&writer->out, err);
+}
+
+void npy_writer_abandon(struct npy_writer *writer)
+{
+    text_free(&writer->waiting);
+    output_abandon(&writer->out);
+}

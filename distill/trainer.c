@@ -121,11 +121,7 @@ static int train(struct trainer *trainer, struct error *err)
         bool stop = interrupted();
         if (!status && (stop || seconds_now() - trainer->saved_at > phase->checkpoint_seconds))
             status = save(trainer, err);
-        if (!status && stop) {
-            status = fail(err, "interrupted; run the same command again to go on from step %llu",
-                          (unsigned long long)trainer->state.step);
-            err->status = STATUS_INTERRUPTED;
-        }
+        if (!status && stop) status = fail_interrupted(err);
     }
     progress_end(&progress);
     if (status) return status;

@@ -132,11 +132,39 @@ START_TEST(other_files_are_refused)
 }
 END_TEST
 
+START_TEST(rows_of_unknown_number_make_the_same_file)
+{
+    struct error err = {0};
+    float values[12];
+    struct text whole = {0}, parts = {0};
+    struct npy_writer writer;
+    char *a = xasprintf("%s/whole.npy", scratch_folder());
+    char *b = xasprintf("%s/parts.npy", scratch_folder());
+    for (uint64_t i = 0; i < 12; i++) values[i] = test_value(1, i);
+    check_ok(npy_write(a, values, 4, 3, &err), &err);
+    check_ok(npy_writer_open(&writer, b, 3, &err), &err);
+    npy_writer_rows(&writer, values, 1);
+    npy_writer_rows(&writer, values + 3, 3);
+    check_ok(npy_writer_commit(&writer, &err), &err);
+    check_ok(read_whole_file(&whole, a, 4096, &err), &err);
+    check_ok(read_whole_file(&parts, b, 4096, &err), &err);
+    ck_assert_uint_eq(whole.length, parts.length);
+    ck_assert_mem_eq(whole.bytes, parts.bytes, whole.length);
+    text_free(&whole);
+    text_free(&parts);
+    free(a);
+    free(b);
+}
+END_TEST
+
 int main(void)
 {
-    const struct test_row rows[] = {
-        TEST(written_matrix_is_read_back),     TEST(bytes_equal_numpys),
-        TEST(other_shapes_and_types_are_read), TEST(bad_files_are_refused),
-        TEST(other_files_are_refused),         {0}};
+    const struct test_row rows[] = {TEST(written_matrix_is_read_back),
+                                    TEST(bytes_equal_numpys),
+                                    TEST(other_shapes_and_types_are_read),
+                                    TEST(bad_files_are_refused),
+                                    TEST(other_files_are_refused),
+                                    TEST(rows_of_unknown_number_make_the_same_file),
+                                    {0}};
     return run_tests("data/npy", rows);
 }
