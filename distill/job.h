@@ -1,11 +1,12 @@
 /* A job: one YAML file, checked and resolved (design.md section 6).
  *
- * distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help).  It drives reading, --set, the written job.yaml
- * and the reference in the README; the fields here are named as the keys are.
+ * distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help).  It drives
+ * reading, --set, the written job.yaml and the reference in the README; the fields here are named as
+ * the keys are.
  *
  *     struct job job;
  *     if (job_read(&job, "configs/scifact.yaml", &settings, err)) return -1;
- *     if (job_fit(&job, teacher_config, student_start_config, err)) return -1;    // once the models are known
+ *     if (job_fit(&job, teacher_config, student_start_config, err)) return -1; // models are known
  *     job_free(&job);
  */
 #ifndef RETORT_JOB_H
@@ -45,8 +46,7 @@ struct tap_list {
 
 struct job {
     char *path; /* of the job file */
-    char **
-        places; /* per key "file:line:column" or "--set key=value" of what set it; NULL: the default */
+    char **places; /* per key what set it: "file:line:column", "--set key=value"; NULL: nothing */
     char *name;
     int seed, threads; /* threads 0: one per core */
     enum precision precision;
@@ -54,8 +54,7 @@ struct job {
         char *collection, *query_prefix, *document_prefix;
         char *train_split, *dev_split, *test_split;
         int max_query_tokens, max_document_tokens;
-        double
-            dev_fraction; /* of train queries, by hash of the query id, where there is no dev split */
+        double dev_fraction;   /* of the train queries; where there is no dev split */
         int max_train_queries; /* 0: all */
         bool drop_same_id;
     } data;
@@ -77,8 +76,7 @@ struct job {
         struct {
             char *from; /* "teacher", "random" or a folder */
             enum init_from kind;
-            struct int_list
-                layers; /* blocks of the source, from 1; random: only their number counts */
+            struct int_list layers; /* blocks of the source, from 1; random: their number counts */
         } init;
         int projection; /* 0: none */
         enum pooling pooling;
@@ -122,13 +120,14 @@ struct job {
     } export;
 };
 
-/* settings: "a.b=c" from --set, c in YAML, applied after the file; relative paths in the file are relative to it, in
- * settings to the current folder.  Every mistake is STATUS_USAGE with file:line:column (or the setting); a file that
- * cannot be read is STATUS_WORLD. */
+/* settings: "a.b=c" from --set, c in YAML, applied after the file; relative paths in the file are
+ * relative to it, in settings to the current folder.  Every mistake is STATUS_USAGE with
+ * file:line:column (or the setting); a file that cannot be read is STATUS_WORLD. */
 int job_read(struct job *out, const char *path, const struct string_list *settings,
              struct error *err);
-/* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what width the student has
- * without a projection (taps and evaluate.dims follow from it) and whether HPD targets can be so wide.
+/* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what
+ * width the student has without a projection (taps and evaluate.dims follow from it) and whether HPD
+ * targets can be so wide.
  * start: what the student is made from (the teacher for `teacher` and `random`). */
 int job_fit(struct job *job, const struct encoder_config *teacher,
             const struct encoder_config *start, struct error *err);
@@ -136,7 +135,8 @@ void job_free(struct job *job);
 
 /* The resolved job as YAML, every key, paths absolute, readable by job_read from anywhere. */
 void job_print(const struct job *job, struct text *out);
-/* "key: value" lines of the keys that are `prefix` or below it ("distill.loss"): what a stage depends on. */
+/* "key: value" lines of the keys that are `prefix` or below it ("distill.loss"): what a stage
+ * depends on. */
 void job_print_keys(const struct job *job, const char *prefix, struct text *out);
 /* Markdown table of all keys, for the README. */
 void job_reference(struct text *out);

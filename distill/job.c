@@ -1,0 +1,161 @@
+/* Reading a job: defaults, then the file, then --set (job.h). */
+#include "distill/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+#include "distill/job_keys.h"
+
+/* One source of values being read into a job. */
+struct loader {
+    struct job *job;
+    struct key_source source;
+    struct error *err;
+};
+
+/* The dotted name of `key` below `prefix`, freshly allocated. */
+static char *below(const char *prefix, const char *key)
+{
+    return *prefix ? xasprintf("%s.%s", prefix, key) : xstrdup(key);
+}
+
+static int load_key(struct loader *loader, int row, const struct yaml_node *node)
+{
+    struct job *job = loader->job;
+    char *place = key_place(&loader->source, node);
+    if (loader->source.is_file && job->places[row]) {
+        fail_usage(loader->err, "%s: %s is here twice; it is also at %s", place, job_keys[row].name,
+                   job->places[row]);
+        free(place);
+        return -1;
+    }
+    free(job->places[row]);
+    job->places[row] = place;
+    return key_set(job, &job_keys[row], node, &loader->source, loader->err);
+}
+
+static int load_section(struct loader *loader, const char *prefix, const struct yaml_node *node);
+
+/* One named value: a key's, or a section of keys. */
+static int load(struct loader *loader, const char *name, const struct yaml_node *name_node,
+                const struct yaml_node *node)
+{
+    int row = job_key_find(name);
+    if (row >= 0) return load_key(loader, row, node);
+    if (job_key_is_section(name)) return load_section(loader, name, node);
+    char *place = key_place(&loader->source, name_node);
+    job_key_unknown(place, name, loader->err);
+    free(place);
+    return -1;
+}
+
+static int fail_no_section(struct loader *loader, const char *name, const struct yaml_node *node)
+{
+    char *place = key_place(&loader->source, node);
+    if (*name)
+        fail_usage(loader->err, "%s: %s is a section: it wants keys below it, not %s", place, name,
+                   node->kind == YAML_LIST ? "a list" : "a value");
+    else
+        fail_usage(loader->err, "%s: a job is a map of keys", place);
+    free(place);
+    return -1;
+}
+
+static int load_section(struct loader *loader, const char *prefix, const struct yaml_node *node)
+{
+    bool nothing = node->kind == YAML_SCALAR && !*node->scalar && !node->quoted;
+    if (nothing) return 0; /* a section whose keys are all commented out */
+    if (node->kind != YAML_MAP) return fail_no_section(loader, prefix, node);
+    int status = 0;
+    for (size_t i = 0; i < node->count && status == 0; i++) {
+        char *name = below(prefix, node->keys[i]->scalar);
+        status = load(loader, name, node->keys[i], node->items[i]);
+        free(name);
+    }
+    return status;
+}
+
+static void load_defaults(struct job *job)
+{
+    for (const struct key *key = job_keys; key->name; key++) {
+        if (!key->fallback) continue;
+        struct error err = {0};
+        struct yaml_tree yaml;
+        const struct key_source source = {.name = key->name};
+        int status = yaml_read_string(&yaml, key->name, key->fallback, &err);
+        if (status == 0) status = key_set(job, key, yaml.root, &source, &err);
+        REQUIRE(status == 0);
+        yaml_tree_free(&yaml);
+    }
+}
+
+static int load_file(struct job *job, const char *path, struct error *err)
+{
+    struct yaml_tree yaml;
+    if (yaml_read_file(&yaml, path, err)) return -1;
+    char *folder = strchr(path, '/') ? path_folder(path) : NULL;
+    struct loader loader = {job, {path, true, folder}, err};
+    int status = load_section(&loader, "", yaml.root);
+    free(folder);
+    yaml_tree_free(&yaml);
+    return status;
+}
+
+/* "distill.epochs=3": the value is YAML, so that lists and maps can be given too. */
+static int load_setting(struct job *job, const char *setting, struct error *err)
+{
+    const char *equals = strchr(setting, '=');
+    if (!equals) return fail_usage(err, "--set %s: write --set KEY=VALUE", setting);
+    char *where = xasprintf("--set %s", setting);
+    char *name = xstrndup(setting, (size_t)(equals - setting));
+    struct loader loader = {job, {where, false, NULL}, err};
+    struct yaml_tree yaml;
+    int status = yaml_read_string(&yaml, where, equals + 1, err);
+    if (status == 0) {
+        status = load(&loader, name, yaml.root, yaml.root);
+        yaml_tree_free(&yaml);
+    }
+    free(name);
+    free(where);
+    return status;
+}
+
+static int check_required(const struct job *job, struct error *err)
+{
+    for (int row = 0; row < job_key_count(); row++)
+        if (!job_keys[row].fallback && !job->places[row])
+            return fail_usage(err, "%s: %s is missing (%s)", job->path, job_keys[row].name,
+                              job_keys[row].help);
+    return 0;
+}
+
+static int read_all(struct job *job, const struct string_list *settings, struct error *err)
+{
+    load_defaults(job);
+    if (load_file(job, job->path, err)) return -1;
+    for (size_t i = 0; settings && i < settings->count; i++)
+        if (load_setting(job, settings->items[i], err)) return -1;
+    if (check_required(job, err)) return -1;
+    job_derive(job);
+    return job_check(job, err);
+}
+
+int job_read(struct job *out, const char *path, const struct string_list *settings,
+             struct error *err)
+{
+    *out = (struct job){.path = xstrdup(path)};
+    out->places = xcalloc((size_t)job_key_count(), sizeof *out->places);
+    int status = read_all(out, settings, err);
+    if (status) job_free(out);
+    return status;
+}
+
+void job_free(struct job *job)
+{
+    for (const struct key *key = job_keys; key->name; key++) key_free(job, key);
+    for (int row = 0; job->places && row < job_key_count(); row++) free(job->places[row]);
+    free(job->places);
+    free(job->path);
+    *job = (struct job){0};
+}

@@ -1,0 +1,282 @@
+/* What follows from a job's keys together: defaults that depend on others, and contradictions.
+ *
+ * A contradiction names both keys and where one was set; which to change is the user's choice. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "distill/job_keys.h"
+
+/* The first grid column, and the smallest dimension a default tap is given. */
+enum { SMALLEST_DIM = 16 };
+
+/* fail_usage with the place where the key was set; the job file where it has its default. */
+static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
+{
+    char message[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    return fail_usage(err, "%s: %s %s", job->places[row] ? job->places[row] : job->path,
+                      job_keys[row].name, message);
+}
+
+/* ---- derived defaults ---- */
+
+static char *name_of_file(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *dot = strrchr(name, '.');
+    return dot && dot > name ? xstrndup(name, (size_t)(dot - name)) : xstrdup(name);
+}
+
+static void add_int(struct int_list *list, int value)
+{
+    list->items = xrealloc(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = value;
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* Every layer; the full width at the last one, half of it at the one before, and so on. */
+static void derive_taps(struct job *job, int width)
+{
+    int layers = (int)job->student.init.layers.count;
+    struct tap_list *taps = &job->student.taps;
+    if (taps->count) return;
+    taps->items = xcalloc((size_t)layers, sizeof *taps->items);
+    taps->count = (size_t)layers;
+    for (int layer = 1; layer <= layers; layer++) {
+        int dim = larger(width >> smaller(layers - layer, 30), smaller(SMALLEST_DIM, width));
+        taps->items[layer - 1] = (struct tap){layer, dim};
+    }
+}
+
+static void derive_dims(struct job *job, int width)
+{
+    if (job->evaluate.dims.count) return;
+    for (int dim = SMALLEST_DIM; dim < width; dim *= 2) add_int(&job->evaluate.dims, dim);
+    add_int(&job->evaluate.dims, width);
+}
+
+void job_derive(struct job *job)
+{
+    if (!*job->name) {
+        free(job->name);
+        job->name = name_of_file(job->path);
+    }
+    const char *from = job->student.init.from;
+    job->student.init.kind = strcmp(from, "teacher") == 0  ? INIT_TEACHER
+                             : strcmp(from, "random") == 0 ? INIT_RANDOM
+                                                           : INIT_FOLDER;
+    if (!job->places[KEY_OF(teacher.precision)]) job->teacher.precision = job->precision;
+    for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;
+         i++)
+        add_int(&job->evaluate.layers, (int)i + 1);
+    if (job->student.projection && job->student.init.layers.count) {
+        derive_taps(job, job->student.projection);
+        derive_dims(job, job->student.projection);
+    }
+}
+
+/* ---- contradictions ---- */
+
+static int check_name(const struct job *job, struct error *err)
+{
+    const char *name = job->name;
+    if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return contradiction(job, KEY_OF(name), err, "is %s, but it names a folder below runs/",
+                             name);
+    return 0;
+}
+
+static int check_splits(const struct job *job, struct error *err)
+{
+    const char *train = job->data.train_split, *dev = job->data.dev_split,
+               *test = job->data.test_split;
+    if (strcmp(dev, test) == 0)
+        return contradiction(job, KEY_OF(data.dev_split), err,
+                             "and data.test_split are both %s: the grid would be measured on what "
+                             "chose the model",
+                             dev);
+    if (strcmp(train, test) == 0)
+        return contradiction(job, KEY_OF(data.train_split), err,
+                             "and data.test_split are both %s: the grid would be measured on what "
+                             "was learnt",
+                             train);
+    if (strcmp(train, dev) == 0)
+        return contradiction(job, KEY_OF(data.dev_split), err,
+                             "and data.train_split are both %s; leave dev_split away and set "
+                             "data.dev_fraction",
+                             dev);
+    return 0;
+}
+
+static int count_bits(int bits)
+{
+    return __builtin_popcount((unsigned)bits);
+}
+
+static int check_mining(const struct job *job, struct error *err)
+{
+    int most = job->mine.depth * count_bits(job->mine.sources);
+    if (!job->mine.sources) return contradiction(job, KEY_OF(mine.sources), err, "is empty");
+    if (job->mine.scored > most)
+        return contradiction(job, KEY_OF(mine.scored), err,
+                             "is %d, but mine.sources of mine.depth %d give at most %d",
+                             job->mine.scored, job->mine.depth, most);
+    if (job->mine.negatives_per_query > job->mine.scored)
+        return contradiction(job, KEY_OF(mine.negatives_per_query), err,
+                             "is %d, more than mine.scored %d", job->mine.negatives_per_query,
+                             job->mine.scored);
+    return 0;
+}
+
+/* Whether the list rises and stays within `most`, the value of `limit`; 0: not known yet. */
+static int check_rising(const struct job *job, int row, const struct int_list *list, int most,
+                        const char *limit, struct error *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0 && list->items[i] <= list->items[i - 1])
+            return contradiction(job, row, err, "must rise, but %d stands before %d",
+                                 list->items[i - 1], list->items[i]);
+        if (most && list->items[i] > most)
+            return contradiction(job, row, err, "has %d, but %s %d", list->items[i], limit, most);
+    }
+    return 0;
+}
+
+/* width 0: not known yet. */
+static int check_taps(const struct job *job, int width, struct error *err)
+{
+    int row = KEY_OF(student.taps), layers = (int)job->student.init.layers.count;
+    const struct tap_list *taps = &job->student.taps;
+    for (size_t i = 0; i < taps->count; i++) {
+        struct tap tap = taps->items[i], before = i ? taps->items[i - 1] : (struct tap){0, 0};
+        if (tap.layer > layers)
+            return contradiction(job, row, err,
+                                 "has layer %d, but student.init.layers give the student %d",
+                                 tap.layer, layers);
+        if (width && tap.dim > width)
+            return contradiction(job, row, err, "has dimension %d, but the student's width is %d",
+                                 tap.dim, width);
+        bool rises = tap.layer >= before.layer && tap.dim >= before.dim &&
+                     (tap.layer > before.layer || tap.dim > before.dim);
+        if (!rises)
+            return contradiction(job, row, err, "must rise, but [%d, %d] stands before [%d, %d]",
+                                 before.layer, before.dim, tap.layer, tap.dim);
+    }
+    if (!width || !taps->count) return 0;
+    struct tap last = taps->items[taps->count - 1];
+    if (last.layer != layers || last.dim != width)
+        return contradiction(job, row, err,
+                             "must end with the full model, [%d, %d], or its last layers and "
+                             "dimensions would not be trained",
+                             layers, width);
+    return 0;
+}
+
+/* Whether HPD targets are used at all. */
+static bool uses_hpd(const struct job *job)
+{
+    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
+           job->distill.loss.hpd.end > 0;
+}
+
+static int check_losses(const struct job *job, struct error *err)
+{
+    double taught = job->distill.loss.info_nce + job->distill.loss.listwise_kl +
+                    job->distill.loss.margin_mse + job->distill.loss.hpd.start +
+                    job->distill.loss.hpd.end;
+    if (taught == 0 && job->distill.epochs > 0)
+        return contradiction(job, KEY_OF(distill.epochs), err,
+                             "is %d, but every weight in distill.loss (self_kl aside) is 0",
+                             job->distill.epochs);
+    if (job->distill.hpd.epochs == 0 && job->distill.epochs == 0)
+        return contradiction(job, KEY_OF(distill.epochs), err,
+                             "and distill.hpd.epochs are both 0: nothing is trained");
+    if (job->mine.negatives_per_query == 0 &&
+        job->distill.loss.listwise_kl + job->distill.loss.margin_mse > 0)
+        return contradiction(job, KEY_OF(mine.negatives_per_query), err,
+                             "is 0, but listwise_kl and margin_mse in distill.loss compare a "
+                             "positive with negatives; set their weights to 0");
+    return 0;
+}
+
+static int check_measures(const struct job *job, struct error *err)
+{
+    int row = KEY_OF(evaluate.measures);
+    const struct string_list *measures = &job->evaluate.measures;
+    if (!measures->count) return contradiction(job, row, err, "is empty");
+    for (size_t i = 0; i < measures->count; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(measures->items[i], measures->items[j]) == 0)
+                return contradiction(job, row, err, "has %s twice", measures->items[i]);
+    }
+    return 0;
+}
+
+static int check_evaluation(const struct job *job, struct error *err)
+{
+    int layers = (int)job->student.init.layers.count;
+    if (check_rising(job, KEY_OF(evaluate.layers), &job->evaluate.layers, layers,
+                     "the number of student.init.layers is", err) ||
+        check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, job->student.projection,
+                     "student.projection is", err) ||
+        check_measures(job, err))
+        return -1;
+    if (!(job->evaluate.systems & SYSTEM_STUDENT))
+        return contradiction(job, KEY_OF(evaluate.systems), err,
+                             "has no student: nothing could be picked or exported");
+    if (!*job->export.pick) return contradiction(job, KEY_OF(export.pick), err, "is empty");
+    return 0;
+}
+
+int job_check(const struct job *job, struct error *err)
+{
+    if (!job->student.init.layers.count)
+        return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
+    if (check_name(job, err) || check_splits(job, err) || check_mining(job, err) ||
+        check_taps(job, job->student.projection, err) || check_losses(job, err))
+        return -1;
+    return check_evaluation(job, err);
+}
+
+/* ---- what the models tell ---- */
+
+int job_fit(struct job *job, const struct encoder_config *teacher,
+            const struct encoder_config *start, struct error *err)
+{
+    const struct int_list *layers = &job->student.init.layers;
+    for (size_t i = 0; job->student.init.kind != INIT_RANDOM && i < layers->count; i++)
+        if (layers->items[i] > start->num_layers)
+            return contradiction(job, KEY_OF(student.init.layers), err,
+                                 "has %d, but the model has %d layers", layers->items[i],
+                                 start->num_layers);
+    if (job->distill.hpd.layer > teacher->num_layers)
+        return contradiction(job, KEY_OF(distill.hpd.layer), err,
+                             "is %d, but the teacher has %d layers", job->distill.hpd.layer,
+                             teacher->num_layers);
+    int width = job->student.projection ? job->student.projection : start->hidden_size;
+    if (uses_hpd(job) && width > teacher->hidden_size)
+        return contradiction(job, KEY_OF(student.projection), err,
+                             "makes the student %d wide, but the HPD targets come from a teacher "
+                             "of width %d; set distill.hpd.epochs and distill.loss.hpd to 0",
+                             width, teacher->hidden_size);
+    derive_taps(job, width);
+    derive_dims(job, width);
+    if (check_taps(job, width, err)) return -1;
+    return check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
+                        "the student's width is", err);
+}

@@ -1,0 +1,266 @@
+/* The table of job keys.  Defaults follow methods.md 4.4 to 4.6 where it has a value. */
+#include "distill/job_keys.h"
+
+#include <limits.h>
+#include <string.h>
+
+static const struct key_word precisions[] = {
+    {"auto", PRECISION_AUTO}, {"f32", PRECISION_F32}, {"bf16", PRECISION_BF16}, {0}};
+static const struct key_word sources[] = {{"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {0}};
+static const struct key_word origins[] = {{"teacher", INIT_TEACHER}, {"random", INIT_RANDOM}, {0}};
+static const struct key_word no_projection[] = {{"none", 0}, {0}};
+static const struct key_word poolings[] = {{"mean", POOLING_MEAN}, {"cls", POOLING_CLS}, {0}};
+static const struct key_word by_probe[] = {{"probe", BY_PROBE}, {0}};
+static const struct key_word forms[] = {
+    {"probe", BY_PROBE}, {"single", FORM_SINGLE}, {"pair", FORM_PAIR}, {0}};
+static const struct key_word similarities[] = {
+    {"cosine", SIMILARITY_COSINE}, {"dot", SIMILARITY_DOT}, {0}};
+static const struct key_word weightings[] = {
+    {"uniform", TAP_WEIGHTS_UNIFORM}, {"log", TAP_WEIGHTS_LOG}, {"inv", TAP_WEIGHTS_INV}, {0}};
+static const struct key_word schedules[] = {
+    {"linear", SCHEDULE_LINEAR}, {"cosine", SCHEDULE_COSINE}, {"constant", SCHEDULE_CONSTANT}, {0}};
+static const struct key_word systems[] = {{"student", SYSTEM_STUDENT},
+                                          {"init", SYSTEM_INIT},
+                                          {"no-teacher", SYSTEM_NO_TEACHER},
+                                          {"bm25", SYSTEM_BM25},
+                                          {"teacher", SYSTEM_TEACHER},
+                                          {"pca", SYSTEM_PCA},
+                                          {0}};
+static const struct key_word formats[] = {{"sentence-transformers", FORMAT_SENTENCE_TRANSFORMERS},
+                                          {0}};
+
+/* Name and offset of a field of struct job. */
+#define KEY(field) #field, offsetof(struct job, field)
+/* Bounds. */
+#define FROM(least)          .low = (least), .high = INT_MAX
+#define BETWEEN(least, most) .low = (least), .high = (most)
+
+/* clang-format off */
+const struct key job_keys[] = {
+    {KEY(name), KEY_STRING, "", .help = "name of the run; its folder is runs/NAME",
+     .derived = "the file's name"},
+    {KEY(seed), KEY_INT, "13", .help = "seed of everything random", FROM(0)},
+    {KEY(threads), KEY_INT, "0", .help = "worker threads; 0: one per core",
+     BETWEEN(0, 1024)},
+    {KEY(precision), KEY_WORD, "auto",
+     .help = "of matrix products; auto: bf16 where the processor is fast at it",
+     .words = precisions},
+
+    {KEY(data.collection), KEY_PATH, NULL,
+     .help = "BEIR collection: a folder, .zip, .tar.gz or .tar.zst"},
+    {KEY(data.query_prefix), KEY_STRING, "",
+     .help = "put before every query, for the student"},
+    {KEY(data.document_prefix), KEY_STRING, "",
+     .help = "put before every document, for the student"},
+    {KEY(data.train_split), KEY_STRING, "train", .help = "qrels to learn from"},
+    {KEY(data.dev_split), KEY_STRING, "dev",
+     .help = "qrels to choose the best checkpoint by; a share of train where there are none"},
+    {KEY(data.test_split), KEY_STRING, "test",
+     .help = "qrels that the grid is measured on"},
+    {KEY(data.max_query_tokens), KEY_INT, "64",
+     .help = "longer queries are cut, for the student", "tokens", BETWEEN(3, 8192)},
+    {KEY(data.max_document_tokens), KEY_INT, "200",
+     .help = "longer documents are cut, for the student", "tokens", BETWEEN(3, 8192)},
+    {KEY(data.dev_fraction), KEY_DOUBLE, "0.1",
+     .help = "train queries that become dev, by a hash of their ids, where there is no dev split",
+     "share", BETWEEN(0, 0.9)},
+    {KEY(data.max_train_queries), KEY_INT, "0",
+     .help = "use at most so many train queries; 0: all", "queries", FROM(0)},
+    {KEY(data.drop_same_id), KEY_BOOL, "false",
+     .help = "a document with the query's own id is never retrieved (ArguAna, Quora)"},
+
+    {KEY(teacher.model), KEY_PATH, NULL,
+     .help = "cross-encoder: a Hugging Face folder (config.json, model.safetensors, tokenizer)"},
+    {KEY(teacher.precision), KEY_WORD, "auto",
+     .help = "of the teacher's matrix products", .words = precisions, .derived = "`precision`"},
+    {KEY(teacher.max_length), KEY_INT, "256",
+     .help = "longer pairs are cut, for the teacher", "tokens", BETWEEN(8, 8192)},
+
+    {KEY(mine.sources), KEY_WORDS, "[bm25, teacher]",
+     .help = "where candidates come from; teacher: its early-layer vectors", .words = sources},
+    {KEY(mine.depth), KEY_INT, "100", .help = "how deep each source is read",
+     "documents", BETWEEN(1, 10000)},
+    {KEY(mine.scored), KEY_INT, "32",
+     .help = "candidates per query that the teacher scores, beside the labelled positives",
+     "documents", BETWEEN(1, 10000)},
+    {KEY(mine.positives), KEY_INT, "8",
+     .help = "labelled positives per query that are used, highest grade first", "documents",
+     BETWEEN(1, 1000)},
+    {KEY(mine.negatives_per_query), KEY_INT, "7",
+     .help = "hard negatives of one query in one step", "documents", BETWEEN(0, 1000)},
+    {KEY(mine.false_negative_margin), KEY_DOUBLE, "0.5",
+     .help = "no InfoNCE negative if its logit is above the lowest positive's less this margin",
+     "standard deviations of the logits", BETWEEN(-100, 100)},
+    {KEY(mine.bm25_k1), KEY_DOUBLE, "0.9",
+     .help = "BM25: how fast term frequency saturates", BETWEEN(0, 10)},
+    {KEY(mine.bm25_b), KEY_DOUBLE, "0.4", .help = "BM25: how much length counts",
+     BETWEEN(0, 1)},
+
+    {KEY(probe.queries), KEY_INT, "200",
+     .help = "dev queries that the layer probe uses", "queries", FROM(1)},
+    {KEY(probe.documents), KEY_INT, "5000",
+     .help = "documents that the layer probe searches, the relevant ones among them", "documents",
+     FROM(1)},
+
+    {KEY(student.init.from), KEY_WORD_OR_PATH, "teacher",
+     .help = "where the weights come from; a path: a sentence-transformers folder",
+     .words = origins},
+    {KEY(student.init.layers), KEY_INTS, "[1, 2, 3]",
+     .help = "blocks of the source that become the student's, in this order",
+     "blocks from 1", BETWEEN(1, 1000)},
+    {KEY(student.projection), KEY_INT_OR_WORD, "128",
+     .help = "size of the shared linear head after pooling; none: the hidden state itself",
+     "dimensions", BETWEEN(1, 16384), .words = no_projection},
+    {KEY(student.pooling), KEY_WORD, "mean",
+     .help = "how a text's tokens become one vector", .words = poolings},
+    {KEY(student.taps), KEY_TAPS, "[]",
+     .help = "sub-models that are trained, rising; the last one is the full model", "[layer, dim]",
+     BETWEEN(1, 16384),
+     .derived = "every layer, half the width a layer less: `[[1, 32], [2, 64], [3, 128]]`"},
+
+    {KEY(distill.hpd.layer), KEY_INT_OR_WORD, "probe",
+     .help = "teacher layer whose representations are copied; probe: the best one on dev",
+     "0: embeddings", BETWEEN(0, 1000), .words = by_probe},
+    {KEY(distill.hpd.form), KEY_WORD, "probe",
+     .help = "how a text is put into the teacher: alone or paired with itself", .words = forms},
+    {KEY(distill.hpd.centred), KEY_BOOL, "false",
+     .help = "subtract the mean before the PCA"},
+    {KEY(distill.hpd.epochs), KEY_INT, "2",
+     .help = "passes over all texts in the first stage; 0: none", "epochs", BETWEEN(0, 1000)},
+    {KEY(distill.hpd.batch_texts), KEY_INT, "128",
+     .help = "texts in a step", "texts", BETWEEN(1, 65536)},
+    {KEY(distill.hpd.max_texts), KEY_INT, "0",
+     .help = "use at most so many texts; 0: all", "texts", FROM(0)},
+    {KEY(distill.hpd.learning_rate), KEY_DOUBLE, "1e-4",
+     .help = "highest rate of the first stage", BETWEEN(0, 1)},
+    {KEY(distill.loss.info_nce), KEY_DOUBLE, "1",
+     .help = "weight of the labels: cross-entropy among mined and in-batch negatives",
+     BETWEEN(0, 1e6)},
+    {KEY(distill.loss.listwise_kl), KEY_DOUBLE, "1",
+     .help = "weight of the teacher's distribution over each query's candidates", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.margin_mse), KEY_DOUBLE, "0",
+     .help = "weight of the teacher's margins between positive and negatives", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.self_kl), KEY_DOUBLE, "1",
+     .help = "weight of the full student's distribution, for the smaller taps", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.hpd), KEY_RANGE, "[1, 0.1]",
+     .help = "weight of the PCA targets, from the first step to the last", BETWEEN(0, 1e6)},
+    {KEY(distill.temperature), KEY_DOUBLE, "0.05",
+     .help = "student scores are similarity / temperature", BETWEEN(1e-4, 1e4)},
+    {KEY(distill.teacher_temperature), KEY_DOUBLE, "1",
+     .help = "teacher logits are divided by it in listwise_kl", BETWEEN(1e-4, 1e4)},
+    {KEY(distill.similarity), KEY_WORD, "cosine",
+     .help = "of a query's and a document's vectors", .words = similarities},
+    {KEY(distill.tap_weights), KEY_WORD, "uniform",
+     .help = "weights of the taps, i-th from 0: 1, 1 / (1 + ln(1 + i)) or 1 / (1 + i)",
+     .words = weightings},
+    {KEY(distill.epochs), KEY_INT, "3",
+     .help = "passes over the train queries in the second stage", "epochs", BETWEEN(0, 1000)},
+    {KEY(distill.batch_queries), KEY_INT, "32", .help = "queries in a step",
+     "queries", BETWEEN(1, 65536)},
+    {KEY(distill.learning_rate), KEY_DOUBLE, "5e-5",
+     .help = "highest rate of the second stage", BETWEEN(0, 1)},
+    {KEY(distill.weight_decay), KEY_DOUBLE, "0.01",
+     .help = "AdamW's, on matrices only", BETWEEN(0, 1)},
+    {KEY(distill.clip_norm), KEY_DOUBLE, "1",
+     .help = "largest norm of the gradient; 0: no limit", BETWEEN(0, 1e6)},
+    {KEY(distill.dropout), KEY_DOUBLE, "0.1", .help = "while training", "share",
+     BETWEEN(0, 0.9)},
+    {KEY(distill.warmup), KEY_DOUBLE, "0.1",
+     .help = "the rate rises from 0 for so long", "share of the steps", BETWEEN(0, 1)},
+    {KEY(distill.schedule), KEY_WORD, "linear",
+     .help = "how the rate falls afterwards", .words = schedules},
+    {KEY(distill.evaluations_per_epoch), KEY_INT, "2",
+     .help = "how often dev is evaluated; the best model is kept", BETWEEN(1, 1000)},
+    {KEY(distill.checkpoint_minutes), KEY_DOUBLE, "1",
+     .help = "a killed run loses at most so much", "minutes", BETWEEN(0, 1440)},
+
+    {KEY(evaluate.layers), KEY_INTS, "[]", .help = "rows of the grid, rising",
+     "layers", BETWEEN(1, 1000), .derived = "all layers of the student"},
+    {KEY(evaluate.dims), KEY_INTS, "[]", .help = "columns of the grid, rising",
+     "dimensions", BETWEEN(1, 16384), .derived = "16, 32, 64, ... up to the full width"},
+    {KEY(evaluate.rerank_depth), KEY_INT, "100",
+     .help = "of BM25's list that the teacher re-ranks", "documents", BETWEEN(1, 10000)},
+    {KEY(evaluate.resamples), KEY_INT, "2000",
+     .help = "bootstrap draws behind the 95 % intervals", "draws", BETWEEN(100, 1000000)},
+    {KEY(evaluate.systems), KEY_WORDS,
+     "[student, init, no-teacher, bm25, teacher, pca]", .help = "what stands in the grid",
+     .words = systems},
+    {KEY(evaluate.baselines), KEY_PATHS, "[]",
+     .help = "folders of existing dual encoders, for the grid"},
+    {KEY(evaluate.measures), KEY_STRINGS,
+     "[ndcg_cut_10, recip_rank_cut_10, recall_100, map]",
+     .help = "trec_eval's names; the first one chooses"},
+
+    {KEY(export.pick), KEY_STRING, "smallest index_bytes with ndcg@10 >= 0.97 * full",
+     .help = "rule that picks layers and dimensions from the grid"},
+    {KEY(export.formats), KEY_WORDS, "[sentence-transformers]",
+     .help = "what is written", .words = formats},
+    {0},
+};
+/* clang-format on */
+
+enum { NUM_KEYS = sizeof job_keys / sizeof *job_keys - 1 };
+
+int job_key_count(void)
+{
+    return NUM_KEYS;
+}
+
+int job_key_find(const char *name)
+{
+    for (int row = 0; row < NUM_KEYS; row++)
+        if (strcmp(job_keys[row].name, name) == 0) return row;
+    return -1;
+}
+
+int job_key_at(size_t offset)
+{
+    int row = 0;
+    while (row < NUM_KEYS && job_keys[row].offset != offset) row++;
+    REQUIRE(row < NUM_KEYS);
+    return row;
+}
+
+bool job_key_is_section(const char *name)
+{
+    size_t length = strlen(name);
+    for (int row = 0; row < NUM_KEYS; row++)
+        if (strncmp(job_keys[row].name, name, length) == 0 && job_keys[row].name[length] == '.')
+            return true;
+    return false;
+}
+
+static const char *last_word(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* All keys, then all sections they stand in; names that are not a key's own are arena strings. */
+static size_t all_names(const char *names[2 * NUM_KEYS], struct arena *arena)
+{
+    size_t count = 0;
+    for (int row = 0; row < NUM_KEYS; row++) names[count++] = job_keys[row].name;
+    for (int row = 0; row < NUM_KEYS; row++) {
+        const char *name = job_keys[row].name, *dot = strrchr(name, '.');
+        if (dot && count < 2 * NUM_KEYS)
+            names[count++] = arena_strndup(arena, name, (size_t)(dot - name));
+    }
+    return count;
+}
+
+int job_key_unknown(const char *place, const char *name, struct error *err)
+{
+    const char *names[2 * NUM_KEYS];
+    struct arena arena = {0};
+    size_t count = all_names(names, &arena);
+    const char *nearest = nearest_name(name, names, count);
+    for (size_t i = 0; !nearest && i < count; i++) /* the right word in the wrong section */
+        if (strcmp(last_word(names[i]), last_word(name)) == 0) nearest = names[i];
+    if (nearest)
+        fail_usage(err, "%s: unknown key %s; did you mean %s?", place, name, nearest);
+    else
+        fail_usage(err, "%s: unknown key %s; retort plan --reference lists all keys", place, name);
+    arena_free(&arena);
+    return -1;
+}
