@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/progress.h"
+
 enum { HELP_WIDTH = 80, HELP_INDENT = 22, LONGEST_NAME = 64 };
 
 /* ---- nearest name ---- */
@@ -17,7 +19,8 @@ static size_t smallest(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap neighbours) from a to b: Damerau's distance in its restricted form. */
+/* Edits (insert, delete, replace, swap neighbours) from a to b: Damerau's distance in its
+ * restricted form. */
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t rows[3][LONGEST_NAME + 1], n = strlen(b), m = strlen(a);
@@ -141,7 +144,8 @@ static int unknown_option(const struct command_help *help, const char *argument,
     return -1;
 }
 
-/* Handles argv[at], which begins with a dash; the number of arguments used (1 or 2), -1 or OPTIONS_HELP. */
+/* Handles argv[at], which begins with a dash; the number of arguments used (1 or 2), -1 or
+ * OPTIONS_HELP. */
 static int parse_one(const struct command_help *help, int argc, char **argv, int at,
                      struct error *err)
 {
@@ -153,6 +157,7 @@ static int parse_one(const struct command_help *help, int argc, char **argv, int
     const struct option *option = is_long == (length == 1) ? NULL : find_option(help, name, length);
     if (!option) {
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) return OPTIONS_HELP;
+        if (strcmp(argument, "--quiet") == 0) return messages_quiet(true), 1;
         return unknown_option(help, argument, name, length, err);
     }
     if (option->kind == OPTION_FLAG) {
@@ -234,6 +239,7 @@ void options_print_help(const struct command_help *help)
     printf("\nOptions:\n");
     for (const struct option *option = help->options; option->name; option++)
         print_option(option->name, option->argument, option->help);
+    print_option("quiet", NULL, "no messages but warnings");
     print_option("help", NULL, "print this and do nothing");
     if (help->details) printf("\n%s\n", help->details);
 }

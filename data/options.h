@@ -5,8 +5,10 @@
  *         {"model", OPTION_STRING, &model, "DIR", "the model's folder"},
  *         {"layers", OPTION_INT, &layers, "L", "stop after block L (all)"},
  *         {0}};
- *     const struct command_help help = {"embed", "--model DIR [TEXTS.txt]", "embed texts, one a line", options};
- *     int first = options_parse(&help, argc, argv, err);          // index of the first operand; -1: *err; OPTIONS_HELP: help was printed
+ *     const struct command_help help = {.command = "embed", .usage = "--model DIR [TEXTS.txt]",
+ *                                       .summary = "embed texts, one a line", .options = options};
+ *     int first = options_parse(&help, argc, argv, err); // index of the first operand
+ *     if (first < 0) return first == OPTIONS_HELP ? 0 : -1;
  */
 #ifndef RETORT_OPTIONS_H
 #define RETORT_OPTIONS_H
@@ -38,16 +40,17 @@ struct command_help {
 };
 
 enum { OPTIONS_HELP = -2 };
-/* Rows that many commands share:  const struct option options[] = {..., OPTION_THREADS(&threads), {0}}; */
+/* Rows that many commands share:  const struct option options[] = {..., OPTION_THREADS(&threads),
+ * {0}}; */
 /* clang-format off */
 #define OPTION_THREADS(value) {"threads", OPTION_INT, (value), "N", "worker threads (one per core)"}
 #define OPTION_PRECISION(value) \
     {"precision", OPTION_STRING, (value), "P", "of matrix products: auto, f32 or bf16 (auto)"}
 /* clang-format on */
 
-/* Options may stand before or after operands; operands are moved to argv's end, in order; "--" ends options, "-" is an
- * operand; --name=value and --name value.  --help (-h) is every command's.  Unknown: error with the nearest name,
- * STATUS_USAGE. */
+/* Options may stand before or after operands; operands are moved to argv's end, in order; "--"
+ * ends options, "-" is an operand; --name=value and --name value.  --help (-h) and
+ * --quiet are every command's.  Unknown: error with the nearest name, STATUS_USAGE. */
 int options_parse(const struct command_help *help, int argc, char **argv, struct error *err);
 void options_print_help(const struct command_help *help);
 

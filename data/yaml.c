@@ -1,7 +1,7 @@
 /* YAML trees from libyaml's events: see yaml.h.
  *
- * Events rather than libyaml's documents, because the refusals (aliases, tags, depth) then happen where the thing
- * stands, before anything is built from it. */
+ * Events rather than libyaml's documents, because the refusals (aliases, tags, depth) then happen
+ * where the thing stands, before anything is built from it. */
 #include "data/yaml.h"
 
 #include <stdlib.h>
@@ -32,7 +32,8 @@ static int fail_at(struct reader *reader, yaml_mark_t mark, const char *problem,
                       mark.column + 1, problem, what);
 }
 
-/* Whether the indentation of a line (from 0) has a tab, the mistake behind libyaml's vaguest messages. */
+/* Whether the indentation of a line (from 0) has a tab, the mistake behind libyaml's vaguest
+ * messages. */
 static bool tab_indents(const char *input, size_t line)
 {
     for (; line > 0; line--) {

@@ -1,6 +1,7 @@
 /* YAML files (libyaml, YAML 1.1) as trees with positions.  The only file that includes libyaml.
- * Anchors and aliases are refused (so are the loops they can make), and so are tags, duplicate keys, several documents,
- * nesting beyond 32 levels and files beyond 1 MiB.  Mistakes are STATUS_USAGE, "file:line:column: ...".
+ * Anchors and aliases are refused (so are the loops they can make), and so are tags, duplicate
+ * keys, several documents, nesting beyond 32 levels and files beyond 1 MiB.  Mistakes are
+ * STATUS_USAGE, "file:line:column: ...".
  *
  * What a scalar means (number, truth value, text) is for the reader of its key to say. */
 #ifndef RETORT_YAML_H

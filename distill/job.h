@@ -1,8 +1,8 @@
 /* A job: one YAML file, checked and resolved (design.md section 6).
  *
- * distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help).  It drives
- * reading, --set, the written job.yaml and the reference in the README; the fields here are named as
- * the keys are.
+ * distill/job_keys.c holds the one table of keys (name, type, unit, default, bounds, help).  It
+ * drives reading, --set, the written job.yaml and the reference in the README; the fields here are
+ * named as the keys are.
  *
  *     struct job job;
  *     if (job_read(&job, "configs/scifact.yaml", &settings, err)) return -1;
@@ -45,7 +45,7 @@ struct tap_list {
 };
 
 struct job {
-    char *path; /* of the job file */
+    char *path;    /* of the job file */
     char **places; /* per key what set it: "file:line:column", "--set key=value"; NULL: nothing */
     char *name;
     int seed, threads; /* threads 0: one per core */
@@ -126,9 +126,9 @@ struct job {
 int job_read(struct job *out, const char *path, const struct string_list *settings,
              struct error *err);
 /* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what
- * width the student has without a projection (taps and evaluate.dims follow from it) and whether HPD
- * targets can be so wide.
- * start: what the student is made from (the teacher for `teacher` and `random`). */
+ * width the student has without a projection (taps and evaluate.dims follow from it) and whether
+ * HPD targets can be so wide.  start: what the student is made from (the teacher for `teacher` and
+ * `random`). */
 int job_fit(struct job *job, const struct encoder_config *teacher,
             const struct encoder_config *start, struct error *err);
 void job_free(struct job *job);

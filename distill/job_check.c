@@ -55,7 +55,7 @@ static void derive_taps(struct job *job, int width)
     int layers = (int)job->student.init.layers.count;
     struct tap_list *taps = &job->student.taps;
     if (taps->count) return;
-    taps->items = xcalloc((size_t)layers, sizeof *taps->items);
+    taps->items = xrealloc(taps->items, (size_t)layers, sizeof *taps->items);
     taps->count = (size_t)layers;
     for (int layer = 1; layer <= layers; layer++) {
         int dim = larger(width >> smaller(layers - layer, 30), smaller(SMALLEST_DIM, width));

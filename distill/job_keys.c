@@ -254,9 +254,10 @@ int job_key_unknown(const char *place, const char *name, struct error *err)
     const char *names[2 * NUM_KEYS];
     struct arena arena = {0};
     size_t count = all_names(names, &arena);
-    const char *nearest = nearest_name(name, names, count);
-    for (size_t i = 0; !nearest && i < count; i++) /* the right word in the wrong section */
-        if (strcmp(last_word(names[i]), last_word(name)) == 0) nearest = names[i];
+    const char *nearest = nearest_name(name, names, count), *word = last_word(name);
+    bool same_word = nearest && strcmp(last_word(nearest), word) == 0;
+    for (size_t i = 0; !same_word && i < count; i++) /* the right word in the wrong section */
+        if ((same_word = strcmp(last_word(names[i]), word) == 0)) nearest = names[i];
     if (nearest)
         fail_usage(err, "%s: unknown key %s; did you mean %s?", place, name, nearest);
     else

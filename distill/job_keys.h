@@ -63,7 +63,8 @@ char *key_place(const struct key_source *source, const struct yaml_node *node);
 int key_set(struct job *job, const struct key *key, const struct yaml_node *node,
             const struct key_source *source, struct error *err);
 void key_free(struct job *job, const struct key *key);
-/* What the key takes, for messages and the reference: "a whole number from 1 to 64", "one of mean, cls". */
+/* What the key takes, for messages and the reference: "a whole number from 1 to 64", "one of mean,
+ * cls". */
 void key_describe(const struct key *key, struct text *out);
 
 /* Derived defaults and contradictions between keys; after all keys are set. */

@@ -60,8 +60,8 @@ static void print_bool(const void *field, const struct key *key, struct text *ou
     text_puts(out, *(const bool *)field ? "true" : "false");
 }
 
-/* One character of a double-quoted scalar; how many bytes of `at` it took.  Control characters, line
- * separators and byte-order marks would not come back as they went. */
+/* One character of a double-quoted scalar; how many bytes of `at` it took.  Control characters,
+ * line separators and byte-order marks would not come back as they went. */
 static size_t append_escaped(const unsigned char *at, struct text *out)
 {
     if (*at == '"' || *at == '\\')

@@ -234,7 +234,7 @@ static int set_words(void *field, const struct yaml_node *node, const struct rea
     int bits = 0;
     if (node->kind != YAML_LIST) return wrong(reading, node);
     for (size_t i = 0; i < node->count; i++) {
-        int bit;
+        int bit = 0;
         if (set_word(&bit, node->items[i], reading)) return -1;
         bits |= bit;
     }

@@ -1,5 +1,6 @@
-/* retort: the one table of commands.  Each command is NAME_command() in the folder whose work it does; here is only
- * what they have in common: --help, the error line, the exit status, and that a full disk behind stdout is noticed.
+/* retort: the one table of commands.  Each command is NAME_command() in the folder whose work it
+ * does; here is only what they have in common: --help, the error line, the exit status, and that a
+ * full disk behind stdout is noticed.
  *
  * SIGPIPE keeps its default action: `retort score ... | head` ends quietly, as cat does. */
 #include "data/options.h"

@@ -76,6 +76,7 @@ START_TEST(mistakes_are_named)
     check_bad("--layer", "3", "unknown option --layer", "did you mean --layers?");
     check_bad("--layer=3", NULL, "unknown option --layer;", "--layers?");
     check_bad("--hlep", NULL, "--hlep", "--help?");
+    check_bad("--quite", NULL, "--quite", "--quiet?");
     check_bad("--banana", NULL, "unknown option --banana", "retort embed --help");
     check_bad("-z", NULL, "unknown option -z", "--help");
     check_bad("--q", NULL, "unknown option --q", "--help");
