@@ -148,7 +148,13 @@ static int check_name(const char *archive, const char *name, struct error *err)
     return 0;
 }
 
-/* Whether the entry is a text to visit (1), nothing (0, a folder), or refused (-1). */
+/* As in folders: what some systems put beside the files (".DS_Store", "__MACOSX/._corpus.jsonl") is no member. */
+static bool is_hidden(const char *name)
+{
+    return *name == '.' || *name == '\0' || strstr(name, "/.");
+}
+
+/* Whether the entry is a text to visit (1), nothing (0: folders, hidden names), or refused (-1). */
 static int check_entry(struct walk *walk, struct archive_entry *entry, const char *name,
                        struct error *err)
 {
@@ -156,7 +162,7 @@ static int check_entry(struct walk *walk, struct archive_entry *entry, const cha
     if (archive_entry_hardlink(entry) || archive_entry_symlink(entry))
         return fail(err, "%s: refused: member %s is a link", walk->path, name);
     bool folder = archive_entry_filetype(entry) == AE_IFDIR || ends_with(name, "/");
-    if (folder || !*name) return 0;
+    if (folder || is_hidden(name)) return 0;
     if (archive_entry_filetype(entry) != AE_IFREG)
         return fail(err, "%s: refused: member %s is not a regular file", walk->path, name);
     if (archive_entry_is_encrypted(entry))

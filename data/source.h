@@ -14,8 +14,8 @@
 typedef int member_reader(void *arg, const char *name, struct lines *lines, struct error *err);
 
 /* Calls member for every regular file below the folder or in the archive, and once for a plain file; "-" or NULL is
- * stdin, a text or tar.  A folder is read in byte order of the names, links followed, hidden names and special
- * files left out; an archive in its own order.  name is relative, with "/" and without ".gz"
+ * stdin, a text or tar.  Names that begin with "." are left out.  A folder is read in byte order of the names, links
+ * followed, special files left out; an archive in its own order.  name is relative, with "/" and without ".gz"
  * ("scifact/qrels/test.tsv"; the last part of the path for a plain file).  Lines that member leaves unread are neither
  * read nor checked.
  *

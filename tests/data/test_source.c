@@ -234,8 +234,20 @@ START_TEST(names_that_lead_outside_are_refused)
         check_refused(make_archive("bad.zip", ZIP, entries), "refused", "member");
     }
     static const struct entry fine[] = {
-        {"a..b/..c", "1", 0, NULL}, {"...", "2", 0, NULL}, {"./././d", "3", 0, NULL}, {0}};
-    check_walk(make_archive("fine.tar", TAR, fine), "a..b/..c[1|]...[2|]d[3|]");
+        {"a..b/c..", "1", 0, NULL}, {"xx:y", "2", 0, NULL}, {"./././d", "3", 0, NULL}, {0}};
+    check_walk(make_archive("fine.tar", TAR, fine), "a..b/c..[1|]xx:y[2|]d[3|]");
+}
+END_TEST
+
+START_TEST(hidden_members_are_left_out)
+{
+    static const struct entry entries[] = {{"._corpus.jsonl", "\xff", 0, NULL},
+                                           {"__MACOSX/x/._corpus.jsonl", "\xff", 0, NULL},
+                                           {".git/config", "\xff", 0, NULL},
+                                           {"x/corpus.jsonl", "c", 0, NULL},
+                                           {0}};
+    check_walk(make_archive("hidden.tar", TAR, entries), "x/corpus.jsonl[c|]");
+    check_walk(make_archive("hidden.zip", ZIP, entries), "x/corpus.jsonl[c|]");
 }
 END_TEST
 
@@ -388,6 +400,7 @@ int main(void)
         TEST(folders_are_read_in_order),
         TEST(the_reader_may_skip_stop_and_fail),
         TEST(names_that_lead_outside_are_refused),
+        TEST(hidden_members_are_left_out),
         TEST(links_and_devices_are_refused),
         TEST(archives_cut_short_are_refused),
         TEST(corrupt_archives_are_refused),

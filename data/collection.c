@@ -1,0 +1,303 @@
+/* BEIR collections and lists of texts: see collection.h. */
+#define _GNU_SOURCE
+#include "data/collection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/json.h"
+#include "data/progress.h"
+#include "data/source.h"
+
+/* ---- texts ---- */
+
+int64_t texts_find(const struct texts *texts, const char *id)
+{
+    return strmap_find(&texts->rows, id);
+}
+
+void texts_free(struct texts *texts)
+{
+    free(texts->ids);
+    free(texts->values);
+    strmap_free(&texts->rows);
+    *texts = (struct texts){0};
+}
+
+/* id and value stay where they are. */
+static int add_text(struct texts *texts, const char *id, const char *value, struct lines *lines,
+                    struct error *err)
+{
+    if (!*id) return fail(err, "%s: the id is empty", lines_where(lines));
+    if (strpbrk(id, "\t\r\n"))
+        return fail(err, "%s: the id holds a tab or newline, so that no judgement could name it",
+                    lines_where(lines));
+    if (texts->count == texts->capacity) {
+        size_t capacity = grown(&texts->capacity);
+        texts->ids = xrealloc(texts->ids, capacity, sizeof *texts->ids);
+        texts->values = xrealloc(texts->values, capacity, sizeof *texts->values);
+    }
+    int64_t row = (int64_t)texts->count;
+    if (strmap_insert(&texts->rows, id, row) != row)
+        return fail(err, "%s: the id %s stands twice", lines_where(lines), id);
+    texts->ids[row] = id;
+    texts->values[row] = value;
+    texts->count++;
+    return 0;
+}
+
+/* ---- one line of JSON ---- */
+
+/* A string or whole number as text; NULL with *err for anything else. */
+static const char *member_id(const struct json *object, struct arena *strings, struct lines *lines,
+                             struct error *err)
+{
+    const struct json *id = json_get(object, "_id");
+    const char *string = json_as_string(id);
+    if (string) return arena_strndup(strings, string, strlen(string));
+    int64_t number;
+    if (!json_as_integer(&number, id, INT64_MIN, INT64_MAX)) {
+        fail(err, "%s: \"_id\" is %s, must be a string", lines_where(lines), json_kind_name(id));
+        return NULL;
+    }
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
+    return arena_strndup(strings, digits, (size_t)length);
+}
+
+/* *out is the member's string; "" where it is optional and absent or null. */
+static int member_string(const char **out, const struct json *object, const char *key,
+                         bool optional, struct lines *lines, struct error *err)
+{
+    const struct json *member = json_get(object, key);
+    enum json_kind kind = json_kind(member);
+    *out = json_as_string(member);
+    if (*out) return 0;
+    *out = "";
+    if (optional && (kind == JSON_KIND_NONE || kind == JSON_KIND_NULL)) return 0;
+    return fail(err, "%s: \"%s\" is %s, must be a string", lines_where(lines), key,
+                json_kind_name(member));
+}
+
+static const char *join(struct arena *strings, const char *title, const char *text)
+{
+    size_t title_length = strlen(title), text_length = strlen(text);
+    if (!title_length) return arena_strndup(strings, text, text_length);
+    if (!text_length) return arena_strndup(strings, title, title_length);
+    char *joined = arena_alloc(strings, title_length + 1 + text_length + 1);
+    memcpy(joined, title, title_length);
+    joined[title_length] = ' ';
+    memcpy(joined + title_length + 1, text, text_length + 1);
+    return joined;
+}
+
+static int add_json(struct texts *texts, struct arena *strings, const char *line, size_t length,
+                    bool titled, struct lines *lines, struct error *err)
+{
+    struct json *object;
+    if (json_parse_line(&object, line, length, lines_where(lines), err)) return -1;
+    const char *title = "", *text, *id = NULL;
+    int status = json_kind(object) == JSON_KIND_OBJECT
+                     ? member_string(&text, object, "text", false, lines, err)
+                     : fail(err, "%s: not a JSON object", lines_where(lines));
+    if (status == 0 && titled) status = member_string(&title, object, "title", true, lines, err);
+    if (status == 0) id = member_id(object, strings, lines, err);
+    if (status == 0) status = id ? add_text(texts, id, join(strings, title, text), lines, err) : -1;
+    json_free(object);
+    return status;
+}
+
+/* ---- lists of texts ---- */
+
+static bool is_blank(const char *line)
+{
+    return line[strspn(line, " \t")] == '\0';
+}
+
+/* Lines of JSON; titled: documents, whose title comes before the text. */
+static int read_json_lines(struct texts *out, struct arena *strings, bool titled,
+                           struct lines *lines, struct error *err)
+{
+    char *line;
+    size_t length;
+    int got;
+    while ((got = lines_next(lines, &line, &length, err)) > 0)
+        if (!is_blank(line) && add_json(out, strings, line, length, titled, lines, err)) return -1;
+    return got;
+}
+
+static int add_tab_separated(struct texts *texts, struct arena *strings, char *line, size_t length,
+                             struct lines *lines, struct error *err)
+{
+    char *tab = strchr(line, '\t');
+    if (!tab)
+        return fail(err, "%s: no tab; a line is id<TAB>text, or JSON with \"_id\" and \"text\"",
+                    lines_where(lines));
+    const char *copy = arena_strndup(strings, line, length);
+    size_t id_length = (size_t)(tab - line);
+    return add_text(texts, arena_strndup(strings, line, id_length), copy + id_length + 1, lines,
+                    err);
+}
+
+static int read_texts(struct texts *out, struct arena *strings, struct lines *lines,
+                      struct error *err)
+{
+    char *line;
+    size_t length;
+    bool json = false;
+    int got, status = 0;
+    while (status == 0 && (got = lines_next(lines, &line, &length, err)) != 0) {
+        if (got > 0 && lines_number(lines) == 1) json = *line == '{';
+        if (got < 0)
+            status = -1;
+        else if (!json)
+            status = add_tab_separated(out, strings, line, length, lines, err);
+        else if (!is_blank(line))
+            status = add_json(out, strings, line, length, false, lines, err);
+    }
+    return status;
+}
+
+int texts_read(struct texts *out, struct arena *strings, const char *path, struct error *err)
+{
+    *out = (struct texts){0};
+    struct lines *lines;
+    if (lines_open(&lines, path, err)) return -1;
+    int status = read_texts(out, strings, lines, err);
+    lines_close(lines);
+    if (status) texts_free(out);
+    return status;
+}
+
+/* ---- collections ---- */
+
+struct reading {
+    struct collection *out;
+    char *corpus, *queries; /* where they were found, or NULL */
+};
+
+/* Notes where the corpus or the queries are; there is one of each. */
+static int found_once(char **place, const char *what, struct lines *lines, struct error *err)
+{
+    if (*place)
+        return fail(err, "%s: there are already %s in %s; give one collection alone",
+                    lines_name(lines), what, *place);
+    *place = xstrdup(lines_name(lines));
+    return 0;
+}
+
+static int read_split(struct collection *out, const char *name, size_t length, struct lines *lines,
+                      struct error *err)
+{
+    struct split split = {0};
+    if (length == 0 || length >= sizeof split.name)
+        return fail(err, "%s: a split's name has 1 to %zu bytes", lines_name(lines),
+                    sizeof split.name - 1);
+    memcpy(split.name, name, length);
+    if (collection_split(out, split.name))
+        return fail(err, "%s: there is already a split %s; give one collection alone",
+                    lines_name(lines), split.name);
+    if (qrels_read_lines(&split.qrels, lines, err)) return -1;
+    out->splits = xrealloc(out->splits, out->num_splits + 1, sizeof *out->splits);
+    out->splits[out->num_splits++] = split;
+    return 0;
+}
+
+static int read_member(void *arg, const char *name, struct lines *lines, struct error *err)
+{
+    struct reading *reading = arg;
+    struct collection *out = reading->out;
+    const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    size_t length = strlen(base);
+    if (strcmp(base, "corpus.jsonl") == 0) {
+        if (found_once(&reading->corpus, "documents", lines, err)) return -1;
+        return read_json_lines(&out->documents, &out->strings, true, lines, err);
+    }
+    if (strcmp(base, "queries.jsonl") == 0) {
+        if (found_once(&reading->queries, "queries", lines, err)) return -1;
+        return read_json_lines(&out->queries, &out->strings, false, lines, err);
+    }
+    bool in_qrels = slash && slash - name >= 5 && memcmp(slash - 5, "qrels", 5) == 0 &&
+                    (slash - name == 5 || slash[-6] == '/');
+    if (in_qrels && length > 4 && strcmp(base + length - 4, ".tsv") == 0)
+        return read_split(out, base, length - 4, lines, err);
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct split *)a)->name, ((const struct split *)b)->name);
+}
+
+/* Judgements stand, known or not: official sets hold some that no document answers. */
+static int check_split(const struct collection *collection, const struct split *split,
+                       const char *path, struct error *err)
+{
+    size_t judgements = 0, unknown_documents = 0, unknown_queries = 0;
+    for (size_t i = 0; i < split->qrels.count; i++) {
+        const struct judged_query *query = &split->qrels.queries[i];
+        judgements += query->count;
+        unknown_queries += texts_find(&collection->queries, query->id) < 0;
+        for (size_t j = 0; j < query->count; j++)
+            unknown_documents +=
+                texts_find(&collection->documents, query->judgements[j].document) < 0;
+    }
+    if (unknown_documents == judgements)
+        return fail(err,
+                    "%s: split %s: none of its %zu judgements names a document of the corpus; do "
+                    "they belong together?",
+                    path, split->name, judgements);
+    if (unknown_documents)
+        warn("%s: split %s: %zu of %zu judgements name documents that are not in the corpus", path,
+             split->name, unknown_documents, judgements);
+    if (unknown_queries)
+        warn("%s: split %s: %zu of %zu judged queries have no text", path, split->name,
+             unknown_queries, split->qrels.count);
+    return 0;
+}
+
+static int check_collection(const struct collection *collection, const struct reading *reading,
+                            const char *path, struct error *err)
+{
+    if (!reading->corpus)
+        return fail(err,
+                    "%s: no corpus.jsonl; a collection is a folder or archive with corpus.jsonl, "
+                    "queries.jsonl and qrels/SPLIT.tsv",
+                    path);
+    if (collection->documents.count == 0)
+        return fail(err, "%s: the corpus is empty", reading->corpus);
+    for (size_t i = 0; i < collection->num_splits; i++)
+        if (check_split(collection, &collection->splits[i], path, err)) return -1;
+    return 0;
+}
+
+int collection_read(struct collection *out, const char *path, struct error *err)
+{
+    *out = (struct collection){0};
+    struct reading reading = {.out = out};
+    int status = source_walk(path, read_member, &reading, err);
+    if (out->num_splits) qsort(out->splits, out->num_splits, sizeof *out->splits, by_name);
+    if (status == 0) status = check_collection(out, &reading, path, err);
+    if (status) collection_free(out);
+    free(reading.corpus);
+    free(reading.queries);
+    return status;
+}
+
+const struct split *collection_split(const struct collection *collection, const char *name)
+{
+    for (size_t i = 0; i < collection->num_splits; i++)
+        if (strcmp(collection->splits[i].name, name) == 0) return &collection->splits[i];
+    return NULL;
+}
+
+void collection_free(struct collection *collection)
+{
+    for (size_t i = 0; i < collection->num_splits; i++) qrels_free(&collection->splits[i].qrels);
+    free(collection->splits);
+    texts_free(&collection->documents);
+    texts_free(&collection->queries);
+    arena_free(&collection->strings);
+    *collection = (struct collection){0};
+}
