@@ -1,0 +1,93 @@
+/* See embedder.h. */
+#include "student/embedder.h"
+
+#include "data/output.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Matryoshka vectors are compared by cosine; a model made for the dot product of raw vectors says so and has no Normalize. */
+static int read_normalize(bool *out, const char *folder, struct error *err)
+{
+    struct st_config config;
+    if (st_config_read(&config, folder, err)) return -1;
+    *out = config.normalize || strcmp(config.similarity, "dot") != 0;
+    st_config_free(&config);
+    return 0;
+}
+
+static int choose_tap(struct embedder *out, const char *folder,
+                      const struct embedder_options *options, struct error *err)
+{
+    out->layers = out->encoder.encoder.config.num_layers;
+    out->dim = options->dim ? options->dim : out->encoder.output_size;
+    if (out->dim > out->encoder.output_size)
+        return fail_usage(err, "%s has %d dimensions, not %d", folder, out->encoder.output_size,
+                          options->dim);
+    return read_normalize(&out->normalize, folder, err);
+}
+
+int embedder_open(struct embedder *out, const char *folder, const struct embedder_options *options,
+                  struct error *err)
+{
+    REQUIRE(options->layers >= 0 && options->dim >= 0);
+    *out = (struct embedder){0};
+    if (dual_encoder_open(&out->encoder, folder, options->layers, options->precision, err))
+        return -1;
+    int status = choose_tap(out, folder, options, err);
+    if (status)
+        embedder_close(out);
+    else
+        out->pool = pool_open(options->threads);
+    return status;
+}
+
+void embedder_close(struct embedder *embedder)
+{
+    if (embedder->pool) pool_close(embedder->pool);
+    dual_encoder_free(&embedder->encoder);
+    *embedder = (struct embedder){0};
+}
+
+void embedder_texts(const struct embedder *embedder, float *vectors, const char *const *texts,
+                    size_t n, const char *prompt)
+{
+    int width = embedder->encoder.output_size;
+    float *z = xaligned(n * (size_t)width, sizeof *z);
+    dual_encoder_embed(&embedder->encoder, embedder->pool, texts, n, prompt, 0, &embedder->layers,
+                       1, &z);
+    vectors_cut(vectors, z, n, width, embedder->dim, embedder->normalize);
+    free(z);
+}
+
+static int add_file(struct text *all, const char *folder, const char *name, struct error *err)
+{
+    char hex[33];
+    char *path = path_join(folder, name);
+    int status = 0;
+    if (path_exists(path)) {
+        status = hash_file(hex, path, err);
+        if (status == 0) text_printf(all, "%s %s\n", name, hex);
+    }
+    free(path);
+    return status;
+}
+
+int embedder_fingerprint(char hex[33], const struct embedder *embedder, struct error *err)
+{
+    const struct dual_encoder *encoder = &embedder->encoder;
+    struct hash128 weights =
+        hash128(encoder->params.values, encoder->params.size * sizeof *encoder->params.values);
+    struct text all = {0};
+    text_printf(&all, "%llx %llx %d %d %d\n%s\n%s\n", (unsigned long long)weights.high,
+                (unsigned long long)weights.low, embedder->layers, (int)encoder->pooling,
+                encoder->max_length, encoder->query_prompt, encoder->document_prompt);
+    int status = add_file(&all, encoder->folder, "tokenizer.json", err);
+    if (status == 0) status = add_file(&all, encoder->folder, "tokenizer_config.json", err);
+    if (status == 0) status = add_file(&all, encoder->folder, "vocab.txt", err);
+    struct hash128 hash = hash128(all.bytes, all.length);
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
+             (unsigned long long)hash.low);
+    text_free(&all);
+    return status;
+}

@@ -1,0 +1,247 @@
+/* student/index: what is written is read back, whole or not at all, and damage is noticed. */
+#define _GNU_SOURCE
+#include "student/index.h"
+#include "tests/support.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { N = 5, D = 3 };
+static const char *const ids[N] = {"a", "doc 2", "\xc3\xbc", "4", "MED-10"};
+
+static const struct index_info info_of_test = {.model = "/models/x",
+                                               .fingerprint = "0123456789abcdef0123456789abcdef",
+                                               .layers = 2,
+                                               .dim = D,
+                                               .normalized = true,
+                                               .count = N};
+
+static void fill_vectors(float vectors[N * D], uint64_t stream)
+{
+    for (size_t i = 0; i < N * D; i++) vectors[i] = test_value(stream, i);
+}
+
+/* In two parts. */
+static int write_index(const char *path, const struct index_info *info, const float *vectors,
+                       struct error *err)
+{
+    struct index_writer writer;
+    if (index_writer_open(&writer, path, info, err)) return -1;
+    if (index_writer_add(&writer, ids, vectors, 2, err) ||
+        index_writer_add(&writer, ids + 2, vectors + 2 * D, info->count - 2, err)) {
+        index_writer_abandon(&writer);
+        return -1;
+    }
+    return index_writer_commit(&writer, err);
+}
+
+static char *fresh(const char *name)
+{
+    return xasprintf("%s/%s", scratch_folder(), name);
+}
+
+static int entries_of(const char *folder)
+{
+    int count = 0;
+    DIR *listing = opendir(folder);
+    ck_assert_ptr_nonnull(listing);
+    while (readdir(listing)) count++;
+    closedir(listing);
+    return count - 2; /* . and .. */
+}
+
+static void overwrite(const char *folder, const char *name, const char *bytes)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    ck_assert(file && fputs(bytes, file) >= 0 && fclose(file) == 0);
+    free(path);
+}
+
+START_TEST(what_is_written_is_read_back)
+{
+    float vectors[N * D];
+    struct error err = {0};
+    struct vector_index index;
+    char *path = fresh("round/trip");
+    fill_vectors(vectors, 1);
+    check_ok(write_index(path, &info_of_test, vectors, &err), &err);
+    check_ok(vector_index_open(&index, path, &err), &err);
+    ck_assert_str_eq(index.info.model, "/models/x");
+    ck_assert_str_eq(index.info.fingerprint, info_of_test.fingerprint);
+    ck_assert_int_eq(index.info.layers, 2);
+    ck_assert_int_eq(index.info.dim, D);
+    ck_assert(index.info.normalized);
+    ck_assert_uint_eq(index.info.count, N);
+    for (size_t i = 0; i < N; i++) ck_assert_str_eq(index.ids[i], ids[i]);
+    ck_assert(memcmp(index.vectors.values, vectors, sizeof vectors) == 0);
+    ck_assert_int_eq(entries_of(path), 3);
+    vector_index_free(&index);
+    ck_assert_ptr_null(index.ids);
+    free(path);
+}
+END_TEST
+
+START_TEST(an_index_is_replaced_only_when_the_new_one_is_complete)
+{
+    float old[N * D], new[N * D];
+    struct error err = {0};
+    struct vector_index index;
+    struct index_writer writer;
+    char *parent = fresh("replace"), *path = xasprintf("%s/index", parent);
+    fill_vectors(old, 1);
+    fill_vectors(new, 2);
+    check_ok(write_index(path, &info_of_test, old, &err), &err);
+
+    check_ok(index_writer_open(&writer, path, &info_of_test, &err), &err);
+    check_ok(index_writer_add(&writer, ids, new, 3, &err), &err);
+    index_writer_abandon(&writer);
+    check_ok(vector_index_open(&index, path, &err), &err);
+    ck_assert(memcmp(index.vectors.values, old, sizeof old) == 0);
+    vector_index_free(&index);
+    ck_assert_int_eq(entries_of(parent), 1);
+
+    check_ok(write_index(path, &info_of_test, new, &err), &err);
+    check_ok(vector_index_open(&index, path, &err), &err);
+    ck_assert(memcmp(index.vectors.values, new, sizeof new) == 0);
+    vector_index_free(&index);
+    ck_assert_int_eq(entries_of(parent), 1);
+    free(path), free(parent);
+}
+END_TEST
+
+START_TEST(folders_of_others_are_left_alone)
+{
+    float vectors[N * D];
+    char *path = fresh("others");
+    fill_vectors(vectors, 1);
+    struct error err = {0};
+    check_ok(make_folder(path, &err), &err);
+    overwrite(path, "notes.txt", "mine");
+    check_failed(write_index(path, &info_of_test, vectors, &err), &err, STATUS_WORLD, path);
+    err = (struct error){0};
+    overwrite(path, "index.json", "{\"format\": \"another\"}");
+    check_failed(write_index(path, &info_of_test, vectors, &err), &err, STATUS_WORLD, path,
+                 "not replaced");
+    ck_assert_int_eq(entries_of(path), 2);
+    free(path);
+}
+END_TEST
+
+START_TEST(what_no_index_can_hold_is_refused)
+{
+    float vectors[N * D];
+    struct index_writer writer;
+    struct error err = {0};
+    char *path = fresh("refused");
+    const char *const bad[] = {"fine", "two\nlines"}, *const empty[] = {""};
+    fill_vectors(vectors, 1);
+    check_ok(index_writer_open(&writer, path, &info_of_test, &err), &err);
+    check_failed(index_writer_add(&writer, bad, vectors, 2, &err), &err, STATUS_WORLD, "document 2",
+                 "newline");
+    err = (struct error){0};
+    check_failed(index_writer_add(&writer, empty, vectors, 1, &err), &err, STATUS_WORLD,
+                 "document 1", "empty");
+    err = (struct error){0};
+    vectors[4] = INFINITY;
+    check_failed(index_writer_add(&writer, ids, vectors, 3, &err), &err, STATUS_WORLD,
+                 "document doc 2", "not finite");
+    index_writer_abandon(&writer);
+    index_writer_abandon(&writer);
+    ck_assert(!path_exists(path));
+    free(path);
+}
+END_TEST
+
+static void check_damage(const char *name, const char *bytes, const char *word, const char *more)
+{
+    float vectors[N * D];
+    struct vector_index index;
+    struct error err = {0};
+    char *path = fresh("damaged");
+    fill_vectors(vectors, 1);
+    check_ok(write_index(path, &info_of_test, vectors, &err), &err);
+    if (bytes) {
+        overwrite(path, name, bytes);
+    } else {
+        char *file = xasprintf("%s/%s", path, name);
+        ck_assert_int_eq(unlink(file), 0);
+        free(file);
+    }
+    check_failed(vector_index_open(&index, path, &err), &err, STATUS_WORLD, word, more);
+    ck_assert_ptr_null(index.ids);
+    remove_folder(path);
+    free(path);
+}
+
+#define INFO(version, fingerprint, dim, count)                                                     \
+    "{\"format\": \"retort-index\", \"version\": " version ", \"model\": \"/m\", "                 \
+    "\"fingerprint\": \"" fingerprint "\", \"layers\": 2, \"dim\": " dim                           \
+    ", \"normalized\": true, \"count\": " count "}"
+#define PRINT "0123456789abcdef0123456789abcdef"
+
+START_TEST(damage_is_named)
+{
+    check_damage("index.json", NULL, "damaged", "retort index");
+    check_damage("index.json", "{", "index.json", "index.json:1");
+    check_damage("index.json", "{}", "index.json", "not an index");
+    check_damage("index.json", "[1]", "index.json", "not an index");
+    check_damage("index.json", INFO("2", PRINT, "3", "5"), "index.json", "version 2");
+    check_damage("index.json", INFO("1", "0123", "3", "5"), "index.json", "incomplete");
+    check_damage("index.json", INFO("1", PRINT, "3", "-5"), "index.json", "incomplete");
+    check_damage("index.json", INFO("1", PRINT, "0", "5"), "index.json", "dim");
+    check_damage("index.json", INFO("1", PRINT, "3", "4"), "ids.txt", "more than 4 lines");
+    check_damage("index.json", INFO("1", PRINT, "3", "6"), "ids.txt", "5 whole lines");
+    check_damage("index.json", INFO("1", PRINT, "4", "5"), "vectors.npy", "instead of [5, 4]");
+    check_damage("ids.txt", NULL, "ids.txt", "ids.txt");
+    check_damage("ids.txt", "a\nb\nc\nd\n", "ids.txt", "4 whole lines instead of 5");
+    check_damage("ids.txt", "a\nb\nc\nd\ne", "ids.txt", "4 whole lines instead of 5");
+    check_damage("ids.txt", "", "ids.txt", "0 whole lines");
+    check_damage("vectors.npy", NULL, "vectors.npy", "vectors.npy");
+    check_damage("vectors.npy", "\x93NUMPY", "vectors.npy", "vectors.npy");
+}
+END_TEST
+
+START_TEST(a_value_that_is_not_finite_is_noticed)
+{
+    float vectors[N * D];
+    struct vector_index index;
+    struct error err = {0};
+    char *path = fresh("infinite"), *file = xasprintf("%s/vectors.npy", path);
+    fill_vectors(vectors, 1);
+    check_ok(write_index(path, &info_of_test, vectors, &err), &err);
+    vectors[7] = NAN;
+    check_ok(npy_write(file, vectors, N, D, &err), &err);
+    check_failed(vector_index_open(&index, path, &err), &err, STATUS_WORLD, "vectors.npy",
+                 "not finite");
+    free(file), free(path);
+}
+END_TEST
+
+START_TEST(a_missing_folder_is_named)
+{
+    struct vector_index index;
+    struct error err = {0};
+    check_failed(vector_index_open(&index, "/absent/index", &err), &err, STATUS_WORLD,
+                 "/absent/index");
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {
+        TEST(what_is_written_is_read_back),
+        TEST(an_index_is_replaced_only_when_the_new_one_is_complete),
+        TEST(folders_of_others_are_left_alone),
+        TEST(what_no_index_can_hold_is_refused),
+        TEST(damage_is_named),
+        TEST(a_value_that_is_not_finite_is_noticed),
+        TEST(a_missing_folder_is_named),
+        {0},
+    };
+    return run_tests("student/index", rows);
+}
