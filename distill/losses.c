@@ -1,4 +1,4 @@
-/* See losses.h.  Gradients as in methods.md 5:
+/* See losses.h.  Gradients, d_x for that of the loss with respect to x:
  *
  *     y = x / r          d_x = (d_y - y (y . d_y)) / r
  *     s = scale u v'     d_u = scale d_s v,  d_v = scale d_s' u
@@ -25,7 +25,8 @@ static double dot_double(const float *a, const float *b, int n)
     return sum;
 }
 
-/* out [n, dim] = the first dim columns of z [n, width], divided by their norms where normalise; norms [n]. */
+/* out [n, dim] = the first dim columns of z [n, width], divided by their norms where normalise;
+ * norms [n]. */
 static void cut_rows(float *out, float *norms, const float *z, int n, int width, int dim,
                      bool normalise)
 {
@@ -39,8 +40,9 @@ static void cut_rows(float *out, float *norms, const float *z, int n, int width,
     }
 }
 
-/* out [n] = sum over k of weights[k * stride] * rows[k], rows [num_rows, n]: the one product that forward and backward
- * are made of.  Eight rows at once, so that out is loaded and stored once for eight. */
+/* out [n] = sum over k of weights[k * stride] * rows[k], rows [num_rows, n]: the one product that
+ * forward and backward are made of.  Eight rows at once, so that out is loaded and stored once for
+ * eight. */
 SIMD_CLONES
 static void combine(float *restrict out, const float *restrict weights, size_t stride,
                     const float *restrict rows, int num_rows, int n)
@@ -118,7 +120,8 @@ void similarity_forward(struct similarity *sim, const float *zq, int num_queries
     }
 }
 
-/* d_x += scale * (d_y - y (y . d_y)) / norm, the gradient through y = x / norm; d_x += scale * d_y where not normalised. */
+/* d_x += scale * (d_y - y (y . d_y)) / norm, the gradient through y = x / norm; d_x += scale * d_y
+ * where not normalised. */
 static void uncut_row(float *d_x, const float *d_y, const float *y, double norm, int dim,
                       double scale, bool normalised)
 {
@@ -161,9 +164,10 @@ void similarity_free(struct similarity *sim)
 
 /* ---- softmax ---- */
 
-/* e^x for EXP_ZERO <= x <= 0, within 2e-7 of it relatively; 0 at EXP_ZERO.  x = n ln 2 + r, |r| <= ln 2 / 2, ln 2 in two
- * parts (Cody and Waite), e^r by Cephes' polynomial.  No branch and no conversion, so that loops over it vectorise: n is
- * read from the low bits of x / ln 2 + 1.5 * 2^23. */
+/* e^x for EXP_ZERO <= x <= 0, within 2e-7 of it relatively; 0 at EXP_ZERO.  x = n ln 2 + r,
+ * |r| <= ln 2 / 2, ln 2 in two parts (Cody and Waite), e^r by Cephes' polynomial.  No branch and
+ * no conversion, so that loops over it vectorise: n is read from the low bits of
+ * x / ln 2 + 1.5 * 2^23. */
 #define EXP_ZERO (-88.0f)
 static inline float exp_negative(float x)
 {
@@ -200,8 +204,8 @@ static float row_maximum(const float *x, int n)
     return lanes[0];
 }
 
-/* p = softmax(x / temperature) over n entries (p may be x); returns log(sum of exp(x / temperature)).  Entries of -INFINITY
- * get 0; one at least must be finite. */
+/* p = softmax(x / temperature) over n entries (p may be x); returns
+ * log(sum of exp(x / temperature)).  Entries of -INFINITY get 0; one at least must be finite. */
 SIMD_CLONES
 static double softmax(float *p, const float *x, int n, double temperature)
 {
@@ -359,7 +363,8 @@ double hpd_mse(const float *z, int width, const float *target, int target_width,
 
 /* ---- pairs ---- */
 
-/* Norms of rows a and b and the cosine between them; false, and cosine 0, where one has no direction. */
+/* Norms of rows a and b and the cosine between them; false, and cosine 0, where one has no
+ * direction. */
 static bool pair_angle(const float *a, const float *b, int dim, double *norm_a, double *norm_b,
                        double *cosine)
 {
@@ -397,7 +402,8 @@ void pair_cosines_backward(const float *d_cosines, const float *za, const float 
     }
 }
 
-/* The largest of 0 and scale (cos_j - cos_i) over pairs with label_i > label_j: what the exponents are taken from. */
+/* The largest of 0 and scale (cos_j - cos_i) over pairs with label_i > label_j: what the exponents
+ * are taken from. */
 static double largest_exponent(const float *cosines, const float *labels, int n, double scale)
 {
     double largest = 0;

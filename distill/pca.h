@@ -2,7 +2,7 @@
  *
  *     struct pca pca;
  *     if (pca_fit(&pca, x, n, 384, 128, false, err)) return -1;
- *     pca_apply(&pca, x, n, targets);    // [n, 128]; the first d columns are the d-dimensional target
+ *     pca_apply(&pca, x, n, targets);    // [n, 128]; the first d columns are the target at dim d
  *     pca_free(&pca);
  */
 #ifndef RETORT_PCA_H

@@ -1,4 +1,5 @@
-/* See optimizer.h.  The update is torch's single-tensor form in f32, so that checkpoints trained there and here agree:
+/* See optimizer.h.  The update is torch's single-tensor form in f32, so that checkpoints trained
+ * there and here agree:
  *
  *     p *= 1 - rate * decay;  m += (1 - beta1)(g - m);  v = beta2 v + (1 - beta2) g g
  *     p -= rate / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon)
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A block is worked in so many pieces whatever the pool, and partial sums are added in their order. */
+/* A block is worked in so many pieces whatever the pool, and partial sums are added in order. */
 enum { PIECES = 256 };
 
 static size_t piece_length(size_t size)

@@ -1,5 +1,6 @@
-/* SIMD_CLONES, before a function: it is compiled for AVX-512, for AVX2 and for the portable baseline, and the loader picks
- * the one that this processor runs.  For plain loops that vectorise; each clone alone is deterministic. */
+/* SIMD_CLONES, before a function: it is compiled for AVX-512, for AVX2 and for the portable
+ * baseline, and the loader picks the one that this processor runs.  For plain loops that vectorise;
+ * each clone alone is deterministic. */
 #ifndef RETORT_SIMD_H
 #define RETORT_SIMD_H
 

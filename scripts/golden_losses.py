@@ -3,8 +3,9 @@
 
     python3 scripts/golden_losses.py          (torch, transformers, safetensors, numpy)
 
-Files: tests/distill/golden_losses.safetensors, tests/distill/golden_pca.safetensors, tests/nn/golden_adamw.safetensors.  Inputs are rounded to
-f32 first; losses and components are then computed in f64.  Nothing here shares code with the C program.
+Files: tests/distill/golden_losses.safetensors, tests/distill/golden_pca.safetensors,
+tests/nn/golden_adamw.safetensors.  Inputs are rounded to f32 first; losses and components are then
+computed in f64.  Nothing here shares code with the C program.
 """
 
 import numpy as np
@@ -19,7 +20,8 @@ WIDTH, DIM, QUERIES, DOCUMENTS = 12, 8, 4, 9
 
 def made_by():
     """One key alone: safetensors writes several in an order that changes from run to run."""
-    return {"made_by": f"scripts/golden_losses.py seed {SEED}, torch {torch.__version__}, numpy {np.__version__}"}
+    by = f"golden_losses.py seed {SEED}, torch {torch.__version__}, numpy {np.__version__}"
+    return {"made_by": by}
 
 
 def f32(tensor):
@@ -33,15 +35,16 @@ def losses(out, generator):
         return torch.randn(*shape, generator=generator).double()
 
     q, d = normal(QUERIES, WIDTH), normal(DOCUMENTS, WIDTH)
-    full, target, labels = 4 * normal(QUERIES, DOCUMENTS), normal(QUERIES, DIM), torch.tensor([0.25, 1.0, 0.25, 0.5])
+    full, target = 4 * normal(QUERIES, DOCUMENTS), normal(QUERIES, DIM)
+    labels = torch.tensor([0.25, 1.0, 0.25, 0.5]).double()
     positive = torch.tensor([8, 0, 3, 4])
     mask = torch.ones(QUERIES, DOCUMENTS, dtype=torch.uint8)
     mask[0, [1, 2]] = 0
     mask[2, [0, 3, 7]] = 0  # its own positive as well: it counts all the same
     lists = [[8, 1, 5, 0], [0], [3, 7], [4, 2, 6, 1, 8]]
     teacher = [[5.0, -2.0, -2.0, 1.5], [3.0], [-1.0, 4.0], [9.5, 9.5, 0.0, -11.0, 2.25]]
-    labels = labels.double()
-    out |= {"q": f32(q), "d": f32(d), "full": f32(full), "target": f32(target), "labels": f32(labels)}
+    out |= {"q": f32(q), "d": f32(d), "labels": f32(labels)}
+    out |= {"full": f32(full), "target": f32(target)}
     out |= {"positive": positive.numpy().astype(np.int32), "mask": mask.numpy()}
     out["starts"] = np.cumsum([0] + [len(one) for one in lists]).astype(np.int32)
     out["columns"] = np.array(sum(lists, []), np.int32)
@@ -59,11 +62,11 @@ def losses(out, generator):
         return F.cross_entropy(s.masked_fill(~allowed, float("-inf")), positive)
 
     def listwise(s, temperature):
-        rows = [
-            F.kl_div(F.log_softmax(s[i, c], 0), F.softmax(torch.tensor(t).double() / temperature, 0), reduction="sum")
-            for i, (c, t) in enumerate(zip(lists, teacher))
-        ]
-        return sum(rows) / QUERIES
+        loss = 0
+        for i, (columns, logits) in enumerate(zip(lists, teacher)):
+            target = F.softmax(torch.tensor(logits).double() / temperature, 0)
+            loss += F.kl_div(F.log_softmax(s[i, columns], 0), target, reduction="sum")
+        return loss / QUERIES
 
     def margin(s, k):
         errors = [
@@ -80,8 +83,10 @@ def losses(out, generator):
         return F.cosine_similarity(q[:, :DIM], d[:QUERIES, :DIM])
 
     def cosent(c, scale):
-        terms = [scale * (c[j] - c[i]) for i in range(QUERIES) for j in range(QUERIES) if labels[i] > labels[j]]
-        return torch.logsumexp(torch.stack([torch.zeros((), dtype=torch.double)] + terms), 0)
+        terms = [torch.zeros((), dtype=torch.double)]
+        for i in range(QUERIES):
+            terms += [scale * (c[j] - c[i]) for j in range(QUERIES) if labels[i] > labels[j]]
+        return torch.logsumexp(torch.stack(terms), 0)
 
     cases = {
         "info_nce": lambda q, d: info_nce(scores(q, d, True, 20)),
@@ -100,12 +105,14 @@ def losses(out, generator):
         leaf_q, leaf_d = (x.float().double().requires_grad_() for x in (q, d))
         loss = function(leaf_q, leaf_d)
         loss.backward()
-        out |= {name + ".loss": f32(loss.reshape(1)), name + ".dq": f32(leaf_q.grad), name + ".dd": f32(leaf_d.grad)}
+        out[name + ".loss"] = f32(loss.reshape(1))
+        out |= {name + ".dq": f32(leaf_q.grad), name + ".dd": f32(leaf_d.grad)}
 
 
 def adamw(out, generator, steps=6):
-    """Steps of torch.optim.AdamW in f32: decay on w only, joint clipping, cosine schedule with warm-up."""
-    w, b = (torch.nn.Parameter(torch.randn(*shape, generator=generator)) for shape in ((7, 5), (7,)))
+    """torch.optim.AdamW in f32: decay on w only, joint clipping, cosine schedule with warm-up."""
+    w = torch.nn.Parameter(torch.randn(7, 5, generator=generator))
+    b = torch.nn.Parameter(torch.randn(7, generator=generator))
     groups = [{"params": [w], "weight_decay": 0.1}, {"params": [b], "weight_decay": 0.0}]
     optimiser = torch.optim.AdamW(groups, lr=0.05, betas=(0.9, 0.999), eps=1e-8)
     schedule = get_cosine_schedule_with_warmup(optimiser, 2, steps)
@@ -121,14 +128,16 @@ def adamw(out, generator, steps=6):
 
 
 def pca(out, rng):
-    """Components of uneven, off-centre data, by descending eigenvalue, largest-magnitude entry positive."""
-    x = (rng.normal(size=(40, 9)) @ rng.normal(size=(9, 9)) + 2 * rng.normal(size=9)).astype(np.float32)
-    out["x"] = x
+    """Components of uneven, off-centre data by descending eigenvalue, largest entry positive."""
+    x = rng.normal(size=(40, 9)) @ rng.normal(size=(9, 9)) + 2 * rng.normal(size=9)
+    out["x"] = x = x.astype(np.float32)
     for name, mean in (("uncentred", np.zeros(9)), ("centred", x.astype(np.float64).mean(0))):
         values, vectors = np.linalg.eigh((x - mean).T @ (x - mean) / len(x))
         components = vectors.T[::-1]
-        components = components * np.sign(components[np.arange(9), np.abs(components).argmax(1)])[:, None]
-        out |= {name + ".mean": mean, name + ".eigenvalues": values[::-1], name + ".components": components}
+        largest = components[np.arange(9), np.abs(components).argmax(1)]
+        components = components * np.sign(largest)[:, None]
+        out |= {name + ".mean": mean, name + ".eigenvalues": values[::-1]}
+        out[name + ".components"] = components
         out[name + ".projected"] = (x - mean) @ components[:4].T
         out[name + ".explained"] = np.array([values[::-1][:4].sum() / values.sum()])
     for name in out:

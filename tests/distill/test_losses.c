@@ -1,5 +1,6 @@
-/* Every loss against PyTorch's values, and against a naive twin in double: its value, and its gradient by central
- * differences, over a table of shapes with masks, ties, single queries, zero vectors and large logits. */
+/* Every loss against PyTorch's values, and against a naive twin in double: its value, and its
+ * gradient by central differences, over a table of shapes with masks, ties, single queries, zero
+ * vectors and large logits. */
 #include "distill/losses.h"
 #include "tests/golden.h"
 #include "tests/support.h"
@@ -224,7 +225,8 @@ static bool is_zero_row(const struct setup *x, const float *z, int row)
     return x->cosine;
 }
 
-/* Compares d [rows, width] (which began as all 1) with central differences of the twin along z, one of zq and zd. */
+/* Compares d [rows, width] (which began as all 1) with central differences of the twin along z, one
+ * of zq and zd. */
 static void check_gradient(const struct setup *x, enum kind kind, const float *z, const float *d,
                            double *moved, int rows, const double *zq, const double *zd)
 {
