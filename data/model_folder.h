@@ -14,8 +14,9 @@ struct hf_config {
     int max_positions, type_vocab_size, pad_token_id, num_labels;
     double layer_norm_eps, hidden_dropout, attention_dropout, initializer_range;
 };
-/* Fails on: no or bad JSON, missing or non-positive sizes, heads that do not divide, pruned_heads, a
- * position_embedding_type other than absolute, is_decoder. */
+/* Fails on: no or bad JSON, another model_type, missing, non-positive or absurd sizes, heads that do not divide,
+ * pruned_heads, a position_embedding_type other than absolute, is_decoder.  num_labels is transformers' answer:
+ * num_labels, else the length of id2label, else 2. */
 int hf_config_read(struct hf_config *out, const char *folder, struct error *err);
 
 enum pooling { POOLING_MEAN, POOLING_CLS };
@@ -25,14 +26,15 @@ struct st_config {
     bool is_sentence_transformer; /* modules.json was there */
     enum pooling pooling;
     bool normalize;
-    char *
-        dense_folder; /* absolute or relative to cwd, NULL if none; 2_Dense with Identity activation only */
+    char *dense_folder; /* below the model's folder, NULL if none; Identity activation only */
     int dense_in, dense_out;
     bool dense_bias;
-    int max_seq_length;                   /* 0 if not given */
-    int truncate_dim;                     /* 0 if not given */
-    char *query_prompt, *document_prompt; /* "" if none */
-    char similarity[16];                  /* "cosine" if not given */
+    int max_seq_length; /* 0 if not given */
+    bool lowercase;     /* texts are lower-cased whatever the tokenizer does */
+    int truncate_dim;   /* 0 if not given */
+    char *query_prompt,
+        *document_prompt; /* "" if none; the document's is "document", "passage" or "corpus" */
+    char similarity[16];  /* cosine (if not given), dot, euclidean, manhattan */
 };
 /* Both old (sentence_transformers.models.*) and new (>= 5.4) class paths and pooling keys are read; any other
  * module, pooling or activation is refused by name. */
