@@ -90,13 +90,16 @@ static void load_defaults(struct job *job)
     }
 }
 
-static int load_file(struct job *job, const char *path, struct error *err)
+/* The job file's own keys; text NULL: read from job->path. */
+static int load_file(struct job *job, const char *text, struct error *err)
 {
     struct yaml_tree yaml;
-    if (yaml_read_file(&yaml, path, err)) return -1;
-    char *folder = strchr(path, '/') ? path_folder(path) : NULL;
-    struct loader loader = {job, {path, true, folder}, err};
-    int status = load_section(&loader, "", yaml.root);
+    int status = text ? yaml_read_string(&yaml, job->path, text, err)
+                      : yaml_read_file(&yaml, job->path, err);
+    if (status) return -1;
+    char *folder = strchr(job->path, '/') ? path_folder(job->path) : NULL;
+    struct loader loader = {job, {job->path, true, folder}, err};
+    status = load_section(&loader, "", yaml.root);
     free(folder);
     yaml_tree_free(&yaml);
     return status;
@@ -130,10 +133,11 @@ static int check_required(const struct job *job, struct error *err)
     return 0;
 }
 
-static int read_all(struct job *job, const struct string_list *settings, struct error *err)
+static int read_all(struct job *job, const char *text, const struct string_list *settings,
+                    struct error *err)
 {
     load_defaults(job);
-    if (load_file(job, job->path, err)) return -1;
+    if (load_file(job, text, err)) return -1;
     for (size_t i = 0; settings && i < settings->count; i++)
         if (load_setting(job, settings->items[i], err)) return -1;
     if (check_required(job, err)) return -1;
@@ -141,14 +145,20 @@ static int read_all(struct job *job, const struct string_list *settings, struct 
     return job_check(job, err);
 }
 
-int job_read(struct job *out, const char *path, const struct string_list *settings,
-             struct error *err)
+int job_read_string(struct job *out, const char *path, const char *text,
+                    const struct string_list *settings, struct error *err)
 {
     *out = (struct job){.path = xstrdup(path)};
     out->places = xcalloc((size_t)job_key_count(), sizeof *out->places);
-    int status = read_all(out, settings, err);
+    int status = read_all(out, text, settings, err);
     if (status) job_free(out);
     return status;
+}
+
+int job_read(struct job *out, const char *path, const struct string_list *settings,
+             struct error *err)
+{
+    return job_read_string(out, path, NULL, settings, err);
 }
 
 void job_free(struct job *job)

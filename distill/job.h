@@ -125,6 +125,9 @@ struct job {
  * file:line:column (or the setting); a file that cannot be read is STATUS_WORLD. */
 int job_read(struct job *out, const char *path, const struct string_list *settings,
              struct error *err);
+/* The same of a file's content; path is for messages, and paths are relative to its folder. */
+int job_read_string(struct job *out, const char *path, const char *text,
+                    const struct string_list *settings, struct error *err);
 /* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what
  * width the student has without a projection (taps and evaluate.dims follow from it) and whether
  * HPD targets can be so wide.  start: what the student is made from (the teacher for `teacher` and

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/metrics.h"
 #include "distill/job_keys.h"
 
 /* The first grid column, and the smallest dimension a default tap is given. */
@@ -214,15 +215,31 @@ static int check_losses(const struct job *job, struct error *err)
     return 0;
 }
 
+/* The measure's canonical name, so that ndcg@10 and ndcg_cut_10 are seen to be the same. */
+static int check_measure(const struct job *job, const char *word, char name[32], struct error *err)
+{
+    struct measure measure;
+    struct error why = {0};
+    int row = KEY_OF(evaluate.measures);
+    if (measure_parse(&measure, word, &why)) return contradiction(job, row, err, "%s", why.message);
+    if (measure_is_count(measure))
+        return contradiction(job, row, err, "has %s, a count: it has no mean over queries", word);
+    measure_name(name, measure);
+    return 0;
+}
+
 static int check_measures(const struct job *job, struct error *err)
 {
-    int row = KEY_OF(evaluate.measures);
     const struct string_list *measures = &job->evaluate.measures;
-    if (!measures->count) return contradiction(job, row, err, "is empty");
+    if (!measures->count) return contradiction(job, KEY_OF(evaluate.measures), err, "is empty");
     for (size_t i = 0; i < measures->count; i++) {
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(measures->items[i], measures->items[j]) == 0)
-                return contradiction(job, row, err, "has %s twice", measures->items[i]);
+        char name[32], other[32];
+        if (check_measure(job, measures->items[i], name, err)) return -1;
+        for (size_t j = 0; j < i; j++) {
+            if (check_measure(job, measures->items[j], other, err)) return -1;
+            if (strcmp(name, other) == 0)
+                return contradiction(job, KEY_OF(evaluate.measures), err, "has %s twice", name);
+        }
     }
     return 0;
 }
