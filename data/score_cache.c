@@ -1,8 +1,9 @@
 /* Scores on disk: see score_cache.h.
  *
- * In memory an open-addressing table of 24 bytes a slot, at most half full; the file is only ever appended to, at an offset that
- * this process keeps, so that a failed write can be taken back.  Where files were joined by concatenation the magic stands in
- * the middle too: it is stepped over, and it is where reading goes on after the torn end of an earlier part.
+ * In memory an open-addressing table of 24 bytes a slot, at most half full; the file is only ever
+ * appended to, at an offset that this process keeps, so that a failed write can be taken back.
+ * Where files were joined by concatenation the magic stands in the middle too: it is stepped over,
+ * and it is where reading goes on after the torn end of an earlier part.
  */
 #define _GNU_SOURCE
 #include "data/score_cache.h"
