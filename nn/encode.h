@@ -1,4 +1,5 @@
-/* Runs an encoder over many sequences: cut into packed batches of similar length, spread over a pool, one pass a worker. */
+/* Runs an encoder over many sequences: cut into packed batches of similar length, spread over a
+ * pool, one pass a worker. */
 #ifndef RETORT_ENCODE_H
 #define RETORT_ENCODE_H
 
@@ -9,14 +10,21 @@ enum {
     ENCODE_TOKEN_BUDGET = 1024
 }; /* tokens a batch: activations stay in the cache (measured flat from 256 to 1024) */
 
-/* What a worker does with one batch's hidden states: items[s] is the sequence that batch row s holds. */
+/* What a worker does with one batch's hidden states: items[s] is the sequence that batch row s
+ * holds. */
 typedef void encode_done(void *arg, int worker, const struct encoder_pass *pass,
                          const struct batch *batch, const uint32_t *items);
 
-/* Forward of all sequences without keeping activations; done is called once a batch, by several workers at once.
- * Batches depend on the lengths alone, so the same list gives the same bytes for any pool. */
+/* Forward of all sequences without keeping activations; done is called once a batch, by several
+ * workers at once. Batches depend on the lengths alone, so the same list gives the same bytes for
+ * any pool. */
 void encode_sequences(const struct encoder *encoder, struct pool *pool,
                       const struct sequences *sequences, int num_layers, encode_done *done,
                       void *arg);
+/* The same for the given chunks alone: what a chunk gives does not depend on which others are run
+ * beside it, so part of a list may be computed, or computed later, with the bytes of the whole. */
+void encode_chunks(const struct encoder *encoder, struct pool *pool,
+                   const struct sequences *sequences, const struct chunks *chunks, int num_layers,
+                   encode_done *done, void *arg);
 
 #endif
