@@ -72,8 +72,9 @@ static void embed_block(const struct embedder *embedder, const char *const *text
 {
     int max_length = embedder->call->max_length;
     if (embedder->teacher) {
-        cross_encoder_represent(embedder->teacher, embedder->pool, texts, n, embedder->form,
-                                cross_encoder_max_length(embedder->teacher, max_length),
+        struct text_input input = {embedder->form,
+                                   cross_encoder_max_length(embedder->teacher, max_length)};
+        cross_encoder_represent(embedder->teacher, embedder->pool, texts, n, input,
                                 &embedder->layer, 1, &rows);
         return;
     }

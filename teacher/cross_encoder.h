@@ -1,7 +1,15 @@
-/* The teacher: a cross-encoder read from a Hugging Face folder.  Scores pairs; gives early-layer representations of texts.
+/* The teacher: a cross-encoder read from a Hugging Face folder.  Scores pairs; gives early-layer
+ * representations of texts.
  *
- * Heads, by architecture: BERT tanh pooler + classifier; RoBERTa / XLM-R tanh dense + out_proj on <s>; DistilBERT ReLU
- * pre_classifier + classifier; ELECTRA GELU dense + out_proj.  Scores are raw logits, no sigmoid.
+ * Heads, by architecture: BERT tanh pooler + classifier; RoBERTa / XLM-R tanh dense + out_proj on
+ * <s>; DistilBERT ReLU pre_classifier + classifier; ELECTRA GELU dense + out_proj.  Scores are raw
+ * logits, no sigmoid.
+ *
+ *     struct cross_encoder *ce;
+ *     if (cross_encoder_open(&ce, "models/minilm-l6-ce", PRECISION_AUTO, err)) return -1;
+ *     int length = cross_encoder_max_length(ce, 256);
+ *     cross_encoder_score(ce, pool, queries, documents, n, length, logits);
+ *     cross_encoder_close(ce);
  */
 #ifndef RETORT_CROSS_ENCODER_H
 #define RETORT_CROSS_ENCODER_H
@@ -12,9 +20,14 @@
 
 struct cross_encoder;
 
-/* Fails if the head's tensors are missing (a bare encoder is no cross-encoder). */
+/* Fails if the head's tensors are missing (a bare encoder is no cross-encoder), or the tokenizer
+ * has more ids than the model. */
 int cross_encoder_open(struct cross_encoder **out, const char *folder, enum precision precision,
                        struct error *err);
+/* The same without a tokenizer, which the folder then need not have: only for
+ * cross_encoder_logits. */
+int cross_encoder_open_weights(struct cross_encoder **out, const char *folder,
+                               enum precision precision, struct error *err);
 void cross_encoder_close(struct cross_encoder *ce);
 const struct encoder_config *cross_encoder_config(const struct cross_encoder *ce);
 const struct encoder *cross_encoder_encoder(const struct cross_encoder *ce);
@@ -22,27 +35,45 @@ const struct tokenizer *cross_encoder_tokenizer(const struct cross_encoder *ce);
 int cross_encoder_num_labels(const struct cross_encoder *ce);
 /* min(wanted or no limit where 0, positions, model_max_length). */
 int cross_encoder_max_length(const struct cross_encoder *ce, int wanted);
-/* Hash of weights, tokenizer and config: part of every cached score's key. */
+/* Hash of weights, tokenizer, config and precision: part of every cached score's key. */
 struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce);
 
-/* logits [n, num_labels] for n pairs; batches of similar length by token budget, spread over the pool.  The result of a pair
- * depends on the list as a whole only within rounding; the same list gives the same bytes. */
+/* logits [n, num_labels] for n pairs; batches of similar length by token budget, spread over the
+ * pool.  The result of a pair depends on the list as a whole only within rounding; the same list
+ * gives the same bytes. */
 void cross_encoder_score(const struct cross_encoder *ce, struct pool *pool,
                          const char *const *queries, const char *const *documents, size_t n,
                          int max_length, float *logits);
-/* The same for packed token ids, one batch: logits [num_seqs, num_labels]; for golden tests and benches. */
+/* The same for packed token ids, one batch: logits [num_seqs, num_labels]; for golden tests and
+ * benches. */
 void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *pass,
                           const struct batch *batch, float *logits);
+/* From a forward of all layers to logits [num_seqs, num_labels]. */
+void cross_encoder_heads(const struct cross_encoder *ce, const struct encoder_pass *pass,
+                         const struct batch *batch, float *logits);
 
-/* How a single text is put into the cross-encoder (methods.md 1.8). */
+/* How a single text is put into the cross-encoder (arXiv 2502.03552 pairs it with itself). */
 enum text_form {
     FORM_SINGLE, /* [CLS] x [SEP] */
     FORM_PAIR    /* [CLS] x [SEP] x [SEP]; the mean is over the first copy */
 };
-/* Early-layer representations: mean over the text's own tokens, without [CLS] and [SEP]; not normalised.
- * out[i] is [n, hidden_size] for layers[i].  A text without tokens gives the [CLS] state. */
+/* "single", "pair" */
+int text_form_parse(enum text_form *out, const char *name, struct error *err);
+const char *text_form_name(enum text_form form);
+
+struct text_input {
+    enum text_form form;
+    int max_length; /* tokens of the whole input, both copies and special tokens included */
+};
+/* The input whose text, with two special tokens, has at most max_tokens (0: what the model
+ * takes). */
+struct text_input cross_encoder_text_input(const struct cross_encoder *ce, enum text_form form,
+                                           int max_tokens);
+/* Early-layer representations: mean over the text's own tokens, without [CLS] and [SEP]; not
+ * normalised.  out[i] is [n, hidden_size] for layers[i].  A text without tokens gives the [CLS]
+ * state. */
 void cross_encoder_represent(const struct cross_encoder *ce, struct pool *pool,
-                             const char *const *texts, size_t n, enum text_form form,
-                             int max_length, const int *layers, int num_layers, float *const *out);
+                             const char *const *texts, size_t n, struct text_input input,
+                             const int *layers, int num_layers, float *const *out);
 
 #endif

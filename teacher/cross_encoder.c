@@ -1,0 +1,212 @@
+/* Opening a cross-encoder, scoring pairs. */
+#include "teacher/cross_encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+#include "nn/encode.h"
+#include "teacher/head.h"
+
+struct cross_encoder {
+    struct params params;
+    struct encoder encoder;
+    struct head head;
+    struct tokenizer *tokenizer; /* NULL where only the weights were opened */
+    struct hash128 fingerprint;
+};
+
+/* ---- opening ---- */
+
+static int load_weights(struct cross_encoder *ce, const char *folder, enum precision precision,
+                        const struct safetensors *st, struct error *err)
+{
+    struct hf_config hf;
+    struct encoder_config config;
+    if (hf_config_read(&hf, folder, err) || encoder_config_from_hf(&config, &hf, err) ||
+        head_find(&ce->head, &hf, &config, st, folder, err))
+        return -1;
+    encoder_declare(&ce->encoder, &config, &ce->params);
+    head_declare(&ce->head, &ce->params);
+    params_alloc(&ce->params);
+    encoder_init(&ce->encoder, precision);
+    if (head_load(&ce->head, &ce->params, st, folder, err)) return -1;
+    return encoder_load(&ce->encoder, st, folder, err);
+}
+
+/* What scores depend on besides the texts and the maximum length.  Weights are hashed as loaded, so
+ * that the same model stored in shards is the same; of the configuration only what the computation
+ * reads. */
+static struct hash128 weights_fingerprint(const struct cross_encoder *ce)
+{
+    const struct encoder_config *config = &ce->encoder.config;
+    struct hash128 weights = hash128(ce->params.values, ce->params.size * sizeof(float));
+    struct text text = {0};
+    text_printf(&text, "%016llx%016llx %s %s %d %d %d %d %.17g", (unsigned long long)weights.high,
+                (unsigned long long)weights.low, precision_name(ce->encoder.precision),
+                encoder_bare_class(config), config->num_layers, config->num_heads,
+                config->first_position, (int)config->activation, config->layer_norm_eps);
+    struct hash128 hash = hash128(text.bytes, text.length);
+    text_free(&text);
+    return hash;
+}
+
+int cross_encoder_open_weights(struct cross_encoder **out, const char *folder,
+                               enum precision precision, struct error *err)
+{
+    *out = NULL;
+    struct cross_encoder *ce = xcalloc(1, sizeof *ce);
+    struct safetensors *st = NULL;
+    int status = precision_resolve(&precision, err);
+    if (!status) status = safetensors_open(&st, folder, err);
+    if (!status) status = load_weights(ce, folder, precision, st, err);
+    safetensors_close(st);
+    if (status) {
+        cross_encoder_close(ce);
+        return -1;
+    }
+    ce->fingerprint = weights_fingerprint(ce);
+    *out = ce;
+    return 0;
+}
+
+/* Mixes the tokenizer's files into the fingerprint. */
+static int add_tokenizer_fingerprint(struct cross_encoder *ce, const char *folder,
+                                     struct error *err)
+{
+    static const char *const names[] = {"tokenizer.json", "vocab.txt", "tokenizer_config.json"};
+    struct text text = {0};
+    text_append(&text, (const char *)&ce->fingerprint, sizeof ce->fingerprint);
+    int status = 0;
+    for (size_t i = 0; status == 0 && i < sizeof names / sizeof *names; i++) {
+        char *path = path_join(folder, names[i]);
+        char hex[33];
+        if (path_exists(path)) {
+            status = hash_file(hex, path, err);
+            if (!status) text_printf(&text, " %s %s", names[i], hex);
+        }
+        free(path);
+    }
+    ce->fingerprint = hash128(text.bytes, text.length);
+    text_free(&text);
+    return status;
+}
+
+static int add_tokenizer(struct cross_encoder *ce, const char *folder, struct error *err)
+{
+    if (tokenizer_open(&ce->tokenizer, folder, err)) return -1;
+    int ids = tokenizer_vocab_size(ce->tokenizer), rows = ce->encoder.config.vocab_size;
+    if (ids > rows)
+        return fail(err,
+                    "%s: the tokenizer has ids up to %d, the model only %d word embeddings; they "
+                    "do not belong together",
+                    folder, ids - 1, rows);
+    return add_tokenizer_fingerprint(ce, folder, err);
+}
+
+int cross_encoder_open(struct cross_encoder **out, const char *folder, enum precision precision,
+                       struct error *err)
+{
+    if (cross_encoder_open_weights(out, folder, precision, err)) return -1;
+    if (add_tokenizer(*out, folder, err) == 0) return 0;
+    cross_encoder_close(*out);
+    *out = NULL;
+    return -1;
+}
+
+void cross_encoder_close(struct cross_encoder *ce)
+{
+    if (!ce) return;
+    encoder_free(&ce->encoder);
+    params_free(&ce->params);
+    tokenizer_close(ce->tokenizer);
+    free(ce);
+}
+
+/* ---- what it is ---- */
+
+const struct encoder_config *cross_encoder_config(const struct cross_encoder *ce)
+{
+    return &ce->encoder.config;
+}
+
+const struct encoder *cross_encoder_encoder(const struct cross_encoder *ce)
+{
+    return &ce->encoder;
+}
+
+const struct tokenizer *cross_encoder_tokenizer(const struct cross_encoder *ce)
+{
+    return ce->tokenizer;
+}
+
+int cross_encoder_num_labels(const struct cross_encoder *ce)
+{
+    return ce->head.num_labels;
+}
+
+int cross_encoder_max_length(const struct cross_encoder *ce, int wanted)
+{
+    int length = encoder_max_tokens(&ce->encoder.config);
+    int stated = tokenizer_model_max_length(ce->tokenizer);
+    if (stated > 0 && stated < length) length = stated;
+    if (wanted > 0 && wanted < length) length = wanted;
+    return length;
+}
+
+struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce)
+{
+    return ce->fingerprint;
+}
+
+/* ---- scoring ---- */
+
+void cross_encoder_heads(const struct cross_encoder *ce, const struct encoder_pass *pass,
+                         const struct batch *batch, float *logits)
+{
+    size_t width = (size_t)ce->head.hidden_size;
+    const float *hidden = encoder_hidden(pass, ce->encoder.config.num_layers);
+    float *scratch = xmalloc(width * sizeof *scratch);
+    for (int s = 0; s < batch->num_seqs; s++)
+        head_forward(&ce->head, &ce->params, hidden + (size_t)batch->offsets[s] * width, scratch,
+                     logits + (size_t)s * ce->head.num_labels);
+    free(scratch);
+}
+
+void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *pass,
+                          const struct batch *batch, float *logits)
+{
+    encoder_forward(pass, batch,
+                    (struct forward_mode){.num_layers = ce->encoder.config.num_layers});
+    cross_encoder_heads(ce, pass, batch, logits);
+}
+
+struct score_work {
+    const struct cross_encoder *ce;
+    float *logits; /* [n, num_labels] */
+};
+
+static void score_done(void *arg, int worker, const struct encoder_pass *pass,
+                       const struct batch *batch, const uint32_t *items)
+{
+    (void)worker;
+    const struct score_work *work = arg;
+    size_t labels = (size_t)work->ce->head.num_labels, rows = (size_t)batch->num_seqs;
+    float *logits = xmalloc(rows * labels * sizeof *logits);
+    cross_encoder_heads(work->ce, pass, batch, logits);
+    for (size_t s = 0; s < rows; s++)
+        memcpy(work->logits + items[s] * labels, logits + s * labels, labels * sizeof *logits);
+    free(logits);
+}
+
+void cross_encoder_score(const struct cross_encoder *ce, struct pool *pool,
+                         const char *const *queries, const char *const *documents, size_t n,
+                         int max_length, float *logits)
+{
+    struct sequences sequences;
+    sequences_encode(&sequences, ce->tokenizer, pool, queries, documents, n, "", max_length);
+    struct score_work work = {.ce = ce, .logits = logits};
+    encode_sequences(&ce->encoder, pool, &sequences, ce->encoder.config.num_layers, score_done,
+                     &work);
+    sequences_free(&sequences);
+}
