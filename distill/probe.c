@@ -1,0 +1,246 @@
+/* The layer probe: see probe.h. */
+#include "distill/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/ranking.h"
+
+enum { BLOCK = 512 };
+
+struct probe_work {
+    const struct cross_encoder *ce;
+    struct pool *pool;
+    const struct collection *collection;
+    const struct query_set *queries;
+    const struct probe_options *options;
+    uint32_t *documents; /* [num_documents] rows, rising */
+    size_t num_documents;
+    const char **query_texts, **document_texts;
+    int num_layers; /* with the embeddings: layers 0 .. num_layers - 1 */
+    struct progress progress;
+};
+
+/* ---- the sample of documents ---- */
+
+struct keyed_row {
+    uint64_t key;
+    uint32_t row;
+};
+
+static int compare_keys(const void *a, const void *b)
+{
+    const struct keyed_row *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+static void mark_relevant(bool *chosen, const struct probe_work *work)
+{
+    for (size_t q = 0; q < work->queries->count; q++) {
+        uint32_t *rows;
+        size_t count = relevant_rows(&rows, work->collection, work->queries->judged[q]);
+        for (size_t i = 0; i < count; i++) chosen[rows[i]] = true;
+        free(rows);
+    }
+}
+
+/* Relevant documents first (key 0), then by hash; the first `limit` of them, or more where more are
+ * relevant. */
+static void mark_sample(bool *chosen, const struct texts *documents, size_t limit, uint64_t seed)
+{
+    struct keyed_row *order = xcalloc(documents->count, sizeof *order);
+    for (size_t i = 0; i < documents->count; i++) {
+        const char *id = documents->ids[i];
+        order[i] =
+            (struct keyed_row){chosen[i] ? 0 : hash64(id, strlen(id), seed) | 1, (uint32_t)i};
+    }
+    qsort(order, documents->count, sizeof *order, compare_keys);
+    for (size_t i = 0; i < documents->count && i < limit; i++) chosen[order[i].row] = true;
+    free(order);
+}
+
+static void choose_documents(struct probe_work *work)
+{
+    const struct texts *documents = &work->collection->documents;
+    size_t limit = work->options->max_documents ? work->options->max_documents : SIZE_MAX;
+    bool *chosen = xcalloc(documents->count, sizeof *chosen);
+    mark_relevant(chosen, work);
+    mark_sample(chosen, documents, limit, work->options->seed);
+    work->documents = xcalloc(documents->count, sizeof *work->documents);
+    work->document_texts = xcalloc(documents->count, sizeof *work->document_texts);
+    for (size_t i = 0; i < documents->count; i++)
+        if (chosen[i]) {
+            work->document_texts[work->num_documents] = documents->values[i];
+            work->documents[work->num_documents++] = (uint32_t)i;
+        }
+    free(chosen);
+}
+
+/* ---- representations and measures ---- */
+
+static size_t hidden_size(const struct probe_work *work)
+{
+    return (size_t)cross_encoder_config(work->ce)->hidden_size;
+}
+
+/* out [num_layers, n, hidden_size] */
+static int represent(float *out, struct probe_work *work, const char *const *texts, size_t n,
+                     enum text_form form, int max_tokens, struct error *err)
+{
+    struct text_input input = cross_encoder_text_input(work->ce, form, max_tokens);
+    int *layers = xcalloc((size_t)work->num_layers, sizeof *layers);
+    float **places = xcalloc((size_t)work->num_layers, sizeof *places);
+    for (int l = 0; l < work->num_layers; l++) layers[l] = l;
+    int status = 0;
+    for (size_t first = 0; status == 0 && first < n; first += BLOCK) {
+        size_t count = n - first < BLOCK ? n - first : BLOCK;
+        for (int l = 0; l < work->num_layers; l++)
+            places[l] = out + ((size_t)l * n + first) * hidden_size(work);
+        cross_encoder_represent(work->ce, work->pool, texts + first, count, input, layers,
+                                work->num_layers, places);
+        progress_add(&work->progress, count);
+        if (interrupted()) {
+            status = fail(err, "interrupted in the probe of the teacher's layers");
+            err->status = STATUS_INTERRUPTED;
+        }
+    }
+    free(places);
+    free(layers);
+    return status;
+}
+
+/* Takes the mean of the rows of zd [n, width] from them and from zq [m, width]. */
+static void centre(float *zd, size_t n, float *zq, size_t m, size_t width)
+{
+    double *mean = xcalloc(width, sizeof *mean);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++) mean[j] += (double)zd[i * width + j] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++) zd[i * width + j] -= (float)mean[j];
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < width; j++) zq[i * width + j] -= (float)mean[j];
+    free(mean);
+}
+
+static void measure_point(struct probe_point *point, const struct probe_work *work, const float *zq,
+                          const float *zd)
+{
+    const struct measure ndcg = {NDCG_CUT, 10}, mrr = {RECIP_RANK_CUT, 10};
+    struct embedded embedded = {.collection = work->collection,
+                                .queries = work->queries,
+                                .documents = work->documents,
+                                .num_documents = work->num_documents,
+                                .zq = zq,
+                                .zd = zd,
+                                .width = (int)hidden_size(work)};
+    struct run run;
+    double *values = xcalloc(work->queries->count, sizeof *values);
+    rank_embedded(&run, &embedded, embedded.width, true, 10, work->options->drop_same_id, "probe",
+                  work->pool);
+    point->ndcg = measure_run(values, ndcg, work->queries, &run);
+    point->mrr = measure_run(values, mrr, work->queries, &run);
+    run_free(&run);
+    free(values);
+}
+
+/* Fills the points of one form: points[layer * 4 + form * 2 + centred]. */
+static int probe_form(struct probe *out, struct probe_work *work, enum text_form form,
+                      struct error *err)
+{
+    size_t width = hidden_size(work), layers = (size_t)work->num_layers;
+    size_t n = work->num_documents, m = work->queries->count;
+    float *zd = xaligned(layers * n * width, sizeof *zd);
+    float *zq = xaligned(layers * m * width, sizeof *zq);
+    int status =
+        represent(zq, work, work->query_texts, m, form, work->options->max_query_tokens, err);
+    if (!status)
+        status = represent(zd, work, work->document_texts, n, form,
+                           work->options->max_document_tokens, err);
+    for (size_t l = 0; status == 0 && l < layers; l++)
+        for (int centred = 0; centred <= 1; centred++) {
+            struct probe_point *point = &out->points[l * 4 + (size_t)form * 2 + (size_t)centred];
+            float *queries = zq + l * m * width, *documents = zd + l * n * width;
+            if (centred) centre(documents, n, queries, m, width);
+            *point = (struct probe_point){.layer = (int)l, .form = form, .centred = centred};
+            measure_point(point, work, queries, documents);
+        }
+    free(zq);
+    free(zd);
+    return status;
+}
+
+int probe_run(struct probe *out, const struct cross_encoder *ce, struct pool *pool,
+              const struct collection *collection, const struct query_set *queries,
+              const struct probe_options *options, struct error *err)
+{
+    REQUIRE(queries->count > 0);
+    struct probe_work work = {.ce = ce,
+                              .pool = pool,
+                              .collection = collection,
+                              .queries = queries,
+                              .options = options,
+                              .query_texts = query_texts(queries, collection),
+                              .num_layers = cross_encoder_config(ce)->num_layers + 1};
+    choose_documents(&work);
+    out->count = (size_t)work.num_layers * 4;
+    out->points = xcalloc(out->count, sizeof *out->points);
+    progress_start(&work.progress, "probing the teacher's layers", "texts",
+                   2 * (queries->count + work.num_documents), 0);
+    int status = probe_form(out, &work, FORM_SINGLE, err);
+    if (!status) status = probe_form(out, &work, FORM_PAIR, err);
+    progress_end(&work.progress);
+    if (status) probe_free(out);
+    free(work.query_texts);
+    free(work.document_texts);
+    free(work.documents);
+    return status;
+}
+
+/* ---- the table ---- */
+
+const struct probe_point *probe_best(const struct probe *probe, int layer, int form, int centred)
+{
+    const struct probe_point *best = NULL;
+    for (size_t i = 0; i < probe->count; i++) {
+        const struct probe_point *point = &probe->points[i];
+        if ((layer >= 0 && point->layer != layer) || (form >= 0 && (int)point->form != form) ||
+            (centred >= 0 && point->centred != (centred != 0)))
+            continue;
+        if (!best || point->ndcg > best->ndcg) best = point;
+    }
+    REQUIRE(best);
+    return best;
+}
+
+int probe_write(const struct probe *probe, const char *path, struct error *err)
+{
+    struct output out = {0};
+    if (output_open(&out, path, err)) return -1;
+    output_printf(&out, "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10\n");
+    for (size_t i = 0; i < probe->count; i++) {
+        const struct probe_point *point = &probe->points[i];
+        output_printf(&out, "%d\t%s\t%d\t%.6f\t%.6f\n", point->layer, text_form_name(point->form),
+                      point->centred, point->ndcg, point->mrr);
+    }
+    return output_commit(&out, err);
+}
+
+void probe_note(const struct probe *probe)
+{
+    note("nDCG@10 of the teacher's layers on dev queries, for single texts:");
+    note("layer  single  single, centred    pair  pair, centred");
+    for (size_t i = 0; i + 3 < probe->count; i += 4) {
+        const struct probe_point *row = &probe->points[i];
+        note("%5d  %6.4f  %15.4f  %6.4f  %13.4f", row->layer, row[0].ndcg, row[1].ndcg, row[2].ndcg,
+             row[3].ndcg);
+    }
+}
+
+void probe_free(struct probe *probe)
+{
+    free(probe->points);
+    *probe = (struct probe){0};
+}

@@ -1,0 +1,51 @@
+/* Which layer of the teacher, fed single texts, retrieves best: every layer, both input forms, raw
+ * and mean-centred cosine, on dev queries against a sample of the documents.  (arXiv 2502.03552
+ * finds the early layers best.)
+ *
+ *     struct probe_options options = {
+ *         .max_documents = 2000, .max_query_tokens = 32, .max_document_tokens = 200};
+ *     struct probe probe;
+ *     if (probe_run(&probe, ce, pool, &collection, &dev, &options, err) ||
+ *         probe_write(&probe, "runs/x/probe.tsv", err)) ...
+ *     const struct probe_point *best = probe_best(&probe, -1, -1, -1);
+ *
+ * Centred: the mean of the document vectors is taken from all vectors before the cosine, since
+ * early layers' vectors all point much the same way.
+ */
+#ifndef RETORT_PROBE_H
+#define RETORT_PROBE_H
+
+#include "distill/query_set.h"
+#include "teacher/cross_encoder.h"
+
+struct probe_options {
+    size_t max_documents; /* the relevant ones always, then by a hash of seed and id; 0: all */
+    int max_query_tokens, max_document_tokens; /* of a text with its two special tokens */
+    uint64_t seed;
+    bool drop_same_id;
+};
+struct probe_point {
+    int layer; /* 0: embeddings */
+    enum text_form form;
+    bool centred;
+    double ndcg, mrr; /* nDCG@10, MRR@10; means over the queries */
+};
+struct probe {
+    struct probe_point *points; /* by layer, form, centred */
+    size_t count;
+};
+
+/* queries: at least one.  Fails with STATUS_INTERRUPTED where interrupted() was set. */
+int probe_run(struct probe *out, const struct cross_encoder *ce, struct pool *pool,
+              const struct collection *collection, const struct query_set *queries,
+              const struct probe_options *options, struct error *err);
+/* The point of highest nDCG, ties to the first, among those of a layer, form and centring; -1:
+ * any. */
+const struct probe_point *probe_best(const struct probe *probe, int layer, int form, int centred);
+/* Columns layer, form, centred (0, 1), ndcg_cut_10, recip_rank_cut_10; a header line. */
+int probe_write(const struct probe *probe, const char *path, struct error *err);
+/* The table for people, a line a layer, through note(). */
+void probe_note(const struct probe *probe);
+void probe_free(struct probe *probe);
+
+#endif
