@@ -1,7 +1,8 @@
 /* Files that appear whole or not at all, and small helpers for paths: see output.h.
  *
- * The temporary name is ".NAME.tmp.PID" in the same folder, since rename is atomic only within a file system.  The file is
- * locked while it is written, so that the next writer of NAME can tell what a killed process left behind, and removes it.
+ * The temporary name is ".NAME.tmp.PID" in the same folder, since rename is atomic only within a
+ * file system.  The file is locked while it is written, so that the next writer of NAME can tell
+ * what a killed process left behind, and removes it.
  */
 #define _GNU_SOURCE
 #include "data/output.h"
@@ -124,8 +125,8 @@ static void remove_orphans(const char *path)
     free(folder);
 }
 
-/* Creates and locks the file; its descriptor, or -1 with errno.  Between the two calls another process may take the new
- * file for an orphan; then it has no name any more, and we begin again. */
+/* Creates and locks the file; its descriptor, or -1 with errno.  Between the two calls another
+ * process may take the new file for an orphan; then it has no name any more, and we begin again. */
 static int create_locked(const char *temporary)
 {
     for (;;) {

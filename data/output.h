@@ -1,9 +1,10 @@
-/* Files that appear whole or not at all: written beside their place under a temporary name, synced, renamed.
+/* Files that appear whole or not at all: written beside their place under a temporary name, synced,
+ * renamed.
  *
  *     struct output out = {0};
  *     if (output_open(&out, "runs/x/grid.tsv", err)) return -1;
  *     output_printf(&out, "%s\t%d\n", name, n);        // errors are remembered
- *     if (output_commit(&out, err)) return -1;          // and reported here; the old file is untouched then
+ *     if (output_commit(&out, err)) return -1; // and reported here; the old file stays
  *
  * Path "-" or NULL is stdout: nothing to rename, lines appear as they are written.
  */

@@ -1,7 +1,8 @@
 /* Messages and progress, on stderr only.
  *
- * note() always prints one line ("retort: ..."); progress lines are drawn (with rate and time left) only when
- * stderr is a terminal, otherwise one plain line at the end of the work; --quiet silences both, not warnings.
+ * note() always prints one line ("retort: ..."); progress lines are drawn (with rate and time left)
+ * only when stderr is a terminal, otherwise one plain line at the end of the work; --quiet silences
+ * both, not warnings.
  */
 #ifndef RETORT_PROGRESS_H
 #define RETORT_PROGRESS_H
@@ -27,8 +28,8 @@ void progress_start(struct progress *progress, const char *what, const char *uni
 void progress_add(struct progress *progress, size_t more); /* from one thread at a time */
 void progress_end(struct progress *progress);
 
-/* Set by SIGINT and SIGTERM once interrupt_install was called; long loops poll it, save, and fail with
- * STATUS_INTERRUPTED.  interrupted() is async-signal-safe to read. */
+/* Set by SIGINT and SIGTERM once interrupt_install was called; long loops poll it, save, and fail
+ * with STATUS_INTERRUPTED.  interrupted() is async-signal-safe to read. */
 void interrupt_install(void);
 bool interrupted(void);
 

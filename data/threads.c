@@ -1,7 +1,8 @@
 /* A pool of POSIX threads: see threads.h.
  *
- * One round at a time: pool_run publishes the work and wakes the workers, each takes the next item until none is left,
- * and the last to finish wakes the caller.  The caller only waits, so that a worker index always means the same thread.
+ * One round at a time: pool_run publishes the work and wakes the workers, each takes the next item
+ * until none is left, and the last to finish wakes the caller.  The caller only waits, so that a
+ * worker index always means the same thread.
  */
 #define _GNU_SOURCE
 #include "data/threads.h"

@@ -25,13 +25,15 @@ struct test_row {
 /* Runs all rows with Check; EXIT_FAILURE if any failed. */
 int run_tests(const char *suite, const struct test_row *rows);
 
-/* Fails unless max |actual - expected| <= tolerance * max(1e-30, max |expected|); says the worst index and both values. */
+/* Fails unless max |actual - expected| <= tolerance * max(1e-30, max |expected|); says the worst
+ * index and both values. */
 void check_close_at(const char *file, int line, const char *what, const float *actual,
                     const float *expected, size_t n, double tolerance);
 #define check_close(actual, expected, n, tolerance)                                                \
     check_close_at(__FILE__, __LINE__, #actual, actual, expected, n, tolerance)
 
-/* Asserts that a call failed with this status and a message that contains every word given (NULL ends). */
+/* Asserts that a call failed with this status and a message that contains every word given (NULL
+ * ends). */
 void check_failed_at(const char *file, int line, int result, const struct error *err, int status,
                      ...);
 #define check_failed(result, err, status, ...)                                                     \
@@ -39,10 +41,12 @@ void check_failed_at(const char *file, int line, int result, const struct error 
 /* Asserts success and shows the message where it failed. */
 #define check_ok(result, err) ck_assert_msg((result) == 0, "unexpected error: %s", (err)->message)
 
-/* Path below the shared test material ($RETORT_SHARED or ../shared), in static storage, or NULL, with a loud line, where it is absent:
+/* Path below the shared test material ($RETORT_SHARED or ../shared), in static storage, or NULL,
+ * with a loud line, where it is absent:
  *     const char *path = shared("golden/bert"); if (!path) return; */
 const char *shared(const char *relative);
-/* True, with a loud line, where $RETORT_SKIP_SLOW is set (under valgrind all takes 50 times as long):
+/* True, with a loud line, where $RETORT_SKIP_SLOW is set (under valgrind all takes 50 times as
+ * long):
  *     if (skip_slow()) return; */
 bool skip_slow(void);
 /* A fresh folder that is removed when the program ends; static storage. */

@@ -5,10 +5,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,12 +118,21 @@ START_TEST(a_link_stays_and_its_target_is_replaced)
 }
 END_TEST
 
-START_TEST(a_device_is_written_and_never_replaced)
+/* A pipe stands for all that is no regular file: a mistake here must not replace the machine's
+ * /dev/null. */
+START_TEST(a_pipe_or_device_is_written_and_never_replaced)
 {
+    char *path = in_scratch("pipe"), got[16] = "";
     struct stat info;
-    write_file("/dev/null", "anything");
-    ck_assert_int_eq(stat("/dev/null", &info), 0);
-    ck_assert(S_ISCHR(info.st_mode));
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    int reader = open(path, O_RDONLY | O_NONBLOCK);
+    write_file(path, "anything");
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert(S_ISFIFO(info.st_mode));
+    ck_assert_int_eq(read(reader, got, sizeof got - 1), 8);
+    ck_assert_str_eq(got, "anything");
+    close(reader);
+    free(path);
 }
 END_TEST
 
@@ -144,13 +155,26 @@ END_TEST
 
 START_TEST(a_write_error_is_reported_at_commit)
 {
+    char *folder = in_scratch("failing"), *path = path_join(folder, "a.txt");
     struct error err = {0};
     struct output out = {0};
-    check_ok(output_open(&out, "/dev/full", &err), &err);
+    struct rlimit before;
+    check_ok(make_folder(folder, &err), &err);
+    write_file(path, "old");
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){5000, before.rlim_max});
+    check_ok(output_open(&out, path, &err), &err);
     for (int i = 0; i < 10000; i++) output_printf(&out, "line %d\n", i);
-    ck_assert_int_eq(out.failed, ENOSPC);
-    check_failed(output_commit(&out, &err), &err, STATUS_WORLD, "/dev/full", "No space left");
+    int failed = out.failed, result = output_commit(&out, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ck_assert_int_eq(failed, EFBIG);
+    check_failed(result, &err, STATUS_WORLD, path, "cannot be written", "too large");
     ck_assert_ptr_null(out.file);
+    assert_content(path, "old");
+    ck_assert_int_eq(count_entries(folder), 1);
+    free(path);
+    free(folder);
 }
 END_TEST
 
@@ -193,7 +217,8 @@ START_TEST(lines_on_a_pipe_appear_as_they_are_written)
 }
 END_TEST
 
-/* Runs fill in a child inside a small file system of its own, where the machine lets us mount one. */
+/* Runs fill in a child inside a small file system of its own, where the machine lets us mount
+ * one. */
 static void fill_a_small_disk(const char *folder)
 {
     struct error err = {0};
@@ -343,7 +368,7 @@ int main(void)
         TEST(permissions_follow_the_umask),
         TEST(abandon_leaves_nothing),
         TEST(a_link_stays_and_its_target_is_replaced),
-        TEST(a_device_is_written_and_never_replaced),
+        TEST(a_pipe_or_device_is_written_and_never_replaced),
         TEST(a_path_that_cannot_be_written_is_an_error),
         TEST(a_write_error_is_reported_at_commit),
         TEST(a_full_standard_output_is_reported_at_commit),

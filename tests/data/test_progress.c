@@ -109,9 +109,12 @@ START_TEST(the_log_gets_messages_with_a_time)
     messages_quiet(true); /* the log hears more than the terminal */
     free(said(note_and_warn));
     messages_quiet(false);
+    check_ok(read_whole_file(&text, path, 1000, &err), &err);
+    size_t length = text.length; /* a killed process must not lose them */
     check_ok(messages_log(NULL, &err), &err);
     free(said(note_and_warn));
     check_ok(read_whole_file(&text, path, 1000, &err), &err);
+    ck_assert_uint_eq(text.length, length);
     assert_matches(text.bytes, "^20[0-9-]{8}T[0-9:]{8}Z read 7 documents\n"
                                "20[0-9-]{8}T[0-9:]{8}Z warning: x is odd\n$");
     check_failed(messages_log("/no/such/log", &err), &err, STATUS_WORLD, "/no/such/log", "log");
