@@ -8,13 +8,14 @@
 #include "student/search.h"
 
 #include "data/base.h"
+#include "nn/dnn.h"
 #include <stdlib.h>
 
 enum {
-    BLOCK = 64, /* queries */
-    TILE = 512, /* rows: 256 KiB at 128 dimensions */
-    GROUP = 64, /* scores compared at once with the worst kept */
-    ITEMS_PER_WORKER = 4
+    BLOCK = 128, /* queries */
+    TILE = 512,  /* rows: 256 KiB at 128 dimensions */
+    GROUP = 64,  /* scores compared at once with the worst kept */
+    ITEMS_PER_WORKER = 2
 };
 
 struct search {
@@ -23,7 +24,10 @@ struct search {
     const float *queries, *vectors;
     size_t num_queries, num_vectors, num_slices, num_blocks;
     size_t dim, k;
-    float **scores; /* [workers][BLOCK * TILE] */
+    struct worker {
+        float *scores;   /* [BLOCK, TILE] */
+        struct dnn *dnn; /* opened when first needed: a single query does without */
+    } * workers;
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -67,12 +71,18 @@ static void multiply_one(float *scores, const float *query, const float *vectors
     }
 }
 
-/* scores [count, rows] = queries [count, dim] vectors [rows, dim]^T. */
-static void multiply(float *scores, const float *queries, size_t count, const float *vectors,
-                     size_t rows, size_t dim)
+/* worker->scores [count, rows] = queries [count, dim] vectors [rows, dim]^T. */
+static void multiply(struct worker *worker, const float *queries, size_t count,
+                     const float *vectors, size_t rows, size_t dim)
 {
-    for (size_t q = 0; q < count; q++)
-        multiply_one(scores + q * rows, queries + q * dim, vectors, rows, dim);
+    if (count == 1) {
+        multiply_one(worker->scores, queries, vectors, rows, dim);
+        return;
+    }
+    const struct dnn_product product = {
+        .m = (int)count, .n = (int)rows, .k = (int)dim, .transpose_b = true};
+    if (!worker->dnn) worker->dnn = dnn_open();
+    dnn_multiply(worker->dnn, worker->scores, queries, vectors, &product);
 }
 
 static bool any_above(const float *scores, size_t count, float bar)
@@ -96,21 +106,22 @@ static void offer_all(struct top_k *top, const float *scores, size_t count, size
     }
 }
 
-static void search_item(void *arg, size_t item, int worker)
+static void search_item(void *arg, size_t item, int worker_index)
 {
     const struct search *search = arg;
     size_t slice = item / search->num_blocks, first = item % search->num_blocks * BLOCK;
     size_t count = smaller(BLOCK, search->num_queries - first), dim = search->dim;
     size_t end = slice_start(search, slice + 1);
-    float *scores = search->scores[worker];
+    struct worker *worker = &search->workers[worker_index];
     struct top_k tops[BLOCK];
     for (size_t q = 0; q < count; q++)
         tops[q] = top_k_start(slice_hits(search, slice, first + q), search->k);
     for (size_t row = slice_start(search, slice); row < end; row += TILE) {
         size_t rows = smaller(TILE, end - row);
-        multiply(scores, search->queries + first * dim, count, search->vectors + row * dim, rows,
+        multiply(worker, search->queries + first * dim, count, search->vectors + row * dim, rows,
                  dim);
-        for (size_t q = 0; q < count; q++) offer_all(&tops[q], scores + q * rows, rows, row);
+        for (size_t q = 0; q < count; q++)
+            offer_all(&tops[q], worker->scores + q * rows, rows, row);
     }
 }
 
@@ -153,14 +164,18 @@ size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                             .k = (size_t)k};
     cut_work(&search, pool);
     search.more = xcalloc((search.num_slices - 1) * num_queries * search.k, sizeof *search.more);
-    search.scores = xcalloc(workers, sizeof *search.scores);
-    for (size_t w = 0; w < workers; w++) search.scores[w] = xaligned(BLOCK * TILE, sizeof(float));
+    search.workers = xcalloc(workers, sizeof *search.workers);
+    for (size_t w = 0; w < workers; w++)
+        search.workers[w].scores = xaligned(smaller(num_queries, BLOCK) * TILE, sizeof(float));
 
     pool_run(pool, search.num_blocks * search.num_slices, search_item, &search);
     pool_run(pool, num_queries, merge_query, &search);
 
-    for (size_t w = 0; w < workers; w++) free(search.scores[w]);
-    free(search.scores);
+    for (size_t w = 0; w < workers; w++) {
+        free(search.workers[w].scores);
+        dnn_close(search.workers[w].dnn);
+    }
+    free(search.workers);
     free(search.more);
     return found;
 }

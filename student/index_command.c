@@ -1,0 +1,113 @@
+/* See index_command.h. */
+#define _GNU_SOURCE
+#include "student/index_command.h"
+
+#include "data/collection.h"
+#include "data/options.h"
+#include "data/progress.h"
+#include "student/embedder.h"
+#include "student/index.h"
+#include <stdlib.h>
+
+enum { BLOCK = 2048 }; /* documents embedded between two looks at the clock and at signals */
+
+struct index_options {
+    const char *model, *output, *precision_name;
+    struct embedder_options tap;
+    bool quiet;
+};
+
+static int parse_options(struct index_options *out, int argc, char **argv, struct error *err)
+{
+    const struct option options[] = {
+        {"model", OPTION_STRING, &out->model, "DIR", "the dual encoder's folder"},
+        {"layers", OPTION_INT, &out->tap.layers, "L", "stop after block L (all)"},
+        {"dim", OPTION_INT, &out->tap.dim, "D", "keep the first D dimensions (all)"},
+        {"output", OPTION_STRING, &out->output, "INDEX", "the index folder to write"},
+        OPTION_PRECISION(&out->precision_name),
+        OPTION_THREADS(&out->tap.threads),
+        {"quiet", OPTION_FLAG, &out->quiet, NULL, "no progress"},
+        {0}};
+    const struct command_help help = {
+        "index", "--model DIR [--layers L] [--dim D] --output INDEX COLLECTION",
+        "embed the documents of a collection for retort search", options,
+        "COLLECTION is a folder or archive with corpus.jsonl; a document's text is its title, a "
+        "space and its text.  INDEX appears whole or not at all; an older index is replaced."};
+    int first = options_parse(&help, argc, argv, err);
+    if (first < 0) return first;
+    if (!out->model) return fail_usage(err, "--model DIR is missing");
+    if (!out->output) return fail_usage(err, "--output INDEX is missing");
+    if (argc - first != 1) return fail_usage(err, "one COLLECTION is wanted, not %d", argc - first);
+    return first;
+}
+
+/* out->model is the caller's to free. */
+static int describe(struct index_info *out, const char *model, const struct embedder *embedder,
+                    size_t count, struct error *err)
+{
+    *out = (struct index_info){.layers = embedder->layers,
+                               .dim = embedder->dim,
+                               .normalized = embedder->normalize,
+                               .count = count};
+    if (embedder_fingerprint(out->fingerprint, embedder, err)) return -1;
+    out->model = realpath(model, NULL);
+    return out->model ? 0 : fail_errno(err, "%s", model);
+}
+
+static int add_documents(struct index_writer *writer, const struct texts *documents,
+                         const struct embedder *embedder, struct error *err)
+{
+    float *vectors = xaligned(BLOCK * (size_t)embedder->dim, sizeof *vectors);
+    struct progress progress;
+    int status = 0;
+    progress_start(&progress, "indexing", "documents", documents->count, 0);
+    for (size_t first = 0; status == 0 && first < documents->count; first += BLOCK) {
+        size_t n = documents->count - first < BLOCK ? documents->count - first : BLOCK;
+        embedder_texts(embedder, vectors, documents->values + first, n,
+                       embedder->encoder.document_prompt);
+        status = index_writer_add(writer, documents->ids + first, vectors, n, err);
+        progress_add(&progress, n);
+        if (status == 0 && interrupted()) {
+            status = fail(err, "interrupted");
+            err->status = STATUS_INTERRUPTED;
+        }
+    }
+    progress_end(&progress);
+    free(vectors);
+    return status;
+}
+
+static int write_index(const struct index_options *options, const struct embedder *embedder,
+                       const struct texts *documents, struct error *err)
+{
+    struct index_info info = {0};
+    struct index_writer writer = {0};
+    int status = describe(&info, options->model, embedder, documents->count, err);
+    if (status == 0) status = index_writer_open(&writer, options->output, &info, err);
+    if (status == 0) status = add_documents(&writer, documents, embedder, err);
+    if (status == 0)
+        status = index_writer_commit(&writer, err);
+    else
+        index_writer_abandon(&writer);
+    free(info.model);
+    return status;
+}
+
+int index_command(int argc, char **argv, struct error *err)
+{
+    struct index_options options = {.precision_name = "auto"};
+    int first = parse_options(&options, argc, argv, err);
+    if (first == OPTIONS_HELP) return 0;
+    if (first < 0) return -1;
+    messages_quiet(options.quiet);
+    interrupt_install();
+
+    struct embedder embedder;
+    struct collection collection = {0};
+    if (embedder_open(&embedder, options.model, &options.tap, err)) return -1;
+    int status = collection_read(&collection, argv[first], err);
+    if (status == 0) status = write_index(&options, &embedder, &collection.documents, err);
+    collection_free(&collection);
+    embedder_close(&embedder);
+    return status;
+}

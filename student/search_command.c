@@ -1,0 +1,155 @@
+/* See search_command.h. */
+#include "student/search_command.h"
+
+#include "data/collection.h"
+#include "data/options.h"
+#include "data/progress.h"
+#include "student/embedder.h"
+#include "student/index.h"
+#include "student/search.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 512 }; /* queries embedded and searched together */
+
+struct search_options {
+    const char *index, *model, *tag, *precision_name;
+    enum precision precision;
+    int top, threads;
+    bool quiet;
+};
+
+static int parse_options(struct search_options *out, int argc, char **argv, struct error *err)
+{
+    const struct option options[] = {
+        {"index", OPTION_STRING, &out->index, "INDEX", "a folder that retort index wrote"},
+        {"top", OPTION_INT, &out->top, "K", "documents a query (100)"},
+        {"model", OPTION_STRING, &out->model, "DIR",
+         "the encoder's folder, where it is no longer where the index was made with it"},
+        {"tag", OPTION_STRING, &out->tag, "NAME", "the run's last column (retort)"},
+        OPTION_PRECISION(&out->precision_name),
+        OPTION_THREADS(&out->threads),
+        {"quiet", OPTION_FLAG, &out->quiet, NULL, "no messages"},
+        {0}};
+    const struct command_help help = {
+        "search", "--index INDEX [--top K] [QUERIES]",
+        "find each query's nearest documents in an index", options,
+        "QUERIES (plain or .gz; standard input where there is none) is BEIR's queries.jsonl or "
+        "id<TAB>text lines.  A TREC run comes out: query, Q0, document, rank, score, tag; columns "
+        "are divided by tabs where an id holds a space."};
+    int first = options_parse(&help, argc, argv, err);
+    if (first < 0) return first;
+    if (!out->index) return fail_usage(err, "--index INDEX is missing");
+    if (out->top < 1) return fail_usage(err, "--top must be at least 1");
+    if (!*out->tag || strpbrk(out->tag, " \t\r\n"))
+        return fail_usage(err, "--tag must be one word");
+    if (argc - first > 1)
+        return fail_usage(err, "one file of queries at most, not %d", argc - first);
+    return precision_parse(&out->precision, out->precision_name, err) ? -1 : first;
+}
+
+struct searcher {
+    const struct vector_index *index;
+    const struct embedder *embedder;
+    const char *tag;
+    int top;
+};
+
+static void print_hits(struct output *out, const struct searcher *searcher, const char *query,
+                       const struct hit *hits, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *document = searcher->index->ids[hits[i].row];
+        char space = strchr(query, ' ') || strchr(document, ' ') ? '\t' : ' ';
+        output_printf(out, "%s%cQ0%c%s%c%zu%c%.9g%c%s\n", query, space, space, document, space,
+                      i + 1, space, hits[i].score, space, searcher->tag);
+    }
+}
+
+static void search_block(struct output *out, const struct searcher *searcher,
+                         const char *const *ids, const char *const *texts, size_t n)
+{
+    const struct vector_index *index = searcher->index;
+    const struct embedder *embedder = searcher->embedder;
+    size_t k =
+        (size_t)searcher->top < index->info.count ? (size_t)searcher->top : index->info.count;
+    float *queries = xaligned(n * (size_t)embedder->dim, sizeof *queries);
+    struct hit *hits = xcalloc(n * k, sizeof *hits);
+    embedder_texts(embedder, queries, texts, n, embedder->encoder.query_prompt);
+    search_top_k(hits, queries, n, index->vectors.values, index->info.count, embedder->dim, (int)k,
+                 embedder->pool);
+    for (size_t q = 0; q < n; q++) print_hits(out, searcher, ids[q], hits + q * k, k);
+    free(hits);
+    free(queries);
+}
+
+static int search_all(const struct searcher *searcher, const struct texts *queries,
+                      struct error *err)
+{
+    struct output out = {0};
+    struct progress progress;
+    int status = output_open(&out, NULL, err);
+    progress_start(&progress, "searching", "queries", queries->count, 0);
+    for (size_t first = 0; status == 0 && first < queries->count && !out.failed; first += BLOCK) {
+        size_t n = queries->count - first < BLOCK ? queries->count - first : BLOCK;
+        search_block(&out, searcher, queries->ids + first, queries->values + first, n);
+        progress_add(&progress, n);
+        if (interrupted()) {
+            status = fail(err, "interrupted");
+            err->status = STATUS_INTERRUPTED;
+        }
+    }
+    progress_end(&progress);
+    return output_commit(&out, err) || status ? -1 : 0;
+}
+
+/* The model that the index was made with, and no other: vectors of two models mean nothing to each other. */
+static int open_model(struct embedder *out, const struct search_options *options,
+                      const struct index_info *info, struct error *err)
+{
+    const char *folder = options->model ? options->model : info->model;
+    struct embedder_options tap = {info->layers, info->dim, options->threads, options->precision};
+    char fingerprint[33];
+    if (!path_exists(folder))
+        return fail(err, "%s: the model of %s is not there; name its place by --model DIR", folder,
+                    options->index);
+    if (embedder_open(out, folder, &tap, err)) return -1;
+    int status = embedder_fingerprint(fingerprint, out, err);
+    if (status == 0 && strcmp(fingerprint, info->fingerprint) != 0)
+        status = fail(err,
+                      "%s: not the model that %s was made with, or changed since; make the "
+                      "index again",
+                      folder, options->index);
+    out->normalize = info->normalized;
+    if (status) embedder_close(out);
+    return status;
+}
+
+static int search_file(const struct search_options *options, const char *path, struct error *err)
+{
+    struct vector_index index = {0};
+    struct embedder embedder = {0};
+    struct texts queries = {0};
+    struct arena strings = {0};
+    struct searcher searcher = {&index, &embedder, options->tag, options->top};
+    int status = vector_index_open(&index, options->index, err);
+    if (status == 0) status = open_model(&embedder, options, &index.info, err);
+    if (status == 0) status = texts_read(&queries, &strings, path, err);
+    if (status == 0) status = search_all(&searcher, &queries, err);
+    texts_free(&queries);
+    arena_free(&strings);
+    embedder_close(&embedder);
+    vector_index_free(&index);
+    return status;
+}
+
+int search_command(int argc, char **argv, struct error *err)
+{
+    struct search_options options = {.tag = "retort", .precision_name = "auto", .top = 100};
+    int first = parse_options(&options, argc, argv, err);
+    if (first == OPTIONS_HELP) return 0;
+    if (first < 0) return -1;
+    messages_quiet(options.quiet);
+    interrupt_install();
+    return search_file(&options, first < argc ? argv[first] : NULL, err);
+}
