@@ -1,0 +1,34 @@
+/* What `retort inspect` says of each kind of thing; each appends lines "label   facts" to *out, and
+ * changes nothing.  Inside of distill/inspect*.c only. */
+#ifndef RETORT_INSPECT_H
+#define RETORT_INSPECT_H
+
+#include "data/base.h"
+
+/* One line: the label, padded, then the facts. */
+void fact(struct text *out, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "22.7 M", "410", with the SI prefix that leaves 3 digits. */
+const char *short_number(char buffer[16], double number);
+/* Mean, median, percentiles, largest; then, where bars, a histogram in powers of two.  Sorts
+ * values. */
+void distribution(struct text *out, const char *label, const char *unit, size_t *values,
+                  size_t count, bool bars);
+
+/* Models and vectors (inspect_model.c). */
+int inspect_model(struct text *out, const char *folder, struct error *err);
+int inspect_safetensors(struct text *out, const char *path, struct error *err);
+int inspect_npy(struct text *out, const char *path, struct error *err);
+int inspect_index(struct text *out, const char *folder, struct error *err);
+
+/* Texts, judgements, runs (inspect_records.c).  tokenizer: a model's folder, lengths are counted in
+ * its tokens; NULL: in words. */
+int inspect_collection(struct text *out, const char *path, const char *tokenizer,
+                       struct error *err);
+int inspect_texts(struct text *out, const char *path, const char *tokenizer, struct error *err);
+int inspect_sts(struct text *out, const char *path, struct error *err);
+int inspect_qrels(struct text *out, const char *path, struct error *err);
+int inspect_run(struct text *out, const char *path, struct error *err);
+int inspect_score_cache(struct text *out, const char *path, struct error *err);
+
+#endif

@@ -1,0 +1,195 @@
+/* retort inspect: model folders, safetensors, vectors (inspect.h). */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/model_folder.h"
+#include "data/npy.h"
+#include "data/output.h"
+#include "data/safetensors.h"
+#include "data/tokenizer.h"
+#include "distill/inspect.h"
+#include "student/index.h"
+
+enum { TENSORS_SHOWN = 24 };
+
+/* ---- weights ---- */
+
+/* Elements of a checkpoint, by where they belong. */
+struct weights {
+    double all, embeddings, blocks, bytes;
+    bool has_classifier;
+};
+
+static struct weights weigh(const struct safetensors *st)
+{
+    static const double sizes[] = {4, 2, 2, 8, 8, 4, 1, 1};
+    struct weights weights = {0};
+    for (int i = 0; i < safetensors_count(st); i++) {
+        const struct tensor *tensor = safetensors_at(st, i);
+        double elements = (double)tensor_elements(tensor);
+        weights.bytes += elements * sizes[tensor->dtype];
+        if (!tensor_is_float(tensor)) continue;
+        weights.all += elements;
+        if (strstr(tensor->name, "embeddings")) weights.embeddings += elements;
+        if (strstr(tensor->name, "layer.")) weights.blocks += elements;
+        if (strncmp(tensor->name, "classifier", 10) == 0) weights.has_classifier = true;
+    }
+    return weights;
+}
+
+static void weight_facts(struct text *out, const struct weights *weights, int layers)
+{
+    char all[16], embeddings[16], layer[16], bytes[16];
+    fact(out, "parameters", "%s: embeddings %s, each layer %s; %sB on disk",
+         short_number(all, weights->all), short_number(embeddings, weights->embeddings),
+         short_number(layer, layers ? weights->blocks / layers : 0),
+         short_number(bytes, weights->bytes));
+}
+
+int inspect_safetensors(struct text *out, const char *path, struct error *err)
+{
+    struct safetensors *st;
+    if (safetensors_open(&st, path, err)) return -1;
+    struct weights weights = weigh(st);
+    int count = safetensors_count(st);
+    char all[16], bytes[16], description[128];
+    fact(out, "kind", "safetensors");
+    fact(out, "tensors", "%d, %s parameters, %sB", count, short_number(all, weights.all),
+         short_number(bytes, weights.bytes));
+    for (int i = 0; i < count && i < TENSORS_SHOWN; i++) {
+        const struct tensor *tensor = safetensors_at(st, i);
+        fact(out, "", "%-60s %s", tensor->name, tensor_describe(description, tensor));
+    }
+    if (count > TENSORS_SHOWN) fact(out, "", "... and %d more", count - TENSORS_SHOWN);
+    safetensors_close(st);
+    return 0;
+}
+
+/* ---- model folders ---- */
+
+static const char *kind_of(const struct hf_config *config, const struct st_config *st,
+                           const struct weights *weights)
+{
+    if (st->is_sentence_transformer) return "dual encoder (sentence-transformers)";
+    if (strstr(config->architecture, "SequenceClassification") || weights->has_classifier)
+        return "cross-encoder";
+    return "encoder without a head";
+}
+
+static void encoder_facts(struct text *out, const struct hf_config *config)
+{
+    fact(out, "architecture", "%s%s%s%s", config->model_type, *config->architecture ? " (" : "",
+         config->architecture, *config->architecture ? ")" : "");
+    fact(out, "layers", "%d of width %d, %d heads, feed-forward %d (%s)", config->num_layers,
+         config->hidden_size, config->num_heads, config->intermediate_size, config->hidden_act);
+    fact(out, "positions", "%d tokens; vocabulary %d", config->max_positions, config->vocab_size);
+}
+
+static void dual_encoder_facts(struct text *out, const struct st_config *st)
+{
+    fact(out, "pooling", "%s", st->pooling == POOLING_CLS ? "first token" : "mean");
+    if (st->dense_folder)
+        fact(out, "projection", "%d to %d%s", st->dense_in, st->dense_out,
+             st->dense_bias ? ", with bias" : "");
+    fact(out, "embeddings", "%s, compared by %s", st->normalize ? "of length 1" : "of any length",
+         st->similarity);
+    if (st->max_seq_length) fact(out, "longest text", "%d tokens", st->max_seq_length);
+    if (st->truncate_dim) fact(out, "cut", "to %d dimensions", st->truncate_dim);
+    if (*st->query_prompt) fact(out, "query prompt", "\"%s\"", st->query_prompt);
+    if (*st->document_prompt) fact(out, "doc. prompt", "\"%s\"", st->document_prompt);
+}
+
+/* A model whose tokenizer retort cannot read is still worth a look. */
+static void tokenizer_facts(struct text *out, const char *folder)
+{
+    struct tokenizer *tokenizer;
+    struct error err = {0};
+    if (tokenizer_open(&tokenizer, folder, &err)) {
+        fact(out, "tokenizer", "%s", err.message);
+        return;
+    }
+    fact(out, "tokenizer", "%d entries, %s", tokenizer_vocab_size(tokenizer),
+         tokenizer_lowercases(tokenizer) ? "lower-cases" : "keeps case");
+    if (tokenizer_model_max_length(tokenizer))
+        fact(out, "", "texts of at most %d tokens", tokenizer_model_max_length(tokenizer));
+    tokenizer_close(tokenizer);
+}
+
+int inspect_model(struct text *out, const char *folder, struct error *err)
+{
+    struct hf_config config;
+    struct st_config st = {0};
+    struct safetensors *tensors = NULL;
+    if (hf_config_read(&config, folder, err) || st_config_read(&st, folder, err) ||
+        safetensors_open(&tensors, folder, err)) {
+        st_config_free(&st);
+        return -1;
+    }
+    struct weights weights = weigh(tensors);
+    const char *kind = kind_of(&config, &st, &weights);
+    if (strcmp(kind, "cross-encoder") == 0)
+        fact(out, "kind", "cross-encoder, %d label%s", config.num_labels,
+             config.num_labels == 1 ? "" : "s");
+    else
+        fact(out, "kind", "%s", kind);
+    encoder_facts(out, &config);
+    weight_facts(out, &weights, config.num_layers);
+    tokenizer_facts(out, folder);
+    if (st.is_sentence_transformer) dual_encoder_facts(out, &st);
+    safetensors_close(tensors);
+    st_config_free(&st);
+    return 0;
+}
+
+/* ---- vectors ---- */
+
+static void vector_facts(struct text *out, const struct matrix *matrix)
+{
+    double sum = 0, shortest = INFINITY, longest = 0;
+    size_t broken = 0;
+    for (size_t row = 0; row < matrix->rows; row++) {
+        double square = 0;
+        for (size_t col = 0; col < matrix->cols; col++) {
+            double value = (double)matrix->values[row * matrix->cols + col];
+            square += value * value;
+        }
+        if (!isfinite(square)) {
+            broken++;
+            continue;
+        }
+        sum += sqrt(square);
+        shortest = fmin(shortest, sqrt(square));
+        longest = fmax(longest, sqrt(square));
+    }
+    fact(out, "vectors", "%zu of %zu dimensions", matrix->rows, matrix->cols);
+    if (matrix->rows > broken)
+        fact(out, "lengths", "mean %.6g, from %.6g to %.6g", sum / (double)(matrix->rows - broken),
+             shortest, longest);
+    if (broken) fact(out, "broken", "%zu vectors hold NaN or infinity", broken);
+}
+
+int inspect_npy(struct text *out, const char *path, struct error *err)
+{
+    struct matrix matrix;
+    if (npy_read(&matrix, path, err)) return -1;
+    fact(out, "kind", "NumPy matrix");
+    vector_facts(out, &matrix);
+    matrix_free(&matrix);
+    return 0;
+}
+
+int inspect_index(struct text *out, const char *folder, struct error *err)
+{
+    struct vector_index index;
+    if (vector_index_open(&index, folder, err)) return -1;
+    fact(out, "kind", "index for retort search");
+    fact(out, "model", "%s, %d layers, %d dimensions%s", index.info.model, index.info.layers,
+         index.info.dim, index.info.normalized ? ", of length 1" : "");
+    vector_facts(out, &index.vectors);
+    if (index.info.count)
+        fact(out, "documents", "%s to %s", index.ids[0], index.ids[index.info.count - 1]);
+    vector_index_free(&index);
+    return 0;
+}
