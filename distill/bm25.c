@@ -1,11 +1,12 @@
 /* See bm25.h.
  *
- * Building: the documents are cut into parts.  One worker turns a part into a list of (term, row, times) with terms
- * numbered within the part.  Then the parts' vocabularies are joined in order, which numbers terms by their first
- * appearance in the collection whatever the parts were, and every part fills its own stretch of each posting list.
+ * Building: the documents are cut into parts.  One worker turns a part into a list of (term, row,
+ * times) with terms numbered within the part.  Then the parts' vocabularies are joined in order,
+ * which numbers terms by their first appearance in the collection whatever the parts were, and
+ * every part fills its own stretch of each posting list.
  *
- * Searching: all terms' postings of the next WINDOW rows are summed in a small array before rows beyond are
- * touched, so a search needs no memory in proportion to the collection.
+ * Searching: all terms' postings of the next WINDOW rows are summed in a small array before rows
+ * beyond are touched, so a search needs no memory in proportion to the collection.
  */
 #include "distill/bm25.h"
 
@@ -24,9 +25,8 @@ struct bm25 {
     size_t num_documents, num_terms;
     struct strmap terms; /* to 0 .. num_terms - 1 */
     struct arena strings;
-    size_t *
-        starts; /* [num_terms + 1]: postings of term t are starts[t] .. starts[t + 1] - 1, rows rising */
-    struct posting *postings;
+    size_t *starts; /* [num_terms + 1]: term t's postings are starts[t] .. starts[t + 1] - 1 */
+    struct posting *postings; /* rows rising within a term */
 };
 
 /* ---- building ---- */
@@ -123,7 +123,8 @@ static void place_postings(struct build *build)
             starts[build->parts[p].terms[t].number + 2] += build->parts[p].terms[t].documents;
     for (size_t t = 1; t <= index->num_terms; t++) starts[t + 1] += starts[t];
 
-    /* Shifted by one: starts[t + 1] is where term t's next stretch begins, and in the end where its list ends. */
+    /* Shifted by one: starts[t + 1] is where term t's next stretch begins, and in the end where its
+     * list ends. */
     for (size_t p = 0; p < build->num_parts; p++)
         for (size_t t = 0; t < build->parts[p].num_terms; t++) {
             struct part_term *term = &build->parts[p].terms[t];

@@ -36,7 +36,8 @@ static int write_set(struct output *out, const struct candidate_set *set,
     return 0;
 }
 
-/* Not run_write: that would sort by score, and the order of a set is part of it.  Tabs, since ids may hold spaces. */
+/* Not run_write: that would sort by score, and the order of a set is part of it.  Tabs, since ids
+ * may hold spaces. */
 int candidate_sets_write(const struct candidate_sets *sets, const struct collection *collection,
                          const char *path, struct error *err)
 {

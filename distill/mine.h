@@ -1,4 +1,5 @@
-/* Candidates: per query its labelled positives and mined documents, what the teacher said of each, and what became of it.
+/* Candidates: per query its labelled positives and mined documents, what the teacher said of each,
+ * and what became of it.
  *
  *     struct candidate_sets sets;
  *     candidate_sets_init(&sets, collection.queries.count);
@@ -7,9 +8,11 @@
  *     filter_false_negatives(&sets, 1.0);
  *     candidate_sets_write(&sets, &collection, "runs/x/scores.trec", err);
  *
- * They live in TREC runs of the run folder: candidates.trec (score = 1 / rank in the best source) and scores.trec (score = the teacher's
- * logit).  A query's lines stand in the set's order, positives first; the rank column counts them.  The tag says what became of a
- * candidate and who found it: "positive" (found by none), "positive:bm25", "negative:bm25+teacher", "false-negative:teacher".
+ * They live in TREC runs of the run folder: candidates.trec (score = 1 / rank in the best source)
+ * and scores.trec (score = the teacher's logit).  A query's lines stand in the set's order,
+ * positives first; the rank column counts them.  The tag says what became of a candidate and who
+ * found it: "positive" (found by none), "positive:bm25", "negative:bm25+teacher",
+ * "false-negative:teacher".
  */
 #ifndef RETORT_MINE_H
 #define RETORT_MINE_H
@@ -19,14 +22,13 @@
 enum candidate_kind {
     CANDIDATE_POSITIVE,
     CANDIDATE_NEGATIVE,
-    CANDIDATE_FALSE_NEGATIVE /* the teacher rates it as high as a positive: no negative for InfoNCE, kept for listwise losses */
+    CANDIDATE_FALSE_NEGATIVE /* for the teacher as good as a positive: only for listwise losses */
 };
 enum { CANDIDATE_BM25 = 1, CANDIDATE_TEACHER = 2 }; /* sources, as bits */
 
 struct candidate {
     uint32_t document; /* row of the collection's documents */
-    float
-        score; /* the teacher's logit; before scoring 1 / rank, 0 for a positive that no source found */
+    float score; /* the teacher's logit; before scoring 1 / rank, 0 where no source found it */
     enum candidate_kind kind;
     int sources; /* bits; 0 for a positive that no source found */
 };
@@ -62,18 +64,21 @@ struct mined_list {
     size_t count;
     int source; /* CANDIDATE_BM25 or CANDIDATE_TEACHER */
 };
-/* Adds the query's set: its first positives, then up to `scored` others, taken from the lists in turn: rank 1 of each, rank 2 of
- * each, ...; a labelled positive is never taken, also where it is beyond max_positives. */
+/* Adds the query's set: its first positives, then up to `scored` others, taken from the lists in
+ * turn: rank 1 of each, rank 2 of each, ...; a labelled positive is never taken, also where it is
+ * beyond max_positives. */
 void mine_query(struct candidate_sets *sets, uint32_t query, const struct labels *labels,
                 const struct mined_list *lists, size_t num_lists, size_t scored);
 
-/* Marks as false negatives all that are no positive and whose logit exceeds (lowest positive's logit) - margin * (standard deviation of
- * all logits); the others become negatives, so that filtering again with another margin is fine.  Returns how many.  Scores must be
- * the teacher's.  Queries without positives keep all negatives. */
+/* Marks as false negatives all that are no positive and whose logit exceeds (lowest positive's
+ * logit) - margin * (standard deviation of all logits); the others become negatives, so that
+ * filtering again with another margin is fine.  Returns how many.  Scores must be the teacher's.
+ * Queries without positives keep all negatives. */
 size_t filter_false_negatives(struct candidate_sets *sets, double margin);
 
-/* Reading gives back what was written, scores to f32 exactly; empty sets leave no line.  Reading fails on a query or document that the
- * collection lacks, an unknown tag, and a positive after another candidate; *sets is empty then. */
+/* Reading gives back what was written, scores to f32 exactly; empty sets leave no line.  Reading
+ * fails on a query or document that the collection lacks, an unknown tag, and a positive after
+ * another candidate; *sets is empty then. */
 int candidate_sets_write(const struct candidate_sets *sets, const struct collection *collection,
                          const char *path, struct error *err);
 int candidate_sets_read(struct candidate_sets *sets, const struct collection *collection,

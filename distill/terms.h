@@ -1,7 +1,7 @@
 /* Text cut into the terms of lexical search.
  *
- * A term is a maximal run of letters, digits, marks and "_", lower-cased; an ideograph is a term of its own.  No
- * stemming, no stop words.
+ * A term is a maximal run of letters, digits, marks and "_", lower-cased; an ideograph is a term of
+ * its own.  No stemming, no stop words.
  *
  *     struct text term = {0};
  *     while (next_term(&place, &term)) use(term.bytes, term.length);
@@ -12,7 +12,8 @@
 
 #include "data/base.h"
 
-/* Replaces *term by the next term from *place on and moves *place behind it.  False at the text's end. */
+/* Replaces *term by the next term from *place on and moves *place behind it.  False at the text's
+ * end. */
 bool next_term(const char **place, struct text *term);
 
 #endif

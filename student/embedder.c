@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Matryoshka vectors are compared by cosine; a model made for the dot product of raw vectors says so and has no Normalize. */
+/* Matryoshka vectors are compared by cosine; a model made for the dot product of raw vectors says
+ * so and has no Normalize. */
 static int read_normalize(bool *out, const char *folder, struct error *err)
 {
     struct st_config config;

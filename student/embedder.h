@@ -1,8 +1,8 @@
 /* A dual encoder at one tap: texts in, finished vectors out.
  *
- *     struct embedder embedder;
- *     if (embedder_open(&embedder, "models/x", &(struct embedder_options){.layers = 3, .dim = 128}, err)) return -1;
- *     embedder_texts(&embedder, vectors, texts, n, embedder.encoder.query_prompt);     // [n, embedder.dim]
+ *     struct embedder_options tap = {.layers = 3, .dim = 128};
+ *     if (embedder_open(&embedder, "models/x", &tap, err)) return -1;
+ *     embedder_texts(&embedder, vectors, texts, n, embedder.encoder.query_prompt);
  *     embedder_close(&embedder);
  */
 #ifndef RETORT_EMBEDDER_H
@@ -19,8 +19,8 @@ struct embedder {
     struct dual_encoder encoder; /* opened up to the tap's layer */
     struct pool *pool;
     int layers, dim;
-    bool
-        normalize; /* divide vectors by their norm: unless the model's similarity is the dot product of raw vectors */
+    bool normalize; /* divide vectors by their norm: unless the model's similarity is the dot
+                       product of raw vectors */
 };
 
 /* Fails as dual_encoder_open, and with STATUS_USAGE on a layer or dim that the model has not. */
@@ -32,8 +32,8 @@ void embedder_close(struct embedder *embedder);
 void embedder_texts(const struct embedder *embedder, float *vectors, const char *const *texts,
                     size_t n, const char *prompt);
 
-/* 32 hexadecimal digits of all that an embedding depends on, except dim and precision: weights up to the layer, tokenizer,
- * pooling, maximum length, prompts. */
+/* 32 hexadecimal digits of all that an embedding depends on, except dim and precision: weights up
+ * to the layer, tokenizer, pooling, maximum length, prompts. */
 int embedder_fingerprint(char hex[33], const struct embedder *embedder, struct error *err);
 
 #endif

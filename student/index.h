@@ -1,13 +1,16 @@
-/* The index folder: the vectors of a collection's documents, their ids, and what they were made with.
+/* The index folder: the vectors of a collection's documents, their ids, and what they were made
+ * with.
  *
  *     INDEX/vectors.npy    f32 [count, dim]
  *     INDEX/ids.txt        one document id a line, in the order of the rows
  *     INDEX/index.json     struct index_info, written last
  *
- *     struct index_writer writer;                                   struct vector_index index;
- *     if (index_writer_open(&writer, path, &info, err)) return -1;  if (vector_index_open(&index, path, err)) return -1;
- *     ... index_writer_add(&writer, ids, vectors, n, err) ...       ... index.vectors.values, index.ids ...
- *     return index_writer_commit(&writer, err);                     vector_index_free(&index);
+ *     if (index_writer_open(&writer, path, &info, err)) return -1;
+ *     ... index_writer_add(&writer, ids, vectors, n, err) ...
+ *     if (index_writer_commit(&writer, err)) return -1;
+ *     if (vector_index_open(&index, path, err)) return -1;
+ *     ... index.ids, index.vectors.values ...
+ *     vector_index_free(&index);
  *
  * A folder appears whole or not at all; one that is there is replaced only if it is an index.
  */
@@ -44,8 +47,8 @@ struct index_writer {
 };
 int index_writer_open(struct index_writer *out, const char *folder, const struct index_info *info,
                       struct error *err);
-/* The next n documents: ids [n], vectors [n, dim].  Fails on an id that is empty or holds a tab or newline (no run could
- * name it) and on a vector that is not finite. */
+/* The next n documents: ids [n], vectors [n, dim].  Fails on an id that is empty or holds a tab or
+ * newline (no run could name it) and on a vector that is not finite. */
 int index_writer_add(struct index_writer *writer, const char *const *ids, const float *vectors,
                      size_t n, struct error *err);
 /* After info.count documents.  Releases *writer in every case. */

@@ -1,9 +1,10 @@
 /* See search.h.
  *
- * Work is cut twice: queries into blocks, rows into slices where the blocks alone would leave workers idle.  One item
- * is a block and a slice; it walks the slice in tiles that stay in the cache, multiplies, and offers what beats the
- * worst score kept so far.  Tiles start at multiples of TILE whatever the slices are, so that a score does not depend
- * on the pool; the order of hits is total, so that neither does the merge.
+ * Work is cut twice: queries into blocks, rows into slices where the blocks alone would leave
+ * workers idle.  One item is a block and a slice; it walks the slice in tiles that stay in the
+ * cache, multiplies, and offers what beats the worst score kept so far.  Tiles start at multiples
+ * of TILE whatever the slices are, so that a score does not depend on the pool; the order of hits
+ * is total, so that neither does the merge.
  */
 #include "student/search.h"
 
@@ -49,7 +50,8 @@ static struct hit *slice_hits(const struct search *search, size_t slice, size_t 
     return hits + query * search->k;
 }
 
-/* scores [rows] = vectors [rows, dim] query.  Four rows at a time: one sum alone would wait for its additions. */
+/* scores [rows] = vectors [rows, dim] query.  Four rows at a time: one sum alone would wait for its
+ * additions. */
 static void multiply_one(float *scores, const float *query, const float *vectors, size_t rows,
                          size_t dim)
 {

@@ -103,7 +103,8 @@ static int search_all(const struct searcher *searcher, const struct texts *queri
     return output_commit(&out, err) || status ? -1 : 0;
 }
 
-/* The model that the index was made with, and no other: vectors of two models mean nothing to each other. */
+/* The model that the index was made with, and no other: vectors of two models mean nothing to each
+ * other. */
 static int open_model(struct embedder *out, const struct search_options *options,
                       const struct index_info *info, struct error *err)
 {

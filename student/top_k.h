@@ -4,8 +4,9 @@
  *     for (size_t row = 0; row < n; row++) top_k_offer(&top, row, score[row]);
  *     top_k_finish(&top);                                   // hits[0 .. top.count - 1], best first
  *
- * Order: score descending, ties by smaller row.  It is total, so the result depends on the set of offers alone, not on
- * their order: parts may be ranked apart and merged.  A NaN counts as minus infinity.
+ * Order: score descending, ties by smaller row.  It is total, so the result depends on the set of
+ * offers alone, not on their order: parts may be ranked apart and merged.  A NaN counts as minus
+ * infinity.
  */
 #ifndef RETORT_TOP_K_H
 #define RETORT_TOP_K_H

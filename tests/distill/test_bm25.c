@@ -28,8 +28,9 @@ START_TEST(terms_are_lowered_runs_of_letters_and_digits)
 }
 END_TEST
 
-/* Four documents of 3, 2, 1 and 2 terms: N = 4, mean length 2.  With k1 = 1, b = 0.5 the norm is 0.5 + 0.5 * length / 2:
- * 1.25, 1, 0.75, 1.  "cat" is in rows 0 (twice), 1 and 3: idf = ln(1 + 1.5 / 3.5); "dog" in row 0: ln(1 + 3.5 / 1.5). */
+/* Four documents of 3, 2, 1 and 2 terms: N = 4, mean length 2.  With k1 = 1, b = 0.5 the norm is
+ * 0.5 + 0.5 * length / 2: 1.25, 1, 0.75, 1.  "cat" is in rows 0 (twice), 1 and 3:
+ * idf = ln(1 + 1.5 / 3.5); "dog" in row 0: ln(1 + 3.5 / 1.5). */
 START_TEST(scores_of_a_small_example)
 {
     const char *documents[] = {"cat dog cat", "A cat", "bird", "cat? b"};
@@ -83,7 +84,7 @@ START_TEST(empty_collections_and_documents_find_nothing)
 }
 END_TEST
 
-/* ---- random collections: documents are lists of words w0, w1, ...; small numbers are frequent ---- */
+/* ---- random collections: documents are lists of words w0, w1, ...; the first are frequent ---- */
 
 enum { DOCUMENTS = 9000, WORDS = 500, LONGEST = 30 };
 

@@ -101,8 +101,8 @@ START_TEST(sources_and_best_ranks_are_noted)
 }
 END_TEST
 
-/* Two queries with logits 4+ 2+ 3 1 0 and 6+ 8 5, one without positives: 9 1.  The deviation of all ten: mean 3.9, mean square
- * 23.7, so sqrt(8.49) = 2.914. */
+/* Two queries with logits 4+ 2+ 3 1 0 and 6+ 8 5, one without positives: 9 1.  The deviation of all
+ * ten: mean 3.9, mean square 23.7, so sqrt(8.49) = 2.914. */
 static void fill_scored(struct candidate_sets *sets)
 {
     static const struct {

@@ -1,6 +1,6 @@
 /* Speed of exact search: milliseconds a query, and how fast the vectors were read.
  *
- *     bench_search [threads [dim [k]]]           5k to 1M vectors; one query at a time, and 256 together
+ *     bench_search [threads [dim [k]]]      5k to 1M vectors; 1 to 256 queries together
  */
 #include "student/search.h"
 

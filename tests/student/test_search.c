@@ -45,7 +45,8 @@ struct shape {
     size_t queries, vectors, dim, k;
 };
 
-/* Hits equal the twin's: the same rows where exact, else the same scores and rows in order of their own scores. */
+/* Hits equal the twin's: the same rows where exact, else the same scores and rows in order of their
+ * own scores. */
 static void check_shape(struct shape s, bool exact, int threads)
 {
     float *(*values)(uint64_t, size_t) = exact ? exact_values : real_values;
