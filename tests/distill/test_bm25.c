@@ -1,4 +1,6 @@
 /* distill/bm25 and distill/terms: against a naive twin in double, and an example worked by hand. */
+#include "data/collection.h"
+#include "data/metrics.h"
 #include "distill/bm25.h"
 #include "distill/terms.h"
 #include "tests/support.h"
@@ -215,6 +217,77 @@ START_TEST(any_pool_builds_the_same_index)
 }
 END_TEST
 
+/* ---- real collections ---- */
+
+/* BM25's top 100 of all test queries as trec_eval sees it. */
+static void rank_all(struct run *out, const struct collection *collection, struct pool *pool)
+{
+    const struct qrels *qrels = &collection_split(collection, "test")->qrels;
+    struct bm25 *index =
+        bm25_build(collection->documents.values, collection->documents.count, 0.9, 0.4, pool);
+    for (size_t q = 0; q < qrels->count; q++) {
+        struct hit hits[100];
+        int64_t row = texts_find(&collection->queries, qrels->queries[q].id);
+        ck_assert_int_ge(row, 0);
+        size_t count = bm25_search(index, collection->queries.values[row], 100, hits);
+        for (size_t i = 0; i < count; i++)
+            run_add(out, qrels->queries[q].id, collection->documents.ids[hits[i].row],
+                    hits[i].score, "bm25");
+    }
+    run_sort(out);
+    bm25_free(index);
+}
+
+/* Over all queries with a relevant document. */
+static double mean_measure(const char *name, const struct qrels *qrels, const struct run *run)
+{
+    struct measure measure;
+    struct error err = {0};
+    double sum = 0, count = 0;
+    check_ok(measure_parse(&measure, name, &err), &err);
+    for (size_t q = 0; q < qrels->count; q++) {
+        if (!qrels_relevant(&qrels->queries[q])) continue;
+        sum += measure_query(measure, &qrels->queries[q], run_find(run, qrels->queries[q].id));
+        count++;
+    }
+    return sum / count;
+}
+
+/* Figures published with the collections (k1 0.9, b 0.4, no stemming). */
+static const struct figure {
+    const char *name;
+    double ndcg_at_10, recall_at_100;
+} figures[] = {
+    {"scifact", .6601, .889}, {"nfcorpus", .3051, .238}, {"cranfield", .3100, .679},
+    {"wikiqa", .4684, .757},  {"cosqa", .2754, .692},    {"squad", .8469, .985},
+};
+
+START_TEST(published_figures_come_out)
+{
+    struct pool *pool = pool_open(2);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        struct collection collection;
+        struct run run = {0};
+        struct error err = {0};
+        char relative[64];
+        snprintf(relative, sizeof relative, "datasets/%s.tar.gz", figures[i].name);
+        const char *path = shared(relative);
+        if (!path) break;
+        check_ok(collection_read(&collection, path, &err), &err);
+        const struct qrels *qrels = &collection_split(&collection, "test")->qrels;
+        rank_all(&run, &collection, pool);
+        double ndcg = mean_measure("ndcg_cut_10", qrels, &run);
+        double recall = mean_measure("recall_100", qrels, &run);
+        fprintf(stderr, "%s: nDCG@10 %.4f, recall@100 %.4f\n", figures[i].name, ndcg, recall);
+        ck_assert_double_eq_tol(ndcg, figures[i].ndcg_at_10, 0.01);
+        ck_assert_double_eq_tol(recall, figures[i].recall_at_100, 0.01);
+        run_free(&run);
+        collection_free(&collection);
+    }
+    pool_close(pool);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
@@ -224,6 +297,7 @@ int main(void)
         TEST(empty_collections_and_documents_find_nothing),
         TEST(scores_equal_the_naive_twin),
         TEST(any_pool_builds_the_same_index),
+        TEST(published_figures_come_out),
         {0},
     };
     return run_tests("distill/bm25", rows);
