@@ -3,6 +3,7 @@
  * full disk behind stdout is noticed.
  *
  * SIGPIPE keeps its default action: `retort score ... | head` ends quietly, as cat does. */
+#include "data/metrics_command.h"
 #include "data/options.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"metrics", metrics_command, "print trec_eval's measures of a run"},
     {0},
 };
 
