@@ -11,7 +11,8 @@ DESTDIR ?=
 
 CC       ?= cc
 OPTIMISE ?= -O3
-WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
+            $(if $(findstring clang,$(CC)),-Wno-pass-failed) # a loop not vectorised is no mistake
 PACKAGES  = libarchive zlib yaml-0.1 jansson libutf8proc lapacke libxxhash
 CFLAGS   ?= -g
 VERSION  := 0.1.0
@@ -28,6 +29,7 @@ OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/bench_*.c))
+FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 SUPPORT  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 SCRIPTS := $(wildcard tests/*/test_*.sh)
 
@@ -52,10 +54,10 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/nn/kernels_avx2.o: nn/kernels.c
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -mf16c -ffp-contract=fast -DKERNELS=kernels_avx2 -c -o $@ $<
+	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -DKERNELS=kernels_avx2 -c -o $@ $<
 $(BUILD)/nn/kernels_avx512.o: nn/kernels.c
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c \
+	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
 	    -mprefer-vector-width=512 -ffp-contract=fast -DKERNELS=kernels_avx512 -c -o $@ $<
 
 # ---- tests: one program a file, Check; tests/*.c is what they share ----
@@ -67,7 +69,8 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 build-tests: $(TESTS) $(PROGRAM)
 
 # Everything compiled, nothing linked: what lint asks of each compiler.
-objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o $(addsuffix .o,$(TESTS) $(BENCHES))
+objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
+    $(addsuffix .o,$(TESTS) $(BENCHES) $(FUZZERS))
 
 ## test          every test program and every tests/*/test_*.sh; fails if any fails
 test: build-tests
@@ -98,6 +101,20 @@ coverage:
 bench: $(BENCHES)
 	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
 
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+	$(CC) -fsanitize=fuzzer $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+fuzzers: $(FUZZERS)
+
+## fuzz          every tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60) each, with clang, in build-fuzz
+FUZZ_SECONDS ?= 60
+fuzz:
+	@$(MAKE) BUILD=build-fuzz CC=clang OPTIMISE=-O1 \
+	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
+	@for fuzzer in $(FUZZERS:$(BUILD)/%=build-fuzz/%); do \
+	    echo "== $$fuzzer"; mkdir -p $$fuzzer.corpus; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus || exit 1; done
+
 ## lint          warnings of gcc and clang, format, arrows between folders, budgets: scripts/lint.sh
 lint:
 	@sh scripts/lint.sh
@@ -114,6 +131,6 @@ install: $(PROGRAM)
 clean:
 	rm -rf build build-* retort
 
-.PHONY: all help build-tests objects test asan valgrind coverage bench lint test-st install clean
+.PHONY: all help build-tests objects test asan valgrind coverage bench fuzzers fuzz lint test-st install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

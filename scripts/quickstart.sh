@@ -5,9 +5,9 @@ set -eu
 cd "$(dirname "$0")/.."
 job=configs/scifact.yaml
 
-# The path that a key of the job file gives, seen from here.
+# The (first) path that a key of the job file gives, seen from here.
 given() {
-    path=$(sed -n "s/^ *$1: *\([^ #]*\).*/\1/p" $job | head -n 1)
+    path=$(sed -n "s/^ *$1: *\[*\([^] #,]*\).*/\1/p" $job | head -n 1)
     case $path in
     /*) echo "$path" ;;
     *) echo "configs/$path" ;;
@@ -26,13 +26,17 @@ require() { # KEY PATH ARGUMENTS...: the file or folder of this key is there, or
 absent=
 require teacher.model "$(given model)" "$@"
 require data.collection "$(given collection)" "$@"
+require evaluate.baselines "$(given baselines)" "$@"
 if [ -n "$absent" ]; then
     cat >&2 <<END
 Give a cross-encoder (a Hugging Face folder: config.json, model.safetensors, tokenizer.json) and a
-collection in BEIR layout (a folder, .zip or .tar.gz):
-    sh scripts/quickstart.sh --set teacher.model=DIR --set data.collection=PATH
+collection in BEIR layout (a folder, .zip or .tar.gz); baselines, existing dual encoders to compare
+with, may be none:
+    sh scripts/quickstart.sh --set teacher.model=DIR --set data.collection=PATH \\
+        --set evaluate.baselines=[]
 which ends in
-    ./retort run $job --set teacher.model=DIR --set data.collection=PATH
+    ./retort run $job --set teacher.model=DIR --set data.collection=PATH \\
+        --set evaluate.baselines=[]
 END
     exit 1
 fi
