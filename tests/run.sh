@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs test programs and scripts, $TEST_JOBS at a time (one a core); ends with the count and fails if
-# any failed.  What a test prints appears in one piece when it ends.
+# Runs test programs and scripts, $TEST_JOBS at a time (one a core); ends with the count and fails
+# if any failed.  What a test prints appears in one piece when it ends.
 #   sh tests/run.sh build/tests/data/test_base tests/distill/test_cli.sh ...
 # $RUN_WITH stands before each program: RUN_WITH='valgrind -q'.
 if [ "$1" = --one ]; then

@@ -77,7 +77,8 @@ expect functions 'nn/encoder_forward.c:1: f has 81 lines'
 { printf 'int f(void)\n{\n' && repeat 28 '    ;' && printf '}\n'; } >data/a.c
 cp data/a.c data/x.c
 expect functions 'median function has 31 lines'
-echo 'int f(int a, int b, int c, int d, int e, int g, int h, int (*i)(int, int), int j) {}' >data/x.c
+echo 'int f(int a, int b, int c, int d, int e, int g, int h, int (*i)(int, int), int j) {}' \
+    >data/x.c
 expect functions 'f has 9 parameters'
 
 repeat 601 '' >data/x.c
