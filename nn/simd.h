@@ -4,7 +4,9 @@
 #ifndef RETORT_SIMD_H
 #define RETORT_SIMD_H
 
-#if defined(__x86_64__) && defined(__ELF__)
+#include <limits.h> /* defines __GLIBC__: the loader of other C libraries cannot choose */
+
+#if defined(__x86_64__) && defined(__GLIBC__)
 #define SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define SIMD_CLONES
