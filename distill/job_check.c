@@ -7,9 +7,10 @@
 
 #include "data/metrics.h"
 #include "distill/job_keys.h"
+#include "distill/pick.h"
 
 /* The first grid column, and the smallest dimension a default tap is given. */
-enum { SMALLEST_DIM = 16 };
+enum { SMALLEST_DIM = 16, MAX_MEASURES = 32 };
 
 /* fail_usage with the place where the key was set; the job file where it has its default. */
 static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
@@ -244,6 +245,38 @@ static int check_measures(const struct job *job, struct error *err)
     return 0;
 }
 
+static bool has_int(const struct int_list *list, int value)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i] == value) return true;
+    return list->count == 0; /* not known yet */
+}
+
+/* The rule is asked of the grid's own columns and points. */
+static int check_pick(const struct job *job, struct error *err)
+{
+    struct pick_rule rule;
+    struct error why = {0};
+    char names[MAX_MEASURES][32];
+    const char *measures[MAX_MEASURES];
+    int row = KEY_OF(export.pick), count = (int)job->evaluate.measures.count;
+    if (count > MAX_MEASURES)
+        return contradiction(job, KEY_OF(evaluate.measures), err, "has %d, at most %d", count,
+                             MAX_MEASURES);
+    for (int i = 0; i < count; i++) {
+        if (check_measure(job, job->evaluate.measures.items[i], names[i], err)) return -1;
+        measures[i] = names[i];
+    }
+    if (pick_parse(&rule, job->export.pick, &why) || pick_check(&rule, measures, count, &why))
+        return contradiction(job, row, err, "%s", why.message);
+    if (rule.point.layer && (!has_int(&job->evaluate.layers, rule.point.layer) ||
+                             !has_int(&job->evaluate.dims, rule.point.dim)))
+        return contradiction(job, row, err,
+                             "is layers %d, dim %d, which evaluate.layers and evaluate.dims lack",
+                             rule.point.layer, rule.point.dim);
+    return 0;
+}
+
 static int check_evaluation(const struct job *job, struct error *err)
 {
     int layers = (int)job->student.init.layers.count;
@@ -256,8 +289,7 @@ static int check_evaluation(const struct job *job, struct error *err)
     if (!(job->evaluate.systems & SYSTEM_STUDENT))
         return contradiction(job, KEY_OF(evaluate.systems), err,
                              "has no student: nothing could be picked or exported");
-    if (!*job->export.pick) return contradiction(job, KEY_OF(export.pick), err, "is empty");
-    return 0;
+    return check_pick(job, err);
 }
 
 int job_check(const struct job *job, struct error *err)

@@ -151,7 +151,7 @@ const struct key job_keys[] = {
     {KEY(distill.similarity), KEY_WORD, "cosine",
      .help = "of a query's and a document's vectors", .words = similarities},
     {KEY(distill.tap_weights), KEY_WORD, "uniform",
-     .help = "weights of the taps, i-th from 0: 1, 1 / (1 + ln(1 + i)) or 1 / (1 + i)",
+     .help = "weight of a tap of layer l: 1, 1 / (1 + ln l) or 1 / l",
      .words = weightings},
     {KEY(distill.epochs), KEY_INT, "3",
      .help = "passes over the train queries in the second stage", "epochs", BETWEEN(0, 1000)},

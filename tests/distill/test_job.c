@@ -139,7 +139,7 @@ START_TEST(settings_come_last_and_are_yaml)
                               "distill.loss={info_nce: 0, hpd: [0.5, 0]}",
                               "data.collection=here.zip",
                               "data.query_prefix=\"query: \"",
-                              "export.pick=largest ndcg@10",
+                              "export.pick=largest ndcg@10 with layers <= 2",
                               NULL};
     check_ok(read_with(&job, yaml, settings, &err), &err);
     ck_assert_int_eq(job.distill.epochs, 7);
@@ -149,7 +149,7 @@ START_TEST(settings_come_last_and_are_yaml)
     ck_assert_double_eq(job.distill.loss.hpd.end, 0);
     ck_assert_str_eq(job.data.collection, "here.zip");
     ck_assert_str_eq(job.data.query_prefix, "query: ");
-    ck_assert_str_eq(job.export.pick, "largest ndcg@10");
+    ck_assert_str_eq(job.export.pick, "largest ndcg@10 with layers <= 2");
     job_free(&job);
     free(yaml);
 }
@@ -269,7 +269,11 @@ START_TEST(contradictions_are_refused)
         {"distill={epochs: 0, hpd: {epochs: 0}}", "distill.epochs", "nothing is trained"},
         {"name=a/b", "name is a/b", "folder"},
         {"name=..", "name is ..", "folder"},
-        {"export.pick=", "export.pick", "is empty"},
+        {"export.pick=", "export.pick", "rule"},
+        {"export.pick=smallest bananas", "export.pick", "bananas"},
+        {"export.pick=smallest index_bytes with mrr@20 >= full", "export.pick",
+         "recip_rank_cut_20"},
+        {"export.pick=layers = 3 dim = 48", "export.pick", "evaluate.dims lack"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct job job;
