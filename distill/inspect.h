@@ -1,5 +1,5 @@
 /* What `retort inspect` says of each kind of thing; each appends lines "label   facts" to *out, and
- * changes nothing.  Inside of distill/inspect*.c only. */
+ * changes nothing.  For distill/inspect*.c and plan_command.c. */
 #ifndef RETORT_INSPECT_H
 #define RETORT_INSPECT_H
 
@@ -8,6 +8,8 @@
 /* One line: the label, padded, then the facts. */
 void fact(struct text *out, const char *label, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* All of it to stdout. */
+int print_facts(const struct text *facts, struct error *err);
 /* "22.7 M", "410", with the SI prefix that leaves 3 digits. */
 const char *short_number(char buffer[16], double number);
 /* Mean, median, percentiles, largest; then, where bars, a histogram in powers of two.  Sorts

@@ -28,6 +28,14 @@ void fact(struct text *out, const char *label, const char *format, ...)
     text_printf(out, "%-*s %.*s\n", LABEL_WIDTH, label, (int)length, line);
 }
 
+int print_facts(const struct text *facts, struct error *err)
+{
+    struct output out = {0};
+    if (output_open(&out, "-", err)) return -1;
+    output_write(&out, facts->bytes, facts->length);
+    return output_commit(&out, err);
+}
+
 const char *short_number(char buffer[16], double number)
 {
     static const char *const prefixes[] = {"", " k", " M", " G", " T"};
@@ -213,7 +221,7 @@ int inspect_command(int argc, char **argv, struct error *err)
     if (stat(path, &info)) return fail_errno(err, "%s", path);
     int status = S_ISDIR(info.st_mode) ? inspect_folder(&out, path, tokenizer, err)
                                        : inspect_file(&out, path, tokenizer, err);
-    if (status == 0) fwrite(out.bytes, 1, out.length, stdout);
+    if (status == 0) status = print_facts(&out, err);
     text_free(&out);
     return status;
 }

@@ -67,7 +67,8 @@ static int close_stdout(struct error *err)
     bool failed = ferror(stdout) != 0;
     if (fclose(stdout) != 0) failed = true;
     if (!failed) return 0;
-    return errno ? fail_errno(err, "standard output") : fail(err, "standard output: write error");
+    return errno ? fail_errno(err, "standard output: cannot be written")
+                 : fail(err, "standard output: cannot be written");
 }
 
 static int run_command(const struct command *command, int argc, char **argv)

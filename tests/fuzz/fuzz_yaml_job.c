@@ -1,5 +1,5 @@
-/* Any bytes as a job file: refused with a place and a usage status, or read and printed such that the
- * print reads back to itself. */
+/* Any bytes as a job file: refused with a place and a usage status, or read and printed such that
+ * the print reads back to itself. */
 #include <stdlib.h>
 #include <string.h>
 

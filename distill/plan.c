@@ -1,0 +1,187 @@
+/* See plan.h. */
+#include "distill/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static const double train_memory = 3e9; /* activations that a training step keeps at most */
+
+double encoder_parameters(const struct encoder_config *config, int num_layers)
+{
+    double hidden = config->hidden_size, inner = config->intermediate_size,
+           embedding = config->embedding_size ? config->embedding_size : hidden;
+    double rows = config->vocab_size + config->max_positions + config->type_vocab_size;
+    double block = 4 * (hidden * hidden + hidden) + 2 * hidden * inner + inner + hidden +
+                   4 * hidden; /* attention, feed-forward, two norms */
+    double bridge = embedding == hidden ? 0 : embedding * hidden + hidden;
+    return rows * embedding + 2 * embedding + bridge + num_layers * block;
+}
+
+static double student_parameters(const struct job *job, const struct plan_facts *facts)
+{
+    double projection = job->student.projection;
+    return encoder_parameters(facts->student, (int)job->student.init.layers.count) +
+           projection * (facts->student->hidden_size + 1);
+}
+
+/* ---- time ---- */
+
+static double teacher_seconds(const struct plan_facts *facts, double tokens, double layers)
+{
+    return facts->rate > 0 ? tokens * layers / facts->rate : 0;
+}
+
+static double student_seconds(const struct job *job, const struct plan_facts *facts, double tokens)
+{
+    double width = (double)facts->student->hidden_size / facts->teacher->hidden_size;
+    return teacher_seconds(facts, tokens, (double)job->student.init.layers.count * width * width);
+}
+
+static double least(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+static double all_tokens(const struct plan_facts *facts)
+{
+    return (double)facts->documents * facts->document_tokens +
+           (double)facts->queries * facts->query_tokens;
+}
+
+/* ---- stages ---- */
+
+static void plan_embed(struct plan_stage *out, const struct job *job,
+                       const struct plan_facts *facts)
+{
+    bool any_layer = job->distill.hpd.layer == BY_PROBE,
+         any_form = job->distill.hpd.form == BY_PROBE;
+    double forms = job->distill.hpd.form == FORM_PAIR ? 2 : any_form ? 1.5 : 1;
+    double layers = any_layer ? facts->teacher->num_layers / 2.0 : job->distill.hpd.layer;
+    double probe_documents = least((double)facts->documents, job->probe.documents);
+    double probe_tokens = probe_documents * facts->document_tokens +
+                          least((double)facts->dev, job->probe.queries) * facts->query_tokens;
+    double texts = (double)(facts->documents + facts->queries);
+    snprintf(out->work, sizeof out->work, "%.0f texts of about %.0f tokens", texts,
+             all_tokens(facts) / texts);
+    out->seconds = teacher_seconds(facts, forms * all_tokens(facts), layers);
+    if (any_layer || any_form) /* both forms, 1 and 2 copies */
+        out->seconds += teacher_seconds(facts, 3 * probe_tokens, facts->teacher->num_layers);
+    out->disk_bytes = texts * facts->teacher->hidden_size * sizeof(float);
+}
+
+static double scored_pairs(const struct job *job, const struct plan_facts *facts)
+{
+    return (double)(facts->train + facts->dev) * job->mine.scored +
+           (double)(facts->train_positives + facts->dev_positives);
+}
+
+static void plan_mine(struct plan_stage *out, const struct job *job, const struct plan_facts *facts)
+{
+    double queries = (double)(facts->train + facts->dev);
+    snprintf(out->work, sizeof out->work, "%.0f queries, %d candidates each", queries,
+             job->mine.scored);
+    if (facts->rate > 0) out->seconds = 1e-9 * queries * (double)facts->documents * 100;
+    out->disk_bytes = 60 * scored_pairs(job, facts);
+}
+
+static void plan_score(struct plan_stage *out, const struct job *job,
+                       const struct plan_facts *facts)
+{
+    double pairs = scored_pairs(job, facts);
+    snprintf(out->work, sizeof out->work, "%.0f pairs of about %.0f tokens", pairs,
+             facts->pair_tokens);
+    out->seconds = teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
+    out->disk_bytes = (24 + 60) * pairs; /* the cache's records, and the run for people */
+}
+
+/* Tokens of one training step. */
+static double step_tokens(const struct job *job, const struct plan_facts *facts)
+{
+    double documents = 1 + job->mine.negatives_per_query;
+    return job->distill.batch_queries * (facts->query_tokens + documents * facts->document_tokens);
+}
+
+static void plan_train(struct plan_stage *out, const struct job *job,
+                       const struct plan_facts *facts)
+{
+    double steps = ceil((double)facts->train / job->distill.batch_queries) * job->distill.epochs;
+    double texts = (double)(facts->documents + facts->train);
+    if (job->distill.hpd.max_texts) texts = least(texts, job->distill.hpd.max_texts);
+    double hpd_steps = ceil(texts / job->distill.hpd.batch_texts) * job->distill.hpd.epochs;
+    double runs = job->evaluate.systems & SYSTEM_NO_TEACHER ? 2 : 1;
+    double mean = all_tokens(facts) / (double)(facts->documents + facts->queries);
+    double dev_documents =
+        least((double)facts->documents, (double)facts->dev * (job->mine.scored + 1));
+    double evaluations = job->distill.epochs * job->distill.evaluations_per_epoch;
+    snprintf(out->work, sizeof out->work, "%.0f HPD steps, %.0f steps%s", hpd_steps, steps,
+             runs > 1 ? ", the latter also without the teacher" : "");
+    double trained =
+        texts * mean * job->distill.hpd.epochs + runs * steps * step_tokens(job, facts);
+    out->seconds = student_seconds(
+        job, facts, 3 * trained + runs * evaluations * dev_documents * facts->document_tokens);
+    /* A phase keeps weights with both moments, and the best weights. */
+    out->disk_bytes = (1 + runs) * 4 * student_parameters(job, facts) * sizeof(float);
+}
+
+static void plan_evaluate(struct plan_stage *out, const struct job *job,
+                          const struct plan_facts *facts)
+{
+    static const int encoders[] = {SYSTEM_STUDENT, SYSTEM_INIT, SYSTEM_NO_TEACHER};
+    double systems = 0, pairs = 0;
+    for (int i = 0; i < 3; i++) systems += (job->evaluate.systems & encoders[i]) != 0;
+    double tokens = (double)facts->documents * facts->document_tokens +
+                    (double)facts->test * facts->query_tokens;
+    if (job->evaluate.systems & SYSTEM_TEACHER)
+        pairs = (double)facts->test * least(job->evaluate.rerank_depth, (double)facts->documents);
+    snprintf(out->work, sizeof out->work,
+             "%zu layers x %zu dims; %.0f pairs for the teacher to re-rank",
+             job->evaluate.layers.count, job->evaluate.dims.count, pairs);
+    out->seconds = student_seconds(job, facts, systems * tokens) +
+                   teacher_seconds(facts, tokens, facts->baseline_layers) +
+                   teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
+    double points = systems * (double)(job->evaluate.layers.count * job->evaluate.dims.count) + 4;
+    out->disk_bytes = points * (double)facts->test * 100 * 45 + 24 * pairs; /* TREC runs */
+}
+
+static void plan_export(struct plan_stage *out, const struct job *job,
+                        const struct plan_facts *facts)
+{
+    snprintf(out->work, sizeof out->work, "at most %.3g M parameters",
+             student_parameters(job, facts) / 1e6);
+    out->disk_bytes = student_parameters(job, facts) * sizeof(float);
+}
+
+/* The teacher with vectors of all documents, or training: weights, gradient, two moments and
+ * activations. */
+static double peak_memory(const struct job *job, const struct plan_facts *facts)
+{
+    double step = step_tokens(job, facts),
+           hpd_step = job->distill.hpd.batch_texts * facts->document_tokens;
+    double kept = facts->student->hidden_size * (double)sizeof(float) * 24 *
+                  (double)job->student.init.layers.count * (step > hpd_step ? step : hpd_step);
+    double vectors = (double)(facts->documents + facts->queries) * facts->teacher->hidden_size;
+    double teacher = 8 * encoder_parameters(facts->teacher, facts->teacher->num_layers) +
+                     2 * sizeof(float) * vectors;
+    double gradients = 4 + facts->threads; /* weights, packed, two moments; one gradient a lane */
+    double training = gradients * student_parameters(job, facts) * sizeof(float) +
+                      sizeof(float) * vectors + least(kept, train_memory);
+    return facts->text_bytes + (teacher > training ? teacher : training);
+}
+
+void plan_estimate(struct plan *out, const struct job *job, const struct plan_facts *facts)
+{
+    static const struct {
+        const char *name;
+        void (*plan)(struct plan_stage *out, const struct job *job, const struct plan_facts *facts);
+    } stages[PLAN_STAGES] = {{"embed", plan_embed},       {"mine", plan_mine},
+                             {"score", plan_score},       {"train", plan_train},
+                             {"evaluate", plan_evaluate}, {"export", plan_export}};
+    *out = (struct plan){.memory_bytes = peak_memory(job, facts)};
+    for (int i = 0; i < PLAN_STAGES; i++) {
+        struct plan_stage *stage = &out->stages[i];
+        stage->name = stages[i].name;
+        stages[i].plan(stage, job, facts);
+        out->seconds += stage->seconds;
+        out->disk_bytes += stage->disk_bytes;
+    }
+}

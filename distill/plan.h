@@ -1,0 +1,42 @@
+/* What a job will cost, stage by stage, from a few measured facts: tokens to read, time, disk,
+ * memory.
+ *
+ * The unit of work is one token through one layer of the teacher; its rate is measured.  A backward
+ * pass is twice a forward one; layers of another width count by its square.  Such an estimate is
+ * good to a factor of 1.5, which is enough to tell a coffee from a night.
+ */
+#ifndef RETORT_PLAN_H
+#define RETORT_PLAN_H
+
+#include "distill/job.h"
+
+struct plan_facts {
+    size_t documents, queries;             /* of the collection */
+    size_t train, dev, test;               /* queries of the splits, after data.max_train_queries */
+    size_t train_positives, dev_positives; /* labelled positives that become candidates */
+    double text_bytes;                     /* of all texts in memory */
+    double document_tokens, query_tokens;  /* means, as the student cuts them */
+    double pair_tokens;                    /* mean, as the teacher cuts them */
+    const struct encoder_config *teacher, *student;
+    int baseline_layers; /* of all evaluate.baselines together */
+    int threads;
+    double rate; /* tokens times layers a second of the teacher; 0: unknown, no times */
+};
+
+enum { PLAN_STAGES = 6 };
+struct plan_stage {
+    const char *name; /* as in job_stages */
+    char work[128];   /* "29120 pairs of about 231 tokens" */
+    double seconds, disk_bytes;
+};
+struct plan {
+    struct plan_stage stages[PLAN_STAGES];
+    double seconds, disk_bytes; /* sums */
+    double memory_bytes;        /* the largest stage's */
+};
+void plan_estimate(struct plan *out, const struct job *job, const struct plan_facts *facts);
+
+/* Parameters of an encoder with so many of its layers. */
+double encoder_parameters(const struct encoder_config *config, int num_layers);
+
+#endif

@@ -1,0 +1,309 @@
+/* retort plan: everything that a job names is opened and looked at, so that what would fail after
+ * an hour fails now; then the estimate of plan.h, with the teacher's rate measured here. */
+#include "distill/plan_command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/options.h"
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/inspect.h"
+#include "distill/job_run.h"
+#include "distill/plan.h"
+
+enum { SAMPLE = 400, CALIBRATION_PAIRS = 64 };
+static const double calibration_seconds = 2;
+
+/* What a job names, opened. */
+struct planning {
+    struct job job;
+    struct pool *pool;
+    struct collection collection;
+    struct query_set train, dev, test;
+    struct cross_encoder *teacher;
+    struct encoder_config start; /* what the student is made from */
+    struct plan_facts facts;
+};
+
+static void planning_free(struct planning *planning)
+{
+    query_set_free(&planning->train);
+    query_set_free(&planning->dev);
+    query_set_free(&planning->test);
+    collection_free(&planning->collection);
+    cross_encoder_close(planning->teacher);
+    if (planning->pool) pool_close(planning->pool);
+    job_free(&planning->job);
+}
+
+/* ---- checks ---- */
+
+static int read_config(struct encoder_config *out, const char *folder, struct error *err)
+{
+    struct hf_config config;
+    return hf_config_read(&config, folder, err) || encoder_config_from_hf(out, &config, err) ? -1
+                                                                                             : 0;
+}
+
+/* Folders of existing dual encoders are there and of a kind that can be read. */
+static int check_baselines(struct planning *planning, struct error *err)
+{
+    const struct string_list *folders = &planning->job.evaluate.baselines;
+    for (size_t i = 0; i < folders->count; i++) {
+        struct encoder_config config;
+        struct st_config st = {0};
+        int status = read_config(&config, folders->items[i], err) ||
+                     st_config_read(&st, folders->items[i], err);
+        st_config_free(&st);
+        if (status) return -1;
+        planning->facts.baseline_layers += config.num_layers;
+    }
+    return 0;
+}
+
+static int check_models(struct planning *planning, struct error *err)
+{
+    struct job *job = &planning->job;
+    if (cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision, err))
+        return -1;
+    const struct encoder_config *teacher = cross_encoder_config(planning->teacher);
+    planning->start = *teacher;
+    if (job->student.init.kind == INIT_FOLDER &&
+        read_config(&planning->start, job->student.init.from, err))
+        return -1;
+    planning->facts.teacher = teacher;
+    planning->facts.student = &planning->start;
+    return job_fit(job, teacher, &planning->start, err) || check_baselines(planning, err) ? -1 : 0;
+}
+
+static int check_split(const struct job *job, const char *what, const char *split, size_t count,
+                       struct error *err)
+{
+    if (count) return 0;
+    return fail(err, "%s: no query of split %s has a relevant document; set data.%s_split",
+                job->data.collection, split, what);
+}
+
+static size_t count_positives(const struct collection *collection, const struct query_set *set,
+                              int most)
+{
+    size_t positives = 0;
+    for (size_t q = 0; q < set->count; q++) {
+        uint32_t *rows;
+        size_t relevant = relevant_rows(&rows, collection, set->judged[q]);
+        positives += relevant < (size_t)most ? relevant : (size_t)most;
+        free(rows);
+    }
+    return positives;
+}
+
+static int check_collection(struct planning *planning, struct error *err)
+{
+    struct job *job = &planning->job;
+    struct collection *collection = &planning->collection;
+    struct plan_facts *facts = &planning->facts;
+    if (collection_read(collection, job->data.collection, err)) return -1;
+    query_sets_split(&planning->train, &planning->dev, collection, job);
+    query_set_of(&planning->test, collection, job->data.test_split);
+    if (check_split(job, "train", job->data.train_split, planning->train.count, err) ||
+        check_split(job, "dev", job->data.dev_split, planning->dev.count, err) ||
+        check_split(job, "test", job->data.test_split, planning->test.count, err))
+        return -1;
+    size_t most = (size_t)job->data.max_train_queries;
+    facts->documents = collection->documents.count;
+    facts->queries = collection->queries.count;
+    facts->train = most && most < planning->train.count ? most : planning->train.count;
+    facts->dev = planning->dev.count;
+    facts->test = planning->test.count;
+    facts->train_positives = count_positives(collection, &planning->train, job->mine.positives);
+    facts->dev_positives = count_positives(collection, &planning->dev, job->mine.positives);
+    return 0;
+}
+
+/* ---- measuring ---- */
+
+/* Mean length of texts spread evenly over the list, as a tokenizer cuts them; with second: of
+ * pairs. */
+static double mean_tokens(const struct tokenizer *tokenizer, const struct texts *first,
+                          const struct texts *second, int max_length)
+{
+    struct token_list tokens = {0};
+    double sum = 0;
+    for (size_t i = 0; i < SAMPLE; i++) {
+        const char *text = first->values[i * first->count / SAMPLE];
+        const char *other = second ? second->values[i * second->count / SAMPLE] : NULL;
+        tokenizer_encode(tokenizer, &tokens, text, other, max_length);
+        sum += (double)tokens.count;
+    }
+    token_list_free(&tokens);
+    return sum / SAMPLE;
+}
+
+static double bytes_of(const struct texts *texts)
+{
+    double bytes = 130 * (double)texts->count;
+    for (size_t i = 0; i < texts->count; i++) bytes += (double)strlen(texts->values[i]);
+    return bytes;
+}
+
+/* Tokens times layers a second, from scoring the same pairs again and again for a short time. */
+static double teacher_rate(const struct planning *planning, double pair_tokens)
+{
+    const struct texts *queries = &planning->collection.queries,
+                       *documents = &planning->collection.documents;
+    const char *first[CALIBRATION_PAIRS], *second[CALIBRATION_PAIRS];
+    int length = cross_encoder_max_length(planning->teacher, planning->job.teacher.max_length);
+    int labels = cross_encoder_num_labels(planning->teacher);
+    for (size_t i = 0; i < CALIBRATION_PAIRS; i++) {
+        first[i] = queries->values[i * queries->count / CALIBRATION_PAIRS];
+        second[i] = documents->values[i * documents->count / CALIBRATION_PAIRS];
+    }
+    float *logits = xcalloc((size_t)labels * CALIBRATION_PAIRS, sizeof *logits);
+    double start = 0, seconds = 0, rounds = -1; /* the first round only warms up */
+    while (seconds < calibration_seconds) {
+        if (rounds == 0) start = seconds_now();
+        cross_encoder_score(planning->teacher, planning->pool, first, second, CALIBRATION_PAIRS,
+                            length, logits);
+        rounds++;
+        if (rounds > 0) seconds = seconds_now() - start;
+    }
+    free(logits);
+    return rounds * CALIBRATION_PAIRS * pair_tokens *
+           cross_encoder_config(planning->teacher)->num_layers / seconds;
+}
+
+static void measure(struct planning *planning, bool quick)
+{
+    const struct job *job = &planning->job;
+    struct plan_facts *facts = &planning->facts;
+    const struct tokenizer *tokenizer = cross_encoder_tokenizer(planning->teacher);
+    const struct texts *queries = &planning->collection.queries,
+                       *documents = &planning->collection.documents;
+    int most = cross_encoder_max_length(planning->teacher, job->teacher.max_length);
+    facts->document_tokens = mean_tokens(tokenizer, documents, NULL, job->data.max_document_tokens);
+    facts->query_tokens = mean_tokens(tokenizer, queries, NULL, job->data.max_query_tokens);
+    facts->pair_tokens = mean_tokens(tokenizer, queries, documents, most);
+    facts->text_bytes = bytes_of(queries) + bytes_of(documents);
+    facts->threads = pool_size(planning->pool);
+    if (!quick) facts->rate = teacher_rate(planning, facts->pair_tokens);
+}
+
+/* ---- printing ---- */
+
+static const char *duration(char buffer[32], double seconds)
+{
+    if (seconds < 90)
+        snprintf(buffer, 32, "%.0f s", seconds);
+    else if (seconds < 5400)
+        snprintf(buffer, 32, "%.0f min", seconds / 60);
+    else
+        snprintf(buffer, 32, "%.1f h", seconds / 3600);
+    return buffer;
+}
+
+static void print_models(const struct planning *planning, struct text *out)
+{
+    const struct job *job = &planning->job;
+    const struct encoder_config *teacher = planning->facts.teacher;
+    struct text taps = {0};
+    char number[16];
+    fact(out, "teacher", "%s", job->teacher.model);
+    fact(out, "", "%d layers of width %d, %s parameters, %s", teacher->num_layers,
+         teacher->hidden_size,
+         short_number(number, encoder_parameters(teacher, teacher->num_layers)),
+         precision_name(cross_encoder_encoder(planning->teacher)->precision));
+    for (size_t i = 0; i < job->student.taps.count; i++)
+        text_printf(&taps, " [%d, %d]", job->student.taps.items[i].layer,
+                    job->student.taps.items[i].dim);
+    fact(out, "student", "%zu layers of width %d from %s, %s parameters",
+         job->student.init.layers.count, planning->start.hidden_size, job->student.init.from,
+         short_number(number,
+                      encoder_parameters(&planning->start, (int)job->student.init.layers.count)));
+    if (job->student.projection) fact(out, "", "projection to %d", job->student.projection);
+    fact(out, "", "taps%s", taps.bytes);
+    text_free(&taps);
+}
+
+static void print_plan(const struct planning *planning, const struct plan *plan, struct text *out)
+{
+    const struct plan_facts *facts = &planning->facts;
+    char time[32], disk[16], memory[16];
+    fact(out, "job", "%s (%s)", planning->job.name, planning->job.path);
+    fact(out, "collection", "%s", planning->job.data.collection);
+    fact(out, "", "%zu documents of about %.0f tokens; queries: %zu train, %zu dev, %zu test",
+         facts->documents, facts->document_tokens, facts->train, facts->dev, facts->test);
+    print_models(planning, out);
+    text_puts(out, "\n");
+    fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");
+    for (int i = 0; i < PLAN_STAGES; i++) {
+        const struct plan_stage *stage = &plan->stages[i];
+        char bytes[24];
+        snprintf(bytes, sizeof bytes, "%sB", short_number(disk, stage->disk_bytes));
+        fact(out, stage->name, "%-8s %-10s %s",
+             facts->rate > 0 ? duration(time, stage->seconds) : "?", bytes, stage->work);
+    }
+    text_puts(out, "\n");
+    if (facts->rate > 0)
+        fact(out, "time", "about %s with %d threads (within a factor of 1.5)",
+             duration(time, plan->seconds), facts->threads);
+    fact(out, "disk", "about %sB", short_number(disk, plan->disk_bytes));
+    fact(out, "memory", "about %sB", short_number(memory, plan->memory_bytes));
+}
+
+static int make_plan(struct planning *planning, bool quick, struct text *out, struct error *err)
+{
+    struct plan plan;
+    planning->pool = pool_open(planning->job.threads);
+    if (check_models(planning, err) || check_collection(planning, err)) return -1;
+    measure(planning, quick);
+    plan_estimate(&plan, &planning->job, &planning->facts);
+    print_plan(planning, &plan, out);
+    return 0;
+}
+
+static int plan_job(const char *path, const struct string_list *settings, bool resolved, bool quick,
+                    struct text *out, struct error *err)
+{
+    struct planning planning = {0};
+    int status = job_read(&planning.job, path, settings, err);
+    if (status == 0 && resolved)
+        job_print(&planning.job, out);
+    else if (status == 0)
+        status = make_plan(&planning, quick, out, err);
+    planning_free(&planning);
+    return status;
+}
+
+int plan_command(int argc, char **argv, struct error *err)
+{
+    struct string_list settings = {0};
+    bool resolved = false, reference = false, quick = false;
+    const struct option options[] = {
+        {"set", OPTION_LIST, &settings, "KEY=VALUE", "set a key of the job; may be repeated"},
+        {"quick", OPTION_FLAG, &quick, NULL, "do not measure the teacher's speed: no times"},
+        {"resolved", OPTION_FLAG, &resolved, NULL, "only print the job with all its keys, as YAML"},
+        {"reference", OPTION_FLAG, &reference, NULL, "only print all keys of jobs, as Markdown"},
+        {0},
+    };
+    const struct command_help help = {
+        .command = "plan",
+        .usage = "[--set KEY=VALUE]... JOB.yaml",
+        .summary = "Checks a job and everything it names, says what each stage will do, how long "
+                   "it will take and what it will need, and does nothing.",
+        .options = options,
+    };
+    struct text out = {0};
+    int first = options_parse(&help, argc, argv, err), status = first < 0 ? first : 0;
+    if (first > 0 && reference)
+        job_reference(&out);
+    else if (first > 0 && argc - first != 1)
+        status = fail_usage(err, "give one JOB.yaml");
+    else if (first > 0)
+        status = plan_job(argv[first], &settings, resolved, quick, &out, err);
+    if (status == 0 && out.length) status = print_facts(&out, err);
+    text_free(&out);
+    free(settings.items);
+    return status == OPTIONS_HELP ? 0 : status;
+}
