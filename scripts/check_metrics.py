@@ -36,7 +36,7 @@ def random_round(rng):
         query = f"q{q}"
         if rng.random() < 0.9:
             judged = rng.sample(documents, rng.randrange(1, min(len(documents), 60) + 1))
-            grades = rng.choice([[0, 1], [-1, 0, 1, 2, 3], [0], [5]])  # below -1 it crashes
+            grades = rng.choice([[0, 1], [-2, -1, 0, 1, 2, 3], [0], [5]])
             qrels[query] = {d: rng.choice(grades) for d in judged}
         if rng.random() < 0.9:
             found = rng.sample(documents, rng.randrange(1, len(documents) + 1))
@@ -69,7 +69,10 @@ def ours(retort, folder):
 
 
 def theirs(qrels, run):
-    evaluator = pytrec_eval.RelevanceEvaluator(qrels, set(MEASURES))
+    # Negative grades mean unjudged to trec_eval too, but in pytrec_eval they now and then hang or crash it.
+    judged = {query: {"never found": 0} | {d: grade for d, grade in grades.items() if grade >= 0}
+              for query, grades in qrels.items()}
+    evaluator = pytrec_eval.RelevanceEvaluator(judged, set(MEASURES))
     per_query = evaluator.evaluate(run)
     values = {(query, measure): row[measure] for query, row in per_query.items() for measure in MEASURES}
     for measure in MEASURES:
