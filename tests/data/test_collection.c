@@ -109,9 +109,12 @@ START_TEST(a_corpus_alone_is_a_collection)
     check_ok(make_folder(folder, &err), &err);
     free(scratch_file("folder/corpus.jsonl", corpus, strlen(corpus)));
     free(scratch_file("folder/qrels/test.tsv", "q\td1\t1\n", 7));
-    check_ok(collection_read(&collection, path_folder(folder), &err), &err);
+    free(folder);
+    folder = xasprintf("%s/folder", scratch_folder());
+    check_ok(collection_read(&collection, folder, &err), &err);
     ck_assert_uint_eq(collection.num_splits, 1);
     collection_free(&collection);
+    free(folder);
 }
 END_TEST
 

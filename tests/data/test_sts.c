@@ -84,6 +84,9 @@ START_TEST(splits_are_found_in_folders)
     check_ok(sts_detect(&is_sts, folder, &err), &err);
     ck_assert(!is_sts);
     check_failed(sts_detect(&is_sts, "/nonexistent", &err), &err, STATUS_WORLD, "/nonexistent");
+    free(test);
+    free(qrels);
+    free(folder);
 }
 END_TEST
 
