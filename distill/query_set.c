@@ -96,6 +96,12 @@ void query_set_sample(struct query_set *set, const struct collection *collection
     free(placed);
 }
 
+void query_set_copy(struct query_set *out, const struct query_set *from)
+{
+    reserve(out, from->count);
+    for (size_t q = 0; q < from->count; q++) add(out, from->rows[q], from->judged[q]);
+}
+
 void query_set_free(struct query_set *set)
 {
     free(set->rows);

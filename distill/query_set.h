@@ -21,6 +21,7 @@ void query_set_of(struct query_set *out, const struct collection *collection, co
 /* The first `count` by hash of the id: a smaller set that does not depend on file order. */
 void query_set_sample(struct query_set *set, const struct collection *collection, size_t count,
                       uint64_t seed);
+void query_set_copy(struct query_set *out, const struct query_set *from);
 void query_set_free(struct query_set *set);
 
 /* Rows of the documents that the query is judged relevant to (grade > 0) and that the collection has, highest grade first, then

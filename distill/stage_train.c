@@ -18,8 +18,9 @@ static const size_t keep_bytes =
 
 struct train_stage {
     struct job_run *run;
-    char *folder; /* runs/NAME/train */
-    struct candidate_sets candidates;
+    char *folder;                     /* runs/NAME/train */
+    struct candidate_sets candidates; /* scored, of train queries */
+    struct candidate_sets mined;      /* of dev queries too: they make the dev pool harder */
     struct train_query *queries;
     struct train_set set;
     struct sequences query_tokens, document_tokens;
@@ -32,25 +33,32 @@ struct train_stage {
 
 /* ---- what training reads ---- */
 
-/* The teacher's vectors of texts become targets: each divided by its length, then projected.  Returns the mean length. */
-static double make_targets(struct matrix *vectors, const struct pca *pca)
+static double mean_length(const struct matrix *vectors)
 {
     double sum = 0;
     for (size_t i = 0; i < vectors->rows; i++) {
-        float *row = vectors->values + i * vectors->cols;
         double squares = 0;
-        for (size_t j = 0; j < vectors->cols; j++) squares += (double)row[j] * row[j];
-        double length = sqrt(squares);
-        for (size_t j = 0; j < vectors->cols && length > 0; j++) row[j] = (float)(row[j] / length);
-        sum += length;
+        for (size_t j = 0; j < vectors->cols; j++) {
+            double x = vectors->values[i * vectors->cols + j];
+            squares += x * x;
+        }
+        sum += sqrt(squares);
     }
-    size_t width = (size_t)pca->output_size;
-    float *targets = xaligned(vectors->rows * width, sizeof *targets);
-    pca_apply(pca, vectors->values, vectors->rows, targets);
-    double mean = vectors->rows ? sum / (double)vectors->rows : 1;
-    matrix_free(vectors);
+    return sum > 0 ? sum / (double)vectors->rows : 1;
+}
+
+/* The teacher's vectors become targets: each divided by its length, then projected. */
+static void make_targets(struct matrix *vectors, const struct pca *pca)
+{
+    int width = (int)vectors->cols;
+    float *unit = xaligned(vectors->rows * vectors->cols, sizeof *unit);
+    float *targets = xaligned(vectors->rows * (size_t)pca->output_size, sizeof *targets);
+    vectors_cut(unit, vectors->values, vectors->rows, width, width, true);
+    pca_apply(pca, unit, vectors->rows, targets);
+    free(unit);
+    free(vectors->values);
     vectors->values = targets;
-    return mean;
+    vectors->cols = (size_t)pca->output_size;
 }
 
 static int read_targets(struct train_stage *stage, struct error *err)
@@ -70,7 +78,8 @@ static int read_targets(struct train_stage *stage, struct error *err)
                           documents, rows, stage->run->collection.documents.count);
     }
     if (!status) {
-        stage->norm = make_targets(&stage->document_targets, &stage->pca);
+        stage->norm = mean_length(&stage->document_targets);
+        make_targets(&stage->document_targets, &stage->pca);
         make_targets(&stage->query_targets, &stage->pca);
     }
     free(pca);
@@ -79,7 +88,7 @@ static int read_targets(struct train_stage *stage, struct error *err)
     return status;
 }
 
-/* Train queries with their scored candidates; the candidates of other queries (dev) make the dev pool harder. */
+/* Train queries with their scored candidates. */
 static void split_candidates(struct train_stage *stage)
 {
     const struct job_run *run = stage->run;
@@ -133,14 +142,12 @@ static void prepare_dev(struct train_stage *stage)
                                    .max_document_tokens = job->data.max_document_tokens};
     size_t capacity = 0, count = 0;
     for (size_t q = 0; q < run->dev.count; q++) {
-        const struct candidate_set *found =
-            candidate_sets_find(&stage->candidates, run->dev.rows[q]);
+        const struct candidate_set *found = candidate_sets_find(&stage->mined, run->dev.rows[q]);
         capacity += found ? found->count : 0;
     }
     uint32_t *rows = xcalloc(capacity, sizeof *rows);
     for (size_t q = 0; q < run->dev.count; q++) {
-        const struct candidate_set *found =
-            candidate_sets_find(&stage->candidates, run->dev.rows[q]);
+        const struct candidate_set *found = candidate_sets_find(&stage->mined, run->dev.rows[q]);
         for (size_t c = 0; found && c < found->count; c++)
             rows[count++] = found->candidates[c].document;
     }
@@ -326,18 +333,29 @@ static int train_all(struct train_stage *stage, struct error *err)
     return start_student(stage, err) || distil_phase(stage, "no-teacher", false, err) ? -1 : 0;
 }
 
+static int read_candidates(struct train_stage *stage, struct error *err)
+{
+    struct job_run *run = stage->run;
+    char *scores = job_run_path(run, "scores.trec"), *mined = job_run_path(run, "candidates.trec");
+    int status = candidate_sets_read(&stage->candidates, &run->collection, scores, err);
+    if (!status) status = candidate_sets_read(&stage->mined, &run->collection, mined, err);
+    free(scores);
+    free(mined);
+    return status;
+}
+
 int train_stage(struct job_run *run, struct error *err)
 {
     struct train_stage stage = {.run = run, .folder = job_run_path(run, "train")};
-    char *scores = job_run_path(run, "scores.trec");
     candidate_sets_init(&stage.candidates, run->collection.queries.count);
-    int status = candidate_sets_read(&stage.candidates, &run->collection, scores, err);
+    candidate_sets_init(&stage.mined, run->collection.queries.count);
+    int status = read_candidates(&stage, err);
     if (!status) status = train_all(&stage, err);
-    free(scores);
     free(stage.folder);
     for (size_t q = 0; q < stage.set.count; q++) free(stage.queries[q].relevant);
     free(stage.queries);
     candidate_sets_free(&stage.candidates);
+    candidate_sets_free(&stage.mined);
     sequences_free(&stage.query_tokens);
     sequences_free(&stage.document_tokens);
     matrix_free(&stage.query_targets);
