@@ -1,0 +1,205 @@
+#include "distill/evaluation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/progress.h"
+#include "student/search.h"
+
+int evaluation_measures(struct evaluation *evaluation, const char *const *names, size_t count,
+                        struct error *err)
+{
+    if (count > MAX_MEASURES) return fail_usage(err, "at most %d measures", MAX_MEASURES);
+    evaluation->depth = 100;
+    for (size_t m = 0; m < count; m++) {
+        struct measure *measure = &evaluation->measures[m];
+        if (measure_parse(measure, names[m], err)) return -1;
+        if (measure->cut > evaluation->depth) evaluation->depth = measure->cut;
+    }
+    evaluation->num_measures = count;
+    return 0;
+}
+
+static struct evaluated *add_row(struct evaluation *evaluation, const char *system, int layers,
+                                 int dim)
+{
+    GROW(evaluation->rows, evaluation->count, &evaluation->capacity);
+    struct evaluated *row = &evaluation->rows[evaluation->count++];
+    *row = (struct evaluated){.system = xstrdup(system),
+                              .layers = layers,
+                              .dim = dim,
+                              .texts_per_s = NAN,
+                              .bytes_per_vector = NAN,
+                              .ms_per_query = NAN};
+    return row;
+}
+
+static int write_run(const struct evaluation *evaluation, const struct evaluated *row,
+                     struct run *run, struct error *err)
+{
+    if (!evaluation->trec_folder) return 0;
+    char *path = row->layers ? xasprintf("%s/%s-l%d-d%d.trec", evaluation->trec_folder, row->system,
+                                         row->layers, row->dim)
+                             : xasprintf("%s/%s.trec", evaluation->trec_folder, row->system);
+    int status = run_write(run, path, err);
+    free(path);
+    return status;
+}
+
+int evaluate_run(struct evaluation *evaluation, const char *system, int layers, int dim,
+                 struct run *run, struct error *err)
+{
+    struct evaluated *row = add_row(evaluation, system, layers, dim);
+    run_sort(run);
+    for (size_t m = 0; m < evaluation->num_measures; m++) {
+        row->values[m] = xcalloc(evaluation->queries->count, sizeof *row->values[m]);
+        measure_run(row->values[m], evaluation->measures[m], evaluation->queries, run);
+    }
+    return write_run(evaluation, row, run, err);
+}
+
+/* Milliseconds of exact search for one query at a time, best of three rounds over up to 64 queries. */
+static double search_ms(const struct evaluation *evaluation, const float *zq, const float *zd,
+                        int width, int dim)
+{
+    size_t documents = evaluation->collection->documents.count;
+    size_t queries = evaluation->queries->count < 64 ? evaluation->queries->count : 64;
+    size_t k = documents < 100 ? documents : 100;
+    float *u = xaligned(queries * (size_t)dim, sizeof *u);
+    float *v = xaligned(documents * (size_t)dim, sizeof *v);
+    struct hit *hits = xcalloc(k, sizeof *hits);
+    vectors_cut(u, zq, queries, width, dim, evaluation->cosine);
+    vectors_cut(v, zd, documents, width, dim, evaluation->cosine);
+    double best = INFINITY;
+    for (int round = 0; round < 3; round++) {
+        double start = seconds_now();
+        for (size_t q = 0; q < queries; q++)
+            search_top_k(hits, u + q * (size_t)dim, 1, v, documents, dim, (int)k, evaluation->pool);
+        double ms = 1e3 * (seconds_now() - start) / (double)queries;
+        if (ms < best) best = ms;
+    }
+    free(hits);
+    free(v);
+    free(u);
+    return best;
+}
+
+int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
+                     const struct int_list *dims, const float *zq, const float *zd, int width,
+                     double texts_per_s, struct error *err)
+{
+    const struct embedded embedded = {.collection = evaluation->collection,
+                                      .queries = evaluation->queries,
+                                      .num_documents = evaluation->collection->documents.count,
+                                      .zq = zq,
+                                      .zd = zd,
+                                      .width = width};
+    for (size_t i = 0; i < dims->count; i++) {
+        int dim = dims->items[i];
+        if (dim > width) continue;
+        struct run run;
+        rank_embedded(&run, &embedded, dim, evaluation->cosine, evaluation->depth,
+                      evaluation->drop_same_id, "retort", evaluation->pool);
+        int status = evaluate_run(evaluation, system, layers, dim, &run, err);
+        run_free(&run);
+        if (status) return -1;
+        struct evaluated *row = &evaluation->rows[evaluation->count - 1];
+        row->bytes_per_vector = 4.0 * dim;
+        row->texts_per_s = texts_per_s;
+        if (evaluation->timed) row->ms_per_query = search_ms(evaluation, zq, zd, width, dim);
+        if (interrupted()) return fail_interrupted(err);
+    }
+    return 0;
+}
+
+/* Documents embedded a second with the first `layer` blocks: a sample that stands for the collection, best of two rounds. */
+static double encode_rate(const struct evaluation *evaluation, const struct dual_encoder *de,
+                          int layer)
+{
+    const struct texts *documents = &evaluation->collection->documents;
+    size_t n = documents->count < 512 ? documents->count : 512;
+    const char **sample = xcalloc(n, sizeof *sample);
+    for (size_t i = 0; i < n; i++) sample[i] = documents->values[i * documents->count / n];
+    float *z = xaligned(n * (size_t)de->output_size, sizeof *z);
+    double best = 0;
+    for (int round = 0; round < 2; round++) {
+        double start = seconds_now();
+        dual_encoder_embed(de, evaluation->pool, sample, n, de->document_prompt,
+                           evaluation->max_document_tokens, &layer, 1, &z);
+        double rate = (double)n / (seconds_now() - start);
+        if (rate > best) best = rate;
+    }
+    free(z);
+    free(sample);
+    return best;
+}
+
+static float **blocks(size_t count, size_t values)
+{
+    float **z = xcalloc(count, sizeof *z);
+    for (size_t i = 0; i < count; i++) z[i] = xaligned(values, sizeof **z);
+    return z;
+}
+
+static void free_blocks(float **z, size_t count)
+{
+    for (size_t i = 0; i < count; i++) free(z[i]);
+    free(z);
+}
+
+int evaluate_encoder(struct evaluation *evaluation, const char *system,
+                     const struct dual_encoder *de, const struct int_list *layers,
+                     const struct int_list *dims, struct error *err)
+{
+    const struct texts *documents = &evaluation->collection->documents;
+    size_t width = (size_t)de->output_size, queries = evaluation->queries->count;
+    const char **texts = query_texts(evaluation->queries, evaluation->collection);
+    float **zq = blocks(layers->count, queries * width);
+    float **zd = blocks(layers->count, documents->count * width);
+    dual_encoder_embed(de, evaluation->pool, texts, queries, de->query_prompt,
+                       evaluation->max_query_tokens, layers->items, (int)layers->count, zq);
+    dual_encoder_embed(de, evaluation->pool, documents->values, documents->count,
+                       de->document_prompt, evaluation->max_document_tokens, layers->items,
+                       (int)layers->count, zd);
+    int status = 0;
+    for (size_t l = 0; l < layers->count && !status; l++) {
+        double rate = evaluation->timed ? encode_rate(evaluation, de, layers->items[l]) : NAN;
+        status = evaluate_vectors(evaluation, system, layers->items[l], dims, zq[l], zd[l],
+                                  (int)width, rate, err);
+    }
+    free_blocks(zd, layers->count);
+    free_blocks(zq, layers->count);
+    free(texts);
+    return status;
+}
+
+const struct evaluated *evaluation_find(const struct evaluation *evaluation, const char *system,
+                                        int layers, int dim)
+{
+    for (size_t r = 0; r < evaluation->count; r++) {
+        const struct evaluated *row = &evaluation->rows[r];
+        if (row->layers == layers && row->dim == dim && strcmp(row->system, system) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+double evaluated_mean(const struct evaluation *evaluation, const struct evaluated *row,
+                      size_t measure)
+{
+    double sum = 0;
+    for (size_t q = 0; q < evaluation->queries->count; q++) sum += row->values[measure][q];
+    return sum / (double)evaluation->queries->count;
+}
+
+void evaluation_free(struct evaluation *evaluation)
+{
+    for (size_t r = 0; r < evaluation->count; r++) {
+        free(evaluation->rows[r].system);
+        for (size_t m = 0; m < MAX_MEASURES; m++) free(evaluation->rows[r].values[m]);
+    }
+    free(evaluation->rows);
+    *evaluation = (struct evaluation){0};
+}

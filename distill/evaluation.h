@@ -1,0 +1,52 @@
+/* Measuring systems on one split: rankings, measures per query, cost.  What `retort evaluate` and a job's grid share. */
+#ifndef RETORT_EVALUATION_H
+#define RETORT_EVALUATION_H
+
+#include "distill/ranking.h"
+
+enum { MAX_MEASURES = 16 };
+
+/* One system at one point. */
+struct evaluated {
+    char *system;
+    int layers, dim;              /* 0: the system has none (BM25, the teacher) */
+    double *values[MAX_MEASURES]; /* [queries] per measure */
+    double texts_per_s, bytes_per_vector, ms_per_query; /* NaN: not measured */
+};
+
+struct evaluation {
+    const struct collection *collection;
+    const struct query_set *queries;
+    struct pool *pool;
+    struct measure measures[MAX_MEASURES];
+    size_t num_measures;
+    int depth; /* documents ranked per query */
+    bool cosine, drop_same_id;
+    int max_query_tokens, max_document_tokens; /* 0: the model's own */
+    const char *trec_folder; /* a TREC run a row goes there as SYSTEM-lL-dD.trec; NULL: none */
+    bool timed;              /* measure cost */
+    struct evaluated *rows;
+    size_t count, capacity;
+};
+
+/* names: measures; sets depth to the deepest cut, 100 at least. */
+int evaluation_measures(struct evaluation *evaluation, const char *const *names, size_t count,
+                        struct error *err);
+/* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out). */
+int evaluate_encoder(struct evaluation *evaluation, const char *system,
+                     const struct dual_encoder *de, const struct int_list *layers,
+                     const struct int_list *dims, struct error *err);
+/* Vectors of queries [queries->count, width] and of all documents [documents, width], cut at each of dims. */
+int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
+                     const struct int_list *dims, const float *zq, const float *zd, int width,
+                     double texts_per_s, struct error *err);
+/* A ranking that is already there: sorted, written, measured. */
+int evaluate_run(struct evaluation *evaluation, const char *system, int layers, int dim,
+                 struct run *run, struct error *err);
+const struct evaluated *evaluation_find(const struct evaluation *evaluation, const char *system,
+                                        int layers, int dim); /* or NULL */
+double evaluated_mean(const struct evaluation *evaluation, const struct evaluated *row,
+                      size_t measure);
+void evaluation_free(struct evaluation *evaluation);
+
+#endif
