@@ -136,41 +136,43 @@ static double encode_rate(const struct evaluation *evaluation, const struct dual
     return best;
 }
 
-static float **blocks(size_t count, size_t values)
+void document_vectors_make(struct document_vectors *out, const struct evaluation *evaluation,
+                           const struct dual_encoder *de, const struct int_list *layers)
 {
-    float **z = xcalloc(count, sizeof *z);
-    for (size_t i = 0; i < count; i++) z[i] = xaligned(values, sizeof **z);
-    return z;
+    const struct texts *documents = &evaluation->collection->documents;
+    *out = (struct document_vectors){.z = xcalloc(layers->count, sizeof *out->z),
+                                     .num_layers = layers->count};
+    for (size_t l = 0; l < layers->count; l++)
+        out->z[l] = xaligned(documents->count * (size_t)de->output_size, sizeof(float));
+    dual_encoder_embed(de, evaluation->pool, documents->values, documents->count,
+                       de->document_prompt, evaluation->max_document_tokens, layers->items,
+                       (int)layers->count, out->z);
 }
 
-static void free_blocks(float **z, size_t count)
+void document_vectors_free(struct document_vectors *vectors)
 {
-    for (size_t i = 0; i < count; i++) free(z[i]);
-    free(z);
+    for (size_t l = 0; l < vectors->num_layers; l++) free(vectors->z[l]);
+    free(vectors->z);
+    *vectors = (struct document_vectors){0};
 }
 
 int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
-                     const struct int_list *dims, struct error *err)
+                     const struct int_list *dims, const struct document_vectors *documents,
+                     struct error *err)
 {
-    const struct texts *documents = &evaluation->collection->documents;
-    size_t width = (size_t)de->output_size, queries = evaluation->queries->count;
+    size_t queries = evaluation->queries->count;
     const char **texts = query_texts(evaluation->queries, evaluation->collection);
-    float **zq = blocks(layers->count, queries * width);
-    float **zd = blocks(layers->count, documents->count * width);
-    dual_encoder_embed(de, evaluation->pool, texts, queries, de->query_prompt,
-                       evaluation->max_query_tokens, layers->items, (int)layers->count, zq);
-    dual_encoder_embed(de, evaluation->pool, documents->values, documents->count,
-                       de->document_prompt, evaluation->max_document_tokens, layers->items,
-                       (int)layers->count, zd);
+    float *zq = xaligned(queries * (size_t)de->output_size, sizeof *zq);
     int status = 0;
     for (size_t l = 0; l < layers->count && !status; l++) {
         double rate = evaluation->timed ? encode_rate(evaluation, de, layers->items[l]) : NAN;
-        status = evaluate_vectors(evaluation, system, layers->items[l], dims, zq[l], zd[l],
-                                  (int)width, rate, err);
+        dual_encoder_embed(de, evaluation->pool, texts, queries, de->query_prompt,
+                           evaluation->max_query_tokens, &layers->items[l], 1, &zq);
+        status = evaluate_vectors(evaluation, system, layers->items[l], dims, zq, documents->z[l],
+                                  de->output_size, rate, err);
     }
-    free_blocks(zd, layers->count);
-    free_blocks(zq, layers->count);
+    free(zq);
     free(texts);
     return status;
 }

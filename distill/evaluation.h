@@ -32,10 +32,20 @@ struct evaluation {
 /* names: measures; sets depth to the deepest cut, 100 at least. */
 int evaluation_measures(struct evaluation *evaluation, const char *const *names, size_t count,
                         struct error *err);
-/* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out). */
+/* z of all documents at every layer of a list: z[i] is [documents, output_size]. */
+struct document_vectors {
+    float **z;
+    size_t num_layers;
+};
+void document_vectors_make(struct document_vectors *out, const struct evaluation *evaluation,
+                           const struct dual_encoder *de, const struct int_list *layers);
+void document_vectors_free(struct document_vectors *vectors);
+/* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out); documents: made with
+ * the same layers. */
 int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
-                     const struct int_list *dims, struct error *err);
+                     const struct int_list *dims, const struct document_vectors *documents,
+                     struct error *err);
 /* Vectors of queries [queries->count, width] and of all documents [documents, width], cut at each of dims. */
 int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
                      const struct int_list *dims, const float *zq, const float *zd, int width,

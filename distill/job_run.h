@@ -19,6 +19,7 @@
 
 #include "distill/job.h"
 #include "distill/query_set.h"
+#include "teacher/scorer.h"
 
 struct job_run {
     const struct job *job;
@@ -35,6 +36,9 @@ int job_run_open(struct job_run *out, const struct job *job, const char *folder,
 void job_run_close(struct job_run *run);
 /* The teacher, opened at the first call and kept; NULL with *err. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
+/* Raw logits of n pairs, kept in the run folder's file `cache` (stage_score.c). */
+int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,
+                  const void *list, float *scores, struct error *err);
 void job_run_forget_teacher(struct job_run *run); /* releases its memory */
 /* folder/name, freshly allocated. */
 char *job_run_path(const struct job_run *run, const char *name);

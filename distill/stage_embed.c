@@ -52,12 +52,11 @@ static int write_choice(const struct job_run *run, const struct probe_point *cho
 static int represent(struct job_run *run, const struct probe_point *chosen,
                      const struct texts *texts, const char *name, struct error *err)
 {
-    int tokens = run->job->data.max_document_tokens;
-    int wanted = chosen->form == FORM_PAIR ? 2 * tokens - 1 : tokens; /* [CLS] x [SEP] x [SEP] */
     struct representation spec = {.ce = run->teacher,
-                                  .form = chosen->form,
-                                  .layer = chosen->layer,
-                                  .max_length = cross_encoder_max_length(run->teacher, wanted)};
+                                  .input =
+                                      cross_encoder_text_input(run->teacher, chosen->form,
+                                                               run->job->data.max_document_tokens),
+                                  .layer = chosen->layer};
     char *base = job_run_path(run, name);
     int status = representations_make(&spec, run->pool, texts, base, err);
     free(base);

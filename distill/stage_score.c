@@ -5,7 +5,6 @@
 #include "data/progress.h"
 #include "distill/job_run.h"
 #include "distill/mine.h"
-#include "teacher/scorer.h"
 
 struct pair_list {
     const struct collection *collection;
@@ -19,8 +18,8 @@ static void pair_at(const void *list, size_t index, const char **query, const ch
     *document = pairs->collection->documents.values[pairs->documents[index]];
 }
 
-static int score_pairs(struct job_run *run, const struct pair_list *pairs, size_t n, float *scores,
-                       struct error *err)
+int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,
+                  const void *list, float *scores, struct error *err)
 {
     const struct cross_encoder *teacher = job_run_teacher(run, err);
     if (!teacher) return -1;
@@ -31,10 +30,10 @@ static int score_pairs(struct job_run *run, const struct pair_list *pairs, size_
                             .pool = run->pool,
                             .max_length =
                                 cross_encoder_max_length(teacher, run->job->teacher.max_length)};
-    char *path = job_run_path(run, "scores.cache");
+    char *path = job_run_path(run, cache);
     int status = score_cache_open(&scorer.cache, path, err);
     if (!status) {
-        status = scorer_run(&scorer, n, pair_at, pairs, scores, err);
+        status = scorer_run(&scorer, n, pair, list, scores, err);
         score_cache_close(scorer.cache);
     }
     free(path);
@@ -53,7 +52,7 @@ static int score_sets(struct job_run *run, struct candidate_sets *train, struct 
             documents[at++] = train->sets[s].candidates[c].document;
         }
     struct pair_list pairs = {&run->collection, queries, documents};
-    int status = score_pairs(run, &pairs, n, scores, err);
+    int status = job_run_score(run, "scores.cache", n, pair_at, &pairs, scores, err);
     at = 0;
     for (size_t s = 0; s < train->count; s++)
         for (size_t c = 0; c < train->sets[s].count; c++)

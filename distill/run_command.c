@@ -1,0 +1,67 @@
+#include "distill/run_command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/options.h"
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/job_run.h"
+
+static int check_until(const char *until, struct error *err)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        if (strcmp(stage->name, until) == 0) return 0;
+        names[count++] = stage->name;
+    }
+    const char *nearest = nearest_name(until, names, count);
+    return fail_usage(err, "--until %s: no such stage; %s%s?", until,
+                      nearest ? "did you mean " : "the first is ", nearest ? nearest : names[0]);
+}
+
+static int run_job(const struct job *job, const char *output, const char *until, struct error *err)
+{
+    struct job_run run;
+    char *folder = output ? xstrdup(output) : xasprintf("runs/%s", job->name);
+    int status = job_run_open(&run, job, folder, err);
+    if (!status) {
+        status = job_run_stages(&run, until, err);
+        job_run_close(&run);
+    }
+    if (!status) note("done: %s", folder);
+    free(folder);
+    return status;
+}
+
+int run_command(int argc, char **argv, struct error *err)
+{
+    const char *output = NULL, *until = NULL;
+    struct string_list settings = {0};
+    const struct option options[] = {
+        {"set", OPTION_LIST, &settings, "KEY=VALUE",
+         "override a key of the job file; may be repeated"},
+        {"until", OPTION_STRING, &until, "STAGE",
+         "stop after embed, mine, score, train, evaluate or export"},
+        {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
+        {0}};
+    const struct command_help help = {
+        .command = "run",
+        .usage = "JOB.yaml [--set KEY=VALUE]... [--until STAGE]",
+        .summary = "Does what is not yet done of a job: from a re-ranker and a collection to a "
+                   "slim retriever.",
+        .options = options,
+        .details = "A killed run goes on where it stopped when it is started again."};
+    int first = options_parse(&help, argc, argv, err);
+    if (first < 0) return first == OPTIONS_HELP ? 0 : -1;
+    if (argc - first != 1) return fail_usage(err, "one job file is needed");
+    if (until && check_until(until, err)) return -1;
+    struct job job;
+    if (job_read(&job, argv[first], &settings, err)) return -1;
+    interrupt_install();
+    int status = run_job(&job, output, until, err);
+    job_free(&job);
+    free(settings.items);
+    return status;
+}

@@ -1,0 +1,337 @@
+/* The evaluate stage: all systems on the test split, in one table; and the student on dev, where the point to ship is picked. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/npy.h"
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/bm25.h"
+#include "distill/differences.h"
+#include "distill/evaluation.h"
+#include "distill/grid.h"
+#include "distill/job_run.h"
+#include "distill/student_init.h"
+
+struct evaluate_stage {
+    struct job_run *run;
+    struct evaluation test, dev;
+    char *trec_folder;
+};
+
+/* ---- BM25 and the teacher ---- */
+
+static void bm25_run(struct run *out, const struct evaluate_stage *stage)
+{
+    const struct job_run *run = stage->run;
+    const struct collection *collection = &run->collection;
+    size_t depth = (size_t)stage->test.depth + 1;
+    struct hit *hits = xcalloc(depth, sizeof *hits);
+    struct bm25 *index = bm25_build(collection->documents.values, collection->documents.count,
+                                    run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
+    *out = (struct run){0};
+    for (size_t q = 0; q < run->test.count; q++) {
+        uint32_t row = run->test.rows[q];
+        const char *id = collection->queries.ids[row];
+        size_t found = bm25_search(index, collection->queries.values[row], depth, hits);
+        for (size_t h = 0, kept = 0; h < found && kept + 1 < depth; h++) {
+            const char *document = collection->documents.ids[hits[h].row];
+            if (run->job->data.drop_same_id && strcmp(document, id) == 0) continue;
+            run_add(out, id, document, hits[h].score, "bm25");
+            kept++;
+        }
+    }
+    bm25_free(index);
+    free(hits);
+}
+
+/* The pairs of a run's first `depth` documents per query. */
+struct rerank_list {
+    const struct collection *collection;
+    const struct run *run;
+    size_t *query, *rank; /* of pair i */
+    size_t count;
+};
+
+static void rerank_pair(const void *list, size_t index, const char **query, const char **document)
+{
+    const struct rerank_list *pairs = list;
+    const struct ranked_query *ranked = &pairs->run->queries[pairs->query[index]];
+    const struct collection *collection = pairs->collection;
+    *query = collection->queries.values[texts_find(&collection->queries, ranked->id)];
+    *document = collection->documents.values[texts_find(
+        &collection->documents, ranked->documents[pairs->rank[index]].document)];
+}
+
+static void list_pairs(struct rerank_list *pairs, size_t depth)
+{
+    size_t capacity = pairs->run->count * depth;
+    pairs->query = xcalloc(capacity, sizeof *pairs->query);
+    pairs->rank = xcalloc(capacity, sizeof *pairs->rank);
+    for (size_t q = 0; q < pairs->run->count; q++)
+        for (size_t r = 0; r < pairs->run->queries[q].count && r < depth; r++) {
+            pairs->query[pairs->count] = q;
+            pairs->rank[pairs->count++] = r;
+        }
+}
+
+static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25, struct error *err)
+{
+    struct job_run *run = stage->run;
+    struct rerank_list pairs = {.collection = &run->collection, .run = bm25};
+    list_pairs(&pairs, (size_t)run->job->evaluate.rerank_depth);
+    float *scores = xcalloc(pairs.count, sizeof *scores);
+    int status = job_run_score(run, "rerank.cache", pairs.count, rerank_pair, &pairs, scores, err);
+    if (!status) {
+        struct run reranked = {0};
+        for (size_t p = 0; p < pairs.count; p++) {
+            const struct ranked_query *query = &bm25->queries[pairs.query[p]];
+            run_add(&reranked, query->id, query->documents[pairs.rank[p]].document, scores[p],
+                    "teacher");
+        }
+        status = evaluate_run(&stage->test, "teacher", 0, 0, &reranked, err);
+        run_free(&reranked);
+    }
+    free(scores);
+    free(pairs.query);
+    free(pairs.rank);
+    return status;
+}
+
+static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
+{
+    int systems = stage->run->job->evaluate.systems;
+    if (!(systems & (SYSTEM_BM25 | SYSTEM_TEACHER))) return 0;
+    struct run bm25;
+    bm25_run(&bm25, stage);
+    run_sort(&bm25);
+    int status = systems & SYSTEM_BM25 ? evaluate_run(&stage->test, "bm25", 0, 0, &bm25, err) : 0;
+    if (!status && systems & SYSTEM_TEACHER) status = evaluate_teacher(stage, &bm25, err);
+    run_free(&bm25);
+    return status;
+}
+
+/* ---- students ---- */
+
+/* PCA fitted on the full student's document vectors: what cutting costs without Matryoshka training. */
+static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder *de,
+                        const float *documents, struct error *err)
+{
+    const struct job_run *run = stage->run;
+    int layer = de->encoder.config.num_layers, width = de->output_size;
+    size_t nq = run->test.count, nd = run->collection.documents.count, w = (size_t)width;
+    struct pca pca = {0};
+    float *zq = xaligned(nq * w, sizeof *zq), *zd = xaligned(nd * w, sizeof *zd);
+    float *uq = xaligned(nq * w, sizeof *uq), *ud = xaligned(nd * w, sizeof *ud);
+    const char **texts = query_texts(&run->test, &run->collection);
+    dual_encoder_embed(de, run->pool, texts, nq, de->query_prompt, run->job->data.max_query_tokens,
+                       &layer, 1, &zq);
+    vectors_cut(uq, zq, nq, width, width, true);
+    vectors_cut(ud, documents, nd, width, width, true);
+    int status = pca_fit(&pca, ud, nd, width, width, false, err);
+    if (!status) {
+        pca_apply(&pca, uq, nq, zq);
+        pca_apply(&pca, ud, nd, zd);
+        status = evaluate_vectors(&stage->test, "pca", layer, &run->job->evaluate.dims, zq, zd,
+                                  width, NAN, err);
+    }
+    pca_free(&pca);
+    free(texts);
+    free(uq);
+    free(ud);
+    free(zq);
+    free(zd);
+    return status;
+}
+
+/* The student itself is measured on dev too, and its last layer is what PCA is compared on. */
+static int evaluate_student(struct evaluate_stage *stage, const char *system, const char *weights,
+                            struct error *err)
+{
+    const struct job *job = stage->run->job;
+    const struct int_list *layers = &job->evaluate.layers, *dims = &job->evaluate.dims;
+    bool is_student = strcmp(system, "student") == 0;
+    struct dual_encoder de;
+    struct document_vectors documents;
+    char *path = job_run_path(stage->run, weights);
+    int status = student_load(&de, stage->run, path, err);
+    free(path);
+    if (status) return -1;
+    document_vectors_make(&documents, &stage->test, &de, layers);
+    status = evaluate_encoder(&stage->test, system, &de, layers, dims, &documents, err);
+    if (!status && is_student)
+        status = evaluate_encoder(&stage->dev, system, &de, layers, dims, &documents, err);
+    if (!status && is_student && job->evaluate.systems & SYSTEM_PCA &&
+        layers->items[layers->count - 1] == de.encoder.config.num_layers)
+        status = evaluate_pca(stage, &de, documents.z[layers->count - 1], err);
+    document_vectors_free(&documents);
+    dual_encoder_free(&de);
+    return status;
+}
+
+static int evaluate_baseline(struct evaluate_stage *stage, const char *folder, struct error *err)
+{
+    struct dual_encoder de;
+    if (dual_encoder_open(&de, folder, 0, stage->run->job->precision, err)) return -1;
+    const char *slash = strrchr(folder, '/');
+    struct int_list layers = {&de.encoder.config.num_layers, 1}, dims = {&de.output_size, 1};
+    struct document_vectors documents;
+    struct evaluation *test = &stage->test;
+    int query_tokens = test->max_query_tokens, document_tokens = test->max_document_tokens;
+    test->max_query_tokens = test->max_document_tokens =
+        0; /* its own limits, as it was published */
+    document_vectors_make(&documents, test, &de, &layers);
+    int status = evaluate_encoder(test, slash && slash[1] ? slash + 1 : folder, &de, &layers, &dims,
+                                  &documents, err);
+    test->max_query_tokens = query_tokens;
+    test->max_document_tokens = document_tokens;
+    document_vectors_free(&documents);
+    dual_encoder_free(&de);
+    return status;
+}
+
+static int evaluate_systems(struct evaluate_stage *stage, struct error *err)
+{
+    const struct job *job = stage->run->job;
+    int systems = job->evaluate.systems;
+    if (evaluate_lexical(stage, err)) return -1;
+    if (systems & SYSTEM_INIT && evaluate_student(stage, "init", "train/init.safetensors", err))
+        return -1;
+    if (systems & SYSTEM_NO_TEACHER &&
+        evaluate_student(stage, "no-teacher", "train/no-teacher.best.safetensors", err))
+        return -1;
+    if (evaluate_student(stage, "student", "train/distil.best.safetensors", err)) return -1;
+    for (size_t b = 0; b < job->evaluate.baselines.count; b++)
+        if (evaluate_baseline(stage, job->evaluate.baselines.items[b], err)) return -1;
+    return 0;
+}
+
+/* ---- the tables ---- */
+
+static void fill_grid(struct grid *grid, const struct evaluation *evaluation, const struct job *job)
+{
+    char names[MAX_MEASURES][32];
+    const char *pointers[MAX_MEASURES];
+    for (size_t m = 0; m < evaluation->num_measures; m++) {
+        measure_name(names[m], evaluation->measures[m]);
+        pointers[m] = names[m];
+    }
+    grid_init(grid, pointers, (int)evaluation->num_measures);
+    for (size_t r = 0; r < evaluation->count; r++) {
+        const struct evaluated *from = &evaluation->rows[r];
+        struct grid_row *row = grid_add(grid, from->system, from->layers, from->dim);
+        for (size_t m = 0; m < evaluation->num_measures; m++)
+            row->values[m] = bootstrap_mean(from->values[m], evaluation->queries->count,
+                                            job->evaluate.resamples, (uint64_t)job->seed);
+        row->texts_per_s = from->texts_per_s;
+        row->bytes_per_vector = from->bytes_per_vector;
+        row->ms_per_query = from->ms_per_query;
+    }
+}
+
+static int write_grid(const struct evaluate_stage *stage, const struct evaluation *evaluation,
+                      const char *name, bool show, struct error *err)
+{
+    struct grid grid = {0};
+    fill_grid(&grid, evaluation, stage->run->job);
+    char *path = job_run_path(stage->run, name);
+    int status = grid_write(&grid, path, err);
+    free(path);
+    if (!status && show) {
+        struct text table = {0};
+        grid_print(&grid, GRID_PLAIN, false, &table);
+        note("%s:\n%s", name, table.bytes);
+        text_free(&table);
+    }
+    grid_free(&grid);
+    return status;
+}
+
+/* Whether a row of another system is what the student's row at this point is compared with: the same point, or the only row of a
+ * system that has one (BM25, the teacher, a baseline). */
+static bool is_opponent(const struct evaluated *student, const struct evaluated *other)
+{
+    static const char *const with_grid[] = {"init", "no-teacher", "pca"};
+    if (strcmp(other->system, "student") == 0) return false;
+    for (size_t g = 0; g < sizeof with_grid / sizeof *with_grid; g++)
+        if (strcmp(other->system, with_grid[g]) == 0)
+            return other->layers == student->layers && other->dim == student->dim;
+    return true;
+}
+
+static void add_differences(struct differences *out, const struct evaluation *evaluation,
+                            const struct job *job, const struct evaluated *student,
+                            const struct evaluated *other)
+{
+    for (size_t m = 0; m < evaluation->num_measures; m++) {
+        char name[32];
+        measure_name(name, evaluation->measures[m]);
+        struct difference difference = {
+            .system_a = "student",
+            .system_b = other->system,
+            .measure = name,
+            .layers = student->layers,
+            .dim = student->dim,
+            .value = bootstrap_difference(student->values[m], other->values[m],
+                                          evaluation->queries->count, job->evaluate.resamples,
+                                          (uint64_t)job->seed)};
+        differences_add(out, &difference);
+    }
+}
+
+static void fill_differences(struct differences *out, const struct evaluation *evaluation,
+                             const struct job *job)
+{
+    for (size_t a = 0; a < evaluation->count; a++) {
+        if (strcmp(evaluation->rows[a].system, "student") != 0) continue;
+        for (size_t b = 0; b < evaluation->count; b++)
+            if (is_opponent(&evaluation->rows[a], &evaluation->rows[b]))
+                add_differences(out, evaluation, job, &evaluation->rows[a], &evaluation->rows[b]);
+    }
+}
+
+static int write_differences(const struct evaluate_stage *stage, struct error *err)
+{
+    struct differences differences = {0};
+    fill_differences(&differences, &stage->test, stage->run->job);
+    char *path = job_run_path(stage->run, "differences.tsv");
+    int status = differences_write(&differences, path, err);
+    free(path);
+    differences_free(&differences);
+    return status;
+}
+
+static int prepare(struct evaluate_stage *stage, struct error *err)
+{
+    struct job_run *run = stage->run;
+    const struct job *job = run->job;
+    struct evaluation common = {.collection = &run->collection,
+                                .pool = run->pool,
+                                .cosine = job->distill.similarity == SIMILARITY_COSINE,
+                                .drop_same_id = job->data.drop_same_id,
+                                .max_query_tokens = job->data.max_query_tokens,
+                                .max_document_tokens = job->data.max_document_tokens};
+    if (evaluation_measures(&common, job->evaluate.measures.items, job->evaluate.measures.count,
+                            err))
+        return -1;
+    stage->test = stage->dev = common;
+    stage->test.queries = &run->test;
+    stage->test.trec_folder = stage->trec_folder;
+    stage->test.timed = stage->dev.timed = true;
+    stage->dev.queries = &run->dev;
+    return 0;
+}
+
+int evaluate_stage(struct job_run *run, struct error *err)
+{
+    struct evaluate_stage stage = {.run = run, .trec_folder = job_run_path(run, "trec")};
+    int status = prepare(&stage, err);
+    if (!status) status = evaluate_systems(&stage, err);
+    if (!status) status = write_grid(&stage, &stage.dev, "grid_dev.tsv", false, err);
+    if (!status) status = write_differences(&stage, err);
+    if (!status) status = write_grid(&stage, &stage.test, "grid.tsv", true, err);
+    evaluation_free(&stage.test);
+    evaluation_free(&stage.dev);
+    free(stage.trec_folder);
+    return status;
+}
