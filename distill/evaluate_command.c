@@ -117,8 +117,11 @@ static int evaluate_collection(const struct evaluate_call *call,
     if (!status) {
         note("%s: %zu documents, %zu queries of split %s", path, collection.documents.count,
              queries.count, call->split);
+        struct document_vectors documents;
+        document_vectors_make(&documents, &evaluation, points->de, &points->layers);
         status = evaluate_encoder(&evaluation, "retort", points->de, &points->layers, &points->dims,
-                                  err);
+                                  &documents, err);
+        document_vectors_free(&documents);
     }
     if (!status) status = print_grid(&evaluation, call->output, err);
     evaluation_free(&evaluation);

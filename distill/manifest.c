@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "distill/manifest.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/json.h"
+#include "data/output.h"
+#include "distill/grid.h"
+
+/* Names of the regular files in a folder below the run, sorted. */
+static int is_file_name(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Adds "folder/name": hash for every regular file of folder ("" is the run itself). */
+static int hash_files(struct json *files, const struct job_run *run, const char *folder,
+                      struct error *err)
+{
+    struct dirent **entries;
+    char *path = *folder ? job_run_path(run, folder) : xstrdup(run->folder);
+    int count = scandir(path, &entries, is_file_name, alphasort), status = 0;
+    for (int e = 0; e < count; e++) {
+        char hex[33];
+        struct stat info;
+        char *file = path_join(path, entries[e]->d_name);
+        char *name =
+            *folder ? xasprintf("%s/%s", folder, entries[e]->d_name) : xstrdup(entries[e]->d_name);
+        bool changes = strcmp(name, "log.txt") == 0 || strcmp(name, "manifest.json") == 0;
+        if (!status && !changes && stat(file, &info) == 0 && S_ISREG(info.st_mode)) {
+            status = hash_file(hex, file, err);
+            if (!status) json_set_string(files, name, hex);
+        }
+        free(name);
+        free(file);
+        free(entries[e]);
+    }
+    if (count >= 0) free(entries);
+    free(path);
+    return status;
+}
+
+static void set_stages(struct json *manifest, const struct job_run *run)
+{
+    struct json *stages = json_new_object();
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        struct text mark = {0};
+        struct error err = {0};
+        char *name = xasprintf("stages/%s", stage->name), *path = job_run_path(run, name);
+        const char *tab;
+        if (read_whole_file(&mark, path, 4096, &err) == 0 && (tab = strchr(mark.bytes, '\t'))) {
+            struct json *entry = json_new_object();
+            char *key = xstrndup(mark.bytes, (size_t)(tab - mark.bytes));
+            json_set_string(entry, "key", key);
+            json_set_number(entry, "seconds", atof(tab + 1));
+            json_set(stages, stage->name, entry);
+            free(key);
+        }
+        text_free(&mark);
+        free(path);
+        free(name);
+    }
+    json_set(manifest, "stages", stages);
+}
+
+/* "model name" of /proc/cpuinfo, or "unknown". */
+static char *processor(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    char line[512];
+    char *found = NULL;
+    while (file && !found && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) == 0 && colon)
+            found = xstrndup(colon + 2, strcspn(colon + 2, "\n"));
+    }
+    if (file) fclose(file);
+    return found ? found : xstrdup("unknown");
+}
+
+int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err)
+{
+    static const char *const folders[] = {"",     "representations", "train",
+                                          "trec", "student",         "export"};
+    struct json *manifest = json_new_object(), *files = json_new_object();
+    enum precision precision = run->job->precision;
+    char *name = processor();
+    int status = precision_resolve(&precision, err);
+    json_set_string(manifest, "retort", RETORT_VERSION);
+    json_set_string(manifest, "job", run->job->name);
+    json_set_string(manifest, "collection", run->collection_hash);
+    json_set_string(manifest, "teacher", run->teacher_hash);
+    json_set_int(manifest, "seed", run->job->seed);
+    json_set_int(manifest, "threads", pool_size(run->pool));
+    json_set_string(manifest, "precision", precision_name(precision));
+    json_set_string(manifest, "processor", name);
+    json_set_int(manifest, "layers", picked->layer);
+    json_set_int(manifest, "dim", picked->dim);
+    set_stages(manifest, run);
+    for (size_t f = 0; f < sizeof folders / sizeof *folders && !status; f++)
+        status = hash_files(files, run, folders[f], err);
+    json_set(manifest, "files", files);
+    char *path = job_run_path(run, "manifest.json");
+    if (!status) status = json_write_file(path, manifest, err);
+    free(path);
+    free(name);
+    json_free(manifest);
+    return status;
+}
+
+void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
+                const struct tap *picked)
+{
+    const struct job *job = run->job;
+    text_printf(
+        out,
+        "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
+        "- sentence-transformers\n- feature-extraction\n- retort\n---\n\n# %s\n\n",
+        job->name);
+    text_printf(
+        out,
+        "A dual encoder of %d layers and %d dimensions, distilled by retort %s from a "
+        "cross-encoder.\nScore a query and a document by the cosine of their embeddings.\n\n",
+        picked->layer, picked->dim, RETORT_VERSION);
+    text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
+                     "model = SentenceTransformer(\"path/to/this/folder\")\n"
+                     "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");
+    text_printf(
+        out,
+        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s), seed "
+        "%d.\nMeasured on %zu queries of split %s:\n\n",
+        run->train.count, run->collection_hash, run->teacher_hash, job->seed, run->test.count,
+        job->data.test_split);
+    grid_print(grid, GRID_MARKDOWN, true, out);
+}
