@@ -80,10 +80,15 @@ int export_stage(struct job_run *run, struct error *err)
 {
     struct grid dev = {0}, test = {0};
     struct tap picked;
+    struct pick_rule rule;
     int status = read_grids(run, &dev, &test, err);
-    if (!status) status = pick_point(&picked, &dev, run->job->export.pick, err);
+    if (!status) status = pick_parse(&rule, run->job->export.pick, err);
+    if (!status) status = pick_choose(&picked, &rule, &dev, err);
     if (!status) {
-        note("picked (%d, %d) by \"%s\" on dev", picked.layer, picked.dim, run->job->export.pick);
+        struct text why = {0};
+        pick_explain(&rule, &dev, picked, &why);
+        note("picked on dev by \"%s\": %s", run->job->export.pick, why.bytes);
+        text_free(&why);
         status = export_all(run, &test, &picked, err);
     }
     if (!status) status = manifest_write(run, &picked, err);
