@@ -12,6 +12,7 @@ void fact(struct text *out, const char *label, const char *format, ...)
 int print_facts(const struct text *facts, struct error *err);
 /* "22.7 M", "410", with the SI prefix that leaves 3 digits. */
 const char *short_number(char buffer[16], double number);
+const char *short_bytes(char buffer[16], double bytes); /* "22.7 MB", "24 B" */
 /* Mean, median, percentiles, largest; then, where bars, a histogram in powers of two.  Sorts
  * values. */
 void distribution(struct text *out, const char *label, const char *unit, size_t *values,

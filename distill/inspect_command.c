@@ -45,6 +45,14 @@ const char *short_number(char buffer[16], double number)
     return buffer;
 }
 
+const char *short_bytes(char buffer[16], double bytes)
+{
+    char number[16];
+    short_number(number, bytes);
+    snprintf(buffer, 16, "%.12s%s", number, strchr(number, ' ') ? "B" : " B");
+    return buffer;
+}
+
 static int compare_sizes(const void *a, const void *b)
 {
     size_t x = *(const size_t *)a, y = *(const size_t *)b;

@@ -42,10 +42,10 @@ static struct weights weigh(const struct safetensors *st)
 static void weight_facts(struct text *out, const struct weights *weights, int layers)
 {
     char all[16], embeddings[16], layer[16], bytes[16];
-    fact(out, "parameters", "%s: embeddings %s, each layer %s; %sB on disk",
+    fact(out, "parameters", "%s: embeddings %s, each layer %s; %s on disk",
          short_number(all, weights->all), short_number(embeddings, weights->embeddings),
          short_number(layer, layers ? weights->blocks / layers : 0),
-         short_number(bytes, weights->bytes));
+         short_bytes(bytes, weights->bytes));
 }
 
 int inspect_safetensors(struct text *out, const char *path, struct error *err)
@@ -56,8 +56,8 @@ int inspect_safetensors(struct text *out, const char *path, struct error *err)
     int count = safetensors_count(st);
     char all[16], bytes[16], description[128];
     fact(out, "kind", "safetensors");
-    fact(out, "tensors", "%d, %s parameters, %sB", count, short_number(all, weights.all),
-         short_number(bytes, weights.bytes));
+    fact(out, "tensors", "%d, %s parameters, %s", count, short_number(all, weights.all),
+         short_bytes(bytes, weights.bytes));
     for (int i = 0; i < count && i < TENSORS_SHOWN; i++) {
         const struct tensor *tensor = safetensors_at(st, i);
         fact(out, "", "%-60s %s", tensor->name, tensor_describe(description, tensor));

@@ -239,17 +239,16 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");
     for (int i = 0; i < PLAN_STAGES; i++) {
         const struct plan_stage *stage = &plan->stages[i];
-        char bytes[24];
-        snprintf(bytes, sizeof bytes, "%sB", short_number(disk, stage->disk_bytes));
         fact(out, stage->name, "%-8s %-10s %s",
-             facts->rate > 0 ? duration(time, stage->seconds) : "?", bytes, stage->work);
+             facts->rate > 0 ? duration(time, stage->seconds) : "?",
+             short_bytes(disk, stage->disk_bytes), stage->work);
     }
     text_puts(out, "\n");
     if (facts->rate > 0)
         fact(out, "time", "about %s with %d threads (within a factor of 1.5)",
              duration(time, plan->seconds), facts->threads);
-    fact(out, "disk", "about %sB", short_number(disk, plan->disk_bytes));
-    fact(out, "memory", "about %sB", short_number(memory, plan->memory_bytes));
+    fact(out, "disk", "about %s", short_bytes(disk, plan->disk_bytes));
+    fact(out, "memory", "about %s", short_bytes(memory, plan->memory_bytes));
 }
 
 static int make_plan(struct planning *planning, bool quick, struct text *out, struct error *err)

@@ -1,0 +1,192 @@
+/* distill/inspect: what it says of small files of each kind. */
+#include "tests/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/npy.h"
+#include "data/output.h"
+#include "data/safetensors.h"
+#include "data/score_cache.h"
+#include "distill/inspect.h"
+
+static char *put(const char *name, const char *content)
+{
+    char *folder = xstrdup(scratch_folder()), *path = xasprintf("%s/%s", folder, name);
+    struct error err = {0};
+    char *above = path_folder(path);
+    check_ok(make_folder(above, &err), &err);
+    free(above);
+    free(folder);
+    free(path);
+    return scratch_file(name, content, strlen(content));
+}
+
+/* Asserts that the facts have this line: label, spaces, the rest. */
+static void check_fact(const struct text *facts, const char *label, const char *rest)
+{
+    char *line = xasprintf("%-14s %s\n", label, rest);
+    ck_assert_msg(strstr(facts->bytes, line) != NULL, "no line\n%sin\n%s", line, facts->bytes);
+    free(line);
+}
+
+START_TEST(numbers_are_short)
+{
+    const struct {
+        double number;
+        const char *expected;
+    } rows[] = {{0, "0"},        {410, "410"},         {999, "999"},
+                {999.6, "1 k"},  {22713216, "22.7 M"}, {1.5e9, "1.5 G"},
+                {4.2e13, "42 T"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char buffer[16];
+        ck_assert_str_eq(short_number(buffer, rows[i].number), rows[i].expected);
+    }
+}
+END_TEST
+
+START_TEST(bytes_have_a_unit)
+{
+    char buffer[16];
+    ck_assert_str_eq(short_bytes(buffer, 24), "24 B");
+    ck_assert_str_eq(short_bytes(buffer, 45.4e6), "45.4 MB");
+}
+END_TEST
+
+START_TEST(distributions_have_their_percentiles)
+{
+    struct text out = {0};
+    size_t values[101];
+    for (size_t i = 0; i <= 100; i++) values[i] = 100 - i;
+    distribution(&out, "lengths", "words", values, 101, true);
+    check_fact(&out, "lengths",
+               "words: mean 50.0, median 50, 90 % within 90, 99 % within 99, at most 100");
+    check_fact(&out, "", "     0 to 0           1 #");
+    check_fact(&out, "", "     4 to 7           4 ####");
+    check_fact(&out, "", "    64 to 127        37 ########################################");
+    ck_assert_ptr_null(strstr(out.bytes, "128 to"));
+    text_free(&out);
+}
+END_TEST
+
+START_TEST(collections)
+{
+    free(put("c/corpus.jsonl", "{\"_id\": \"d1\", \"title\": \"A\", \"text\": \"b c\"}\n"
+                               "{\"_id\": \"d2\", \"title\": \"\", \"text\": \"one two\"}\n"
+                               "{\"_id\": \"d3\", \"text\": \"one two\"}\n"
+                               "{\"_id\": \"d4\", \"text\": \"\"}\n"));
+    free(put("c/queries.jsonl", "{\"_id\": \"q1\", \"text\": \"same\"}\n"
+                                "{\"_id\": \"q2\", \"text\": \"same\"}\n"
+                                "{\"_id\": \"q3\", \"text\": \"other\"}\n"));
+    free(put("c/qrels/train.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t1\nq3\td2\t2\nq3\td3\t0\n"));
+    free(put("c/qrels/test.tsv", "query-id\tcorpus-id\tscore\nq2\td1\t1\n"));
+    char *path = xasprintf("%s/c", scratch_folder());
+    struct text out = {0};
+    struct error err = {0};
+    check_ok(inspect_collection(&out, path, NULL, &err), &err);
+    check_fact(&out, "kind", "collection (BEIR layout)");
+    check_fact(&out, "documents", "4 (1 of them the same as an earlier one, 1 empty)");
+    check_fact(&out, "", "words: mean 1.8, median 2, 90 % within 2, 99 % within 2, at most 3");
+    check_fact(&out, "queries", "3 (1 of them the same as an earlier one, 0 empty)");
+    check_fact(&out, "train",
+               "2 queries, 3 judgements (grades 0 to 2); relevant: 1.0 a query, at most 1");
+    check_fact(&out, "leak", "1 queries of train are in test too");
+    check_failed(inspect_collection(&out, path, "/nonexistent/model", &err), &err, STATUS_WORLD,
+                 "/nonexistent/model");
+    text_free(&out);
+    free(path);
+}
+END_TEST
+
+START_TEST(judgements_runs_and_texts)
+{
+    struct text out = {0};
+    struct error err = {0};
+    char *qrels = put("a.qrels", "q1 0 d1 2\nq1 0 d2 0\nq2 0 d1 1\n");
+    check_ok(inspect_qrels(&out, qrels, &err), &err);
+    check_fact(&out, "judged",
+               "2 queries, 3 judgements (grades 0 to 2); relevant: 1.0 a query, at most 1");
+    char *run = put("a.run", "q1 Q0 d1 1 0.5 x\nq1 Q0 d2 2 -0.25 y\nq2 Q0 d1 1 3 x\n");
+    text_clear(&out);
+    check_ok(inspect_run(&out, run, &err), &err);
+    check_fact(&out, "queries", "2");
+    check_fact(&out, "scores", "from -0.25 to 3");
+    check_fact(&out, "tags", "x: 2");
+    check_fact(&out, "", "y: 1");
+    char *texts = put("a.tsv", "1\tone two three\n2\t\n");
+    text_clear(&out);
+    check_ok(inspect_texts(&out, texts, NULL, &err), &err);
+    check_fact(&out, "texts", "2 (0 of them the same as an earlier one, 1 empty)");
+    char *pairs = put("b.tsv", "score\tsentence1\tsentence2\n5\ta b\tc\n0.5\td\te\n");
+    text_clear(&out);
+    check_ok(inspect_sts(&out, pairs, &err), &err);
+    check_fact(&out, "pairs", "2 pairs, scores from 0.5 to 5, mean 2.750");
+    text_free(&out);
+    free(qrels), free(run), free(texts), free(pairs);
+}
+END_TEST
+
+START_TEST(numbers_on_disk)
+{
+    struct text out = {0};
+    struct error err = {0};
+    const float values[] = {3, 4, 0, 0, 0, 2};
+    char *npy = xasprintf("%s/v.npy", scratch_folder());
+    check_ok(npy_write(npy, values, 3, 2, &err), &err);
+    check_ok(inspect_npy(&out, npy, &err), &err);
+    check_fact(&out, "vectors", "3 of 2 dimensions");
+    check_fact(&out, "lengths", "mean 2.33333, from 0 to 5");
+    char *weights = xasprintf("%s/w.safetensors", scratch_folder());
+    const struct tensor tensor = {
+        .name = "w", .dtype = DTYPE_F32, .rank = 2, .shape = {3, 2}, .data = values};
+    check_ok(safetensors_write(weights, &tensor, 1, NULL, &err), &err);
+    text_clear(&out);
+    check_ok(inspect_safetensors(&out, weights, &err), &err);
+    check_fact(&out, "tensors", "1, 6 parameters, 24 B");
+    char *cache = xasprintf("%s/s.cache", scratch_folder());
+    struct score_cache *scores;
+    check_ok(score_cache_open(&scores, cache, &err), &err);
+    for (int i = 0; i < 5; i++) score_cache_add(scores, (struct hash128){(uint64_t)i, 7}, 1);
+    check_ok(score_cache_flush(scores, &err), &err);
+    score_cache_close(scores);
+    text_clear(&out);
+    check_ok(inspect_score_cache(&out, cache, &err), &err);
+    check_fact(&out, "scores", "5");
+    text_free(&out);
+    free(npy), free(weights), free(cache);
+}
+END_TEST
+
+START_TEST(models)
+{
+    const char *folder = shared("models/minilm-l6-ce");
+    if (!folder) return;
+    struct text out = {0};
+    struct error err = {0};
+    check_ok(inspect_model(&out, folder, &err), &err);
+    check_fact(&out, "kind", "cross-encoder, 1 label");
+    check_fact(&out, "layers", "6 of width 384, 12 heads, feed-forward 1536 (gelu)");
+    check_fact(&out, "tokenizer", "30522 entries, lower-cases");
+    text_clear(&out);
+    check_ok(inspect_model(&out, shared("models/all-MiniLM-L6-v2"), &err), &err);
+    check_fact(&out, "kind", "dual encoder (sentence-transformers)");
+    check_fact(&out, "embeddings", "of length 1, compared by cosine");
+    text_free(&out);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {
+        TEST(numbers_are_short),
+        TEST(bytes_have_a_unit),
+        TEST(distributions_have_their_percentiles),
+        TEST(collections),
+        TEST(judgements_runs_and_texts),
+        TEST(numbers_on_disk),
+        TEST(models),
+        {0},
+    };
+    return run_tests("distill/inspect", rows);
+}
