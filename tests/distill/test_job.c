@@ -179,6 +179,7 @@ START_TEST(mistakes_have_a_place_and_say_what_is_wanted)
         {"seed: {a: 1}", "slim.yaml:3:7: ", "seed wants", "not a map"},
         {"seed: [1]", "slim.yaml:3:7: ", "seed wants", "not a list of 1"},
         {"distill: {dropout: 1}", "slim.yaml:3:20: ", "a number from 0 to 0.9", "not 1"},
+        {"distill: {dropout: '0.1'}", "slim.yaml:3:20: ", "a number", "not the text \"0.1\""},
         {"distill: {dropout: .inf}", "slim.yaml:3:20: ", "a number", "not .inf"},
         {"distill: {dropout: 1e}", "slim.yaml:3:20: ", "a number", "not 1e"},
         {"distill: {dropout: nan}", "slim.yaml:3:20: ", "a number", "not nan"},

@@ -85,6 +85,9 @@ START_TEST(stages_count_what_they_read)
                      "18 HPD steps, 12 steps, the latter also without the teacher");
     ck_assert_str_eq(stage_of(&plan, "evaluate")->work,
                      "3 layers x 4 dims; 5000 pairs for the teacher to re-rank");
+    double trained = 1100 * 85 * 2 + 2 * 12 * 32 * (10 + 8 * 100), watched = 2 * 6 * 660 * 100;
+    ck_assert_double_eq_tol(stage_of(&plan, "train")->seconds, (3 * trained + watched) * 3 / 1e5,
+                            1e-9);
     double seconds = 0;
     for (int i = 0; i < PLAN_STAGES; i++) seconds += plan.stages[i].seconds;
     ck_assert_double_eq_tol(plan.seconds, seconds, 1e-9);
