@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+"""Compares retort's token ids with those of Hugging Face's tokenizers package.
+
+    make build/tests/data/tokenize_lines
+    python3 scripts/check_tokenizer.py texts FOLDER ARCHIVE...   every text of collections (.tar.gz), single and in pairs
+    python3 scripts/check_tokenizer.py strings FOLDER            awkward strings, single and in pairs
+    python3 scripts/check_tokenizer.py unicode                   every code point, alone and beside others
+    python3 scripts/check_tokenizer.py write                     tests/golden/tokenizer*: small vocabularies and their ids
+    python3 scripts/check_tokenizer.py export FOLDER EXPORTED    the exported tokenizer gives the same ids everywhere
+
+Exits 1 at any difference.  Needs: pip install tokenizers transformers.
+"""
+
+import csv
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # one core, so that speeds compare
+from tokenizers import Tokenizer
+
+PROGRAM = os.environ.get("TOKENIZE_LINES", "build/tests/data/tokenize_lines")
+GOLDEN = Path("tests/golden")
+
+
+def reference(folder):
+    """tokenizer.json as it is, without the truncation and padding stored in it; vocab.txt through transformers."""
+    if (Path(folder) / "tokenizer.json").exists():
+        tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+    else:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(str(folder)).backend_tokenizer
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def ours(folder, lines, max_length):
+    """[(ids, types)] of JSON lines."""
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    run = subprocess.run([PROGRAM, str(folder), str(max_length)], input=text.encode(), capture_output=True)
+    if run.returncode:
+        sys.exit(run.stderr.decode())
+    out = []
+    for row in run.stdout.decode().split("\n")[:-1]:
+        ids, types = row.split("\t")
+        out.append(([int(i) for i in ids.split()], [int(i) for i in types.split()]))
+    assert len(out) == len(lines), (len(out), len(lines))
+    return out, run.stderr.decode().strip()
+
+
+def theirs(tokenizer, lines, max_length):
+    start = time.perf_counter()
+    if max_length:
+        tokenizer.enable_truncation(max_length)
+    else:
+        tokenizer.no_truncation()
+    out = []
+    for line in lines:
+        if isinstance(line, str):
+            encoding = tokenizer.encode(line, add_special_tokens=max_length > 0)
+        else:
+            encoding = tokenizer.encode(line[0], line[1])
+        out.append((encoding.ids, encoding.type_ids))
+    return out, time.perf_counter() - start
+
+
+class Check:
+    def __init__(self):
+        self.compared = self.wrong = 0
+
+    def lines(self, what, folder, lines, max_length, tokenizer=None):
+        expected, seconds = theirs(tokenizer or reference(folder), lines, max_length)
+        found, timing = ours(folder, lines, max_length)
+        wrong = [i for i in range(len(lines)) if expected[i] != found[i]]
+        self.compared += len(lines)
+        self.wrong += len(wrong)
+        print(f"{what}, at most {max_length or 'all'}: {len(lines)} compared, {len(wrong)} differ; "
+              f"retort {timing}; tokenizers {len(lines) / max(seconds, 1e-9):.0f} lines/s")
+        for i in wrong[:5]:
+            print("  text    ", ascii(lines[i])[:300])
+            print("  expected", expected[i][0][:60], expected[i][1][-20:])
+            print("  found   ", found[i][0][:60], found[i][1][-20:])
+
+    def finish(self):
+        print(f"{self.compared} compared, {self.wrong} differ")
+        return 1 if self.wrong or not self.compared else 0
+
+
+def texts_of(archive):
+    """Every string of every record of a collection."""
+    out = []
+    with tarfile.open(archive) as tar:
+        for member in tar.getmembers():
+            if member.name.endswith(".jsonl"):
+                for line in tar.extractfile(member):
+                    record = json.loads(line)
+                    out += [v for k, v in record.items() if isinstance(v, str) and not k.endswith("_id")]
+                    if record.get("title") and "text" in record:
+                        out.append(record["title"] + " " + record["text"])
+            elif member.name.endswith(".tsv") and "/qrels/" not in member.name:
+                text = io.TextIOWrapper(tar.extractfile(member), "utf-8", newline="")
+                for row in csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE):
+                    out += row
+    return [t for t in out if "\0" not in t]
+
+
+def pairs_of(texts, seed):
+    """Every text once as the first and once as the second of a pair."""
+    order = list(range(len(texts)))
+    random.Random(seed).shuffle(order)
+    return [[texts[i], texts[j]] for i, j in enumerate(order)]
+
+
+def awkward_strings():
+    rng = random.Random(7)
+    marks = ["\u0301", "\u0323", "\u0345", "\u0316", "\u302e", "\u1d165", "\u0bd7", "\U0001d165", "\U0001d16d", "\u0f39"]
+    pieces = ["a", "B", "Zürich", "İ", "ǅ", "Σας", "ΟΔΟΣ", "straße", "ﬁ", "Å", "각", "가", "中文", "豈", "丽", "日本", "ไทย",
+              "नमस्ते", "שָׁלוֹם", "مرحبا", "🦙", "👩‍👩‍👧", "🇩🇪", "e\u0301", "[SEP]", "[CLS]", "[UNK]", "[MASK]", "[PAD]", "[sep]",
+              "[unused5]", "##ing", "##", "'", "’", "don't", "x²", "½", "①", "Ⅷ", " ", "\t", "\n", "\r\n", "\x0b", "\x0c",
+              "\x1c", "\x85", "\u00a0", "\u200b", "\u2028", "\u3000", "\ufeff", "\ufffd", "\x01", "\x7f", "\u00ad", ".",
+              "...", "$", "€", "¿", "_", "-", "—", "\U00011938", "\ue000", "\U000e0001", "1,000.5", "C++", "user@x.org"]
+    pieces += marks
+    strings = ["", " ", "   \t ", "a" * 99, "a" * 100, "a" * 101, "a" * 10000, "é" * 100, "é" * 101, "中" * 101,
+               "e\u0301" * 100, "word " * 10000, "[SEP]" * 500, "[" * 1000, "a\u0301" * 3000, "\u302e" * 2000,
+               "".join(marks) * 50]
+    strings += pieces
+    strings += [a + b for a in pieces for b in pieces]
+    strings += ["".join(rng.choice(pieces) for _ in range(rng.randrange(3, 40))) for _ in range(20000)]
+    strings += ["".join(chr(rng.choice([rng.randrange(1, 0x300), rng.randrange(1, 0xD800), rng.randrange(0xE000, 0x110000)]))
+                        for _ in range(rng.randrange(1, 30))) for _ in range(20000)]
+    return strings
+
+
+def check_texts(folder, archives):
+    check, tokenizer = Check(), reference(folder)
+    for number, archive in enumerate(archives):
+        texts, name = texts_of(archive), Path(archive).name
+        for max_length in (0, 512, 200, 32):
+            check.lines(f"{name} single", folder, texts, max_length, tokenizer)
+        pairs = pairs_of(texts, number)
+        for max_length in (512, 129, 64, 32):
+            check.lines(f"{name} pairs", folder, pairs, max_length, tokenizer)
+    return check.finish()
+
+
+def check_strings(folder):
+    check, tokenizer, strings = Check(), reference(folder), awkward_strings()
+    for max_length in (0, 512, 17, 16, 3):
+        check.lines("strings single", folder, strings, max_length, tokenizer)
+    pairs = pairs_of(strings, 1) + [[s, ""] for s in strings[:500]] + [["", s] for s in strings[:500]]
+    for max_length in (512, 17, 16, 4, 3):
+        check.lines("strings pairs", folder, pairs, max_length, tokenizer)
+    return check.finish()
+
+
+def bert_json(vocab, **changes):
+    """A BERT tokenizer.json of a list of tokens."""
+    ids = {token: i for i, token in enumerate(vocab)}
+    special = lambda t: {"id": ids[t], "content": t, "single_word": False, "lstrip": False, "rstrip": False,
+                         "normalized": False, "special": True}
+    place = lambda kind, name, type_id: {kind: {"id": name, "type_id": type_id}}
+    cls, sep = place("SpecialToken", "[CLS]", 0), place("SpecialToken", "[SEP]", 0)
+    first = place("Sequence", "A", 0)
+    out = {
+        "version": "1.0", "truncation": None, "padding": None,
+        "added_tokens": [special(t) for t in vocab[:5]],
+        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True,
+                       "strip_accents": None, "lowercase": True},
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing", "single": [cls, first, sep],
+            "pair": [cls, first, sep, place("Sequence", "B", 1), place("SpecialToken", "[SEP]", 1)],
+            "special_tokens": {t: {"id": t, "ids": [ids[t]], "tokens": [t]} for t in ("[CLS]", "[SEP]")}},
+        "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": True},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                  "max_input_chars_per_word": 100, "vocab": ids}}
+    for key, value in changes.items():
+        out[key].update(value)
+    return out
+
+
+SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def check_unicode():
+    """Vocabularies that hold every code point of a block, so that no difference hides behind [UNK]."""
+    check = Check()
+    settings = [{}, {"lowercase": False}, {"strip_accents": False}, {"clean_text": False, "handle_chinese_chars": False},
+                {"strip_accents": True, "lowercase": False, "clean_text": False}]
+    scalars = [chr(i) for i in range(1, 0x110000) if not 0xD800 <= i < 0xE000]
+    inner = "ab .中\u0301\u0323\u302e\u0345"
+    for begin in range(0, len(scalars), 0x10000):
+        block = scalars[begin:begin + 0x10000]
+        # Lower case and decompositions of the block's letters are in the vocabulary, too.
+        import unicodedata
+
+        chars = dict.fromkeys(inner)
+        for c in block:
+            for form in (c, unicodedata.normalize("NFD", c), c.lower(), unicodedata.normalize("NFD", c).lower()):
+                chars.update(dict.fromkeys(form))
+        vocab = SPECIALS + list(chars) + ["##" + c for c in chars]
+        lines = []
+        for c in block:
+            lines += [c, f"a{c}b", f"{c}{c}", f"a{c}\u0301", f"a\u0345{c}\u0323", f"a\u302e{c} {c}."]
+        for setting in settings:
+            with tempfile.TemporaryDirectory() as folder:
+                Path(folder, "tokenizer.json").write_text(
+                    json.dumps(bert_json(vocab, normalizer=setting), ensure_ascii=False))
+                check.lines(f"code points from {ord(block[0]):X}, {setting}", folder, lines, 0)
+    return check.finish()
+
+
+def golden_vocab():
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    wide = "éüßåñøİıσςδοиа中文豈日本각가한ㄱไนम्שלוםمر🦙²½①ﬁÅ"
+    words = ["the", "quick", "fox", "hello", "world", "istanbul", "zurich", "strasse", "don", "##ing", "##ed", "un", "##able",
+             "##s", "i\u0307", "Hello", "World", "Zürich", "naïve", "naive", "##\u0301", "\u0301", "word", "1000"]
+    marks = ["\u0301", "\u0323", "\u0345", "\u302e", "\U0001d165"]
+    punctuation = list("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~") + ["’", "—", "¿", "…", "。", "€"]
+    chars = dict.fromkeys(list(letters) + list(letters[:26].upper()) + list(wide) + marks)
+    tokens = SPECIALS + list(chars) + ["##" + c for c in chars] + punctuation + words
+    return list(dict.fromkeys(tokens))
+
+
+def write_folders():
+    """Three tokenizers that differ in all that can differ."""
+    vocab = golden_vocab()
+    added = lambda content, **flags: dict({"id": 0, "content": content, "single_word": False, "lstrip": False,
+                                           "rstrip": False, "normalized": False, "special": False}, **flags)
+    uncased = bert_json(vocab)
+    uncased["added_tokens"] += [added("[LEFT]", lstrip=True), added("[RIGHT]", rstrip=True), added("Solo", single_word=True),
+                                added("Éclair", normalized=True), added("eclair pan", normalized=True, lstrip=True),
+                                added("[BOTH]", lstrip=True, rstrip=True, special=True), added("fox", single_word=True)]
+    for i, token in enumerate(uncased["added_tokens"]):  # the library gives ids by content and order
+        token["id"] = vocab.index(token["content"]) if token["content"] in vocab else len(vocab) + i - 5
+    uncased["truncation"] = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    uncased["padding"] = {"strategy": {"Fixed": 8}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+                          "pad_type_id": 0, "pad_token": "[PAD]"}
+    roberta = bert_json(vocab, normalizer={"clean_text": False, "handle_chinese_chars": False, "strip_accents": True,
+                                           "lowercase": False}, model={"max_input_chars_per_word": 5})
+    roberta["post_processor"] = {"type": "RobertaProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2],
+                                 "trim_offsets": True, "add_prefix_space": False}
+    for name, content in (("tokenizer", uncased), ("tokenizer-roberta", roberta)):
+        (GOLDEN / name).mkdir(parents=True, exist_ok=True)
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        (GOLDEN / name / "tokenizer.json").write_text(text + "\n")
+    cased = GOLDEN / "tokenizer-cased"
+    cased.mkdir(exist_ok=True)
+    (cased / "vocab.txt").write_text("".join(t + "\n" for t in vocab))
+    (cased / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": False, "strip_accents": None, "tokenizer_class": "BertTokenizer",
+                    "model_max_length": int(1e30)}, indent=1) + "\n")
+    return ["tokenizer", "tokenizer-roberta", "tokenizer-cased"]
+
+
+def golden_lines():
+    rng = random.Random(11)
+    pieces = ["the", "The", " ", "  ", "hello", "Hello", "world", "Zürich", "ZÜRICH", "naïve", "İstanbul", "ıσς", "ΣΑΣ", "Σ",
+              "straße", "don't", "un", "able", "中文", "日本", "豈", "각", "가", "한ㄱ", "ไน", "म्", "שלום", "م", "🦙", "²", "½", "①",
+              "ﬁ", "Å", "Å", "e\u0301", "a\u0323\u0301", "a\u0301\u0323", "a\u0345\u302e", "x\U0001d165\u302e", "[SEP]", "[CLS]",
+              "[sep]", "[LEFT]", " [LEFT] ", " [RIGHT] ", " [BOTH] ", "Solo", "Solo.", "Solos", "soloSolo", "éclair", "ECLAIR",
+              "eclair pan", "Éclair Pan", "fox", "foxes", "fox-fox", "\t", "\n", "\u00a0", "\u3000", "\u200b", "\x01", "\x0c",
+              "\x85", "\ufffd", "\u00ad", "...", "—", "€5", "1000", "q" * 6, "a" * 100, "a" * 101, "é" * 101, "_", "##ing"]
+    lines = [""] + pieces
+    lines += ["".join(rng.choice(pieces) for _ in range(rng.randrange(2, 9))) for _ in range(250)]
+    pairs = [["", ""], ["the", ""], ["", "the"]]
+    pairs += [["".join(rng.choice(pieces) for _ in range(rng.randrange(0, 8))),
+               "".join(rng.choice(pieces) for _ in range(rng.randrange(0, 8)))] for _ in range(150)]
+    return lines, pairs
+
+
+def write_golden():
+    """tests/golden/tokenizer.tsv: folder, maximum length, text or pair as JSON, ids, type ids."""
+    rows = []
+    lines, pairs = golden_lines()
+    for folder in write_folders():
+        tokenizer = reference(GOLDEN / folder)
+        for number, line in enumerate(lines + pairs):
+            max_length = [512, 512, 9, 8, 4][number % 5]
+            (ids, types), = theirs(tokenizer, [line], max_length)[0]
+            rows.append("\t".join([folder, str(max_length), json.dumps(line), " ".join(map(str, ids)),
+                                   " ".join(map(str, types))]))
+    (GOLDEN / "tokenizer.tsv").write_text("".join(row + "\n" for row in rows))
+    print(f"{len(rows)} rows")
+    return 0
+
+
+def check_export(folder, exported):
+    """The exported folder in the tokenizers package, in transformers and here, against the original."""
+    from transformers import AutoTokenizer
+
+    length = json.loads(Path(exported, "tokenizer.json").read_text())["truncation"]["max_length"]
+    config = json.loads(Path(exported, "tokenizer_config.json").read_text())
+    assert config["model_max_length"] == length and "max_length" not in config
+    raw, auto = Tokenizer.from_file(str(Path(exported, "tokenizer.json"))), AutoTokenizer.from_pretrained(exported)
+    assert auto.model_max_length == length
+    strings = awkward_strings()[::7]
+    expected, _ = theirs(reference(folder), strings, length)
+    found, _ = ours(exported, strings, length)
+    wrong = 0
+    for line, want, here in zip(strings, expected, found):
+        everywhere = [here[0], raw.encode(line).ids, auto(line, truncation=True)["input_ids"]]
+        if any(ids != want[0] for ids in everywhere):
+            wrong += 1
+            print(ascii(line)[:200], want[0][:40], *(ids[:40] for ids in everywhere))
+    print(f"export: {len(strings)} compared in three readers, {wrong} differ")
+    return 1 if wrong else 0
+
+
+def main(arguments):
+    if not arguments:
+        sys.exit(__doc__)
+    verb, rest = arguments[0], arguments[1:]
+    if verb == "texts":
+        return check_texts(rest[0], rest[1:])
+    verbs = {"strings": check_strings, "unicode": check_unicode, "write": write_golden, "export": check_export}
+    return verbs[verb](*rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
