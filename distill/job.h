@@ -6,7 +6,7 @@
  *
  *     struct job job;
  *     if (job_read(&job, "configs/scifact.yaml", &settings, err)) return -1;
- *     if (job_fit(&job, teacher_config, student_start_config, err)) return -1; // models are known
+ *     if (job_fit_models(&job, err)) return -1;
  *     job_free(&job);
  */
 #ifndef RETORT_JOB_H
@@ -134,6 +134,9 @@ int job_read_string(struct job *out, const char *path, const char *text,
  * `random`). */
 int job_fit(struct job *job, const struct encoder_config *teacher,
             const struct encoder_config *start, struct error *err);
+/* The same with what the configs of teacher.model and student.init.from say; also fails where these or
+ * evaluate.baselines cannot be read, or the teacher gives more than one logit a pair. */
+int job_fit_models(struct job *job, struct error *err);
 void job_free(struct job *job);
 
 /* The resolved job as YAML, every key, paths absolute, readable by job_read from anywhere. */

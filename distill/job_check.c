@@ -329,3 +329,41 @@ int job_fit(struct job *job, const struct encoder_config *teacher,
     return check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
                         "the student's width is", err);
 }
+
+static int read_config(struct encoder_config *out, const char *folder, int *num_labels,
+                       struct error *err)
+{
+    struct hf_config config;
+    if (hf_config_read(&config, folder, err) || encoder_config_from_hf(out, &config, err))
+        return -1;
+    *num_labels = config.num_labels;
+    return 0;
+}
+
+/* That a baseline can be read is known before hours of work, not after. */
+static int check_baseline(const char *folder, struct error *err)
+{
+    struct encoder_config config;
+    struct st_config st = {0};
+    int labels, status = read_config(&config, folder, &labels, err);
+    if (!status) status = st_config_read(&st, folder, err);
+    st_config_free(&st);
+    return status;
+}
+
+int job_fit_models(struct job *job, struct error *err)
+{
+    struct encoder_config teacher, start;
+    int labels, start_labels;
+    if (read_config(&teacher, job->teacher.model, &labels, err)) return -1;
+    if (labels != 1)
+        return fail(err, "%s: gives %d logits a pair, a teacher of scores must give one",
+                    job->teacher.model, labels);
+    start = teacher;
+    if (job->student.init.kind == INIT_FOLDER &&
+        read_config(&start, job->student.init.from, &start_labels, err))
+        return -1;
+    for (size_t i = 0; i < job->evaluate.baselines.count; i++)
+        if (check_baseline(job->evaluate.baselines.items[i], err)) return -1;
+    return job_fit(job, &teacher, &start, err);
+}

@@ -64,15 +64,14 @@ static void plan_embed(struct plan_stage *out, const struct job *job,
     snprintf(out->work, sizeof out->work, "%.0f texts of about %.0f tokens", texts,
              all_tokens(facts) / texts);
     out->seconds = teacher_seconds(facts, forms * all_tokens(facts), layers);
-    if (any_layer || any_form) /* both forms, 1 and 2 copies */
-        out->seconds += teacher_seconds(facts, 3 * probe_tokens, facts->teacher->num_layers);
+    /* The probe's table has both forms, of 1 and 2 copies. */
+    out->seconds += teacher_seconds(facts, 3 * probe_tokens, facts->teacher->num_layers);
     out->disk_bytes = texts * facts->teacher->hidden_size * sizeof(float);
 }
 
 static double scored_pairs(const struct job *job, const struct plan_facts *facts)
 {
-    return (double)(facts->train + facts->dev) * job->mine.scored +
-           (double)(facts->train_positives + facts->dev_positives);
+    return (double)facts->train * job->mine.scored + (double)facts->train_positives;
 }
 
 static void plan_mine(struct plan_stage *out, const struct job *job, const struct plan_facts *facts)
@@ -81,7 +80,7 @@ static void plan_mine(struct plan_stage *out, const struct job *job, const struc
     snprintf(out->work, sizeof out->work, "%.0f queries, %d candidates each", queries,
              job->mine.scored);
     if (facts->rate > 0) out->seconds = 1e-9 * queries * (double)facts->documents * 100;
-    out->disk_bytes = 60 * scored_pairs(job, facts);
+    out->disk_bytes = 60 * queries * job->mine.scored;
 }
 
 static void plan_score(struct plan_stage *out, const struct job *job,

@@ -11,12 +11,12 @@
 #include "distill/job.h"
 
 struct plan_facts {
-    size_t documents, queries;             /* of the collection */
-    size_t train, dev, test;               /* queries of the splits, after data.max_train_queries */
-    size_t train_positives, dev_positives; /* labelled positives that become candidates */
-    double text_bytes;                     /* of all texts in memory */
-    double document_tokens, query_tokens;  /* means, as the student cuts them */
-    double pair_tokens;                    /* mean, as the teacher cuts them */
+    size_t documents, queries;            /* of the collection */
+    size_t train, dev, test;              /* queries of the splits, after data.max_train_queries */
+    size_t train_positives;               /* labelled positives that become candidates */
+    double text_bytes;                    /* of all texts in memory */
+    double document_tokens, query_tokens; /* means, as the student cuts them */
+    double pair_tokens;                   /* mean, as the teacher cuts them */
     const struct encoder_config *teacher, *student;
     int baseline_layers; /* of all evaluate.baselines together */
     int threads;

@@ -40,42 +40,25 @@ static void planning_free(struct planning *planning)
 
 /* ---- checks ---- */
 
-static int read_config(struct encoder_config *out, const char *folder, struct error *err)
+/* After job_fit_models, which refuses what cannot be read. */
+static int look_at_models(struct planning *planning, struct error *err)
 {
+    const struct job *job = &planning->job;
     struct hf_config config;
-    return hf_config_read(&config, folder, err) || encoder_config_from_hf(out, &config, err) ? -1
-                                                                                             : 0;
-}
-
-/* Folders of existing dual encoders are there and of a kind that can be read. */
-static int check_baselines(struct planning *planning, struct error *err)
-{
-    const struct string_list *folders = &planning->job.evaluate.baselines;
-    for (size_t i = 0; i < folders->count; i++) {
-        struct encoder_config config;
-        struct st_config st = {0};
-        int status = read_config(&config, folders->items[i], err) ||
-                     st_config_read(&st, folders->items[i], err);
-        st_config_free(&st);
-        if (status) return -1;
+    for (size_t i = 0; i < job->evaluate.baselines.count; i++) {
+        if (hf_config_read(&config, job->evaluate.baselines.items[i], err)) return -1;
         planning->facts.baseline_layers += config.num_layers;
     }
-    return 0;
-}
-
-static int check_models(struct planning *planning, struct error *err)
-{
-    struct job *job = &planning->job;
     if (cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision, err))
         return -1;
-    const struct encoder_config *teacher = cross_encoder_config(planning->teacher);
-    planning->start = *teacher;
+    planning->start = *cross_encoder_config(planning->teacher);
     if (job->student.init.kind == INIT_FOLDER &&
-        read_config(&planning->start, job->student.init.from, err))
+        (hf_config_read(&config, job->student.init.from, err) ||
+         encoder_config_from_hf(&planning->start, &config, err)))
         return -1;
-    planning->facts.teacher = teacher;
+    planning->facts.teacher = cross_encoder_config(planning->teacher);
     planning->facts.student = &planning->start;
-    return job_fit(job, teacher, &planning->start, err) || check_baselines(planning, err) ? -1 : 0;
+    return 0;
 }
 
 static int check_split(const struct job *job, const char *what, const char *split, size_t count,
@@ -118,7 +101,6 @@ static int check_collection(struct planning *planning, struct error *err)
     facts->dev = planning->dev.count;
     facts->test = planning->test.count;
     facts->train_positives = count_positives(collection, &planning->train, job->mine.positives);
-    facts->dev_positives = count_positives(collection, &planning->dev, job->mine.positives);
     return 0;
 }
 
@@ -255,7 +237,9 @@ static int make_plan(struct planning *planning, bool quick, struct text *out, st
 {
     struct plan plan;
     planning->pool = pool_open(planning->job.threads);
-    if (check_models(planning, err) || check_collection(planning, err)) return -1;
+    if (job_fit_models(&planning->job, err) || look_at_models(planning, err) ||
+        check_collection(planning, err))
+        return -1;
     measure(planning, quick);
     plan_estimate(&plan, &planning->job, &planning->facts);
     print_plan(planning, &plan, out);

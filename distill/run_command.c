@@ -60,7 +60,8 @@ int run_command(int argc, char **argv, struct error *err)
     struct job job;
     if (job_read(&job, argv[first], &settings, err)) return -1;
     interrupt_install();
-    int status = run_job(&job, output, until, err);
+    int status = job_fit_models(&job, err);
+    if (!status) status = run_job(&job, output, until, err);
     job_free(&job);
     free(settings.items);
     return status;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/output.h"
 #include "distill/job_keys.h"
 
 static const char smallest[] = "data: {collection: c.tar.gz}\n"
@@ -425,6 +426,59 @@ START_TEST(models_complete_a_job)
 }
 END_TEST
 
+/* A model folder below the scratch folder with this many labels and layers of this width. */
+static void put_config(const char *name, int labels, int layers, int width)
+{
+    struct error err = {0};
+    char *folder = xasprintf("%s/%s", scratch_folder(), name);
+    char *file = xasprintf("%s/config.json", name);
+    char *config = xasprintf("{\"model_type\": \"bert\", \"num_hidden_layers\": %d, "
+                             "\"hidden_size\": %d, \"num_attention_heads\": 4, "
+                             "\"intermediate_size\": 64, \"vocab_size\": 100, \"num_labels\": %d, "
+                             "\"hidden_act\": \"gelu\", \"max_position_embeddings\": 64, "
+                             "\"type_vocab_size\": 2}",
+                             layers, width, labels);
+    check_ok(make_folder(folder, &err), &err);
+    free(scratch_file(file, config, strlen(config)));
+    free(folder), free(file), free(config);
+}
+
+START_TEST(models_are_looked_at_before_the_work)
+{
+    static const char yaml[] = "data: {collection: c}\nteacher: {model: teacher}\n"
+                               "student: {projection: none, init: {layers: [1, 2]}}\n";
+    struct job job;
+    struct error err;
+    put_config("teacher", 1, 2, 32);
+    put_config("three", 3, 2, 32);
+    put_config("deep", 2, 12, 32);
+    char *deep = xasprintf("student.init={from: %s/deep, layers: [10, 12]}", scratch_folder());
+    char *wanting = xasprintf("student.init={from: %s/teacher, layers: [3]}", scratch_folder());
+    char *three = xasprintf("teacher.model=%s/three", scratch_folder());
+    check_ok(read_with(&job, yaml, (const char *[]){deep, NULL}, &err), &err);
+    check_ok(job_fit_models(&job, &err), &err);
+    ck_assert_int_eq(job.student.taps.items[0].dim, 16);
+    ck_assert_int_eq(job.student.taps.items[1].dim, 32);
+    job_free(&job);
+    const struct {
+        const char *setting, *words, *more;
+        int status;
+    } rows[] = {
+        {wanting, "student.init.layers has 3", "2 layers", STATUS_USAGE},
+        {three, "three: gives 3 logits a pair", "must give one", STATUS_WORLD},
+        {"teacher.model=/nonexistent/m", "/nonexistent/m", "", STATUS_WORLD},
+        {"evaluate.baselines=[/nonexistent/b]", "/nonexistent/b", "", STATUS_WORLD},
+        {"student.init.from=/nonexistent/i", "/nonexistent/i", "", STATUS_WORLD},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_ok(read_with(&job, yaml, (const char *[]){rows[i].setting, NULL}, &err), &err);
+        check_failed(job_fit_models(&job, &err), &err, rows[i].status, rows[i].words, rows[i].more);
+        job_free(&job);
+    }
+    free(deep), free(wanting), free(three);
+}
+END_TEST
+
 START_TEST(every_key_is_documented_and_well_formed)
 {
     struct text text = {0};
@@ -474,6 +528,7 @@ int main(void)
         TEST(printed_keys_are_those_below_a_prefix),
         TEST(printed_jobs_are_nested_and_absolute),
         TEST(models_complete_a_job),
+        TEST(models_are_looked_at_before_the_work),
         TEST(every_key_is_documented_and_well_formed),
         TEST(shipped_jobs_are_valid),
         {0},
