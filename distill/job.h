@@ -134,8 +134,8 @@ int job_read_string(struct job *out, const char *path, const char *text,
  * `random`). */
 int job_fit(struct job *job, const struct encoder_config *teacher,
             const struct encoder_config *start, struct error *err);
-/* The same with what the configs of teacher.model and student.init.from say; also fails where these or
- * evaluate.baselines cannot be read, or the teacher gives more than one logit a pair. */
+/* The same with what the configs of teacher.model and student.init.from say; also fails where these
+ * or evaluate.baselines cannot be read, or the teacher gives more than one logit a pair. */
 int job_fit_models(struct job *job, struct error *err);
 void job_free(struct job *job);
 

@@ -3,14 +3,23 @@
  * full disk behind stdout is noticed.
  *
  * SIGPIPE keeps its default action: `retort score ... | head` ends quietly, as cat does. */
-#include "data/metrics_command.h"
-#include "data/options.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "data/metrics_command.h"
+#include "data/options.h"
+#include "distill/embed_command.h"
+#include "distill/evaluate_command.h"
+#include "distill/export_command.h"
+#include "distill/inspect_command.h"
+#include "distill/plan_command.h"
+#include "distill/run_command.h"
+#include "student/index_command.h"
+#include "student/search_command.h"
+#include "teacher/score_command.h"
 
 struct command {
     const char *name;
@@ -19,7 +28,16 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"run", run_command, "do what is not yet done of a job"},
+    {"plan", plan_command, "check a job and say what it will do and cost"},
+    {"score", score_command, "score query/document pairs with a cross-encoder"},
+    {"embed", embed_command, "embed texts, one a line, to a .npy file"},
+    {"index", index_command, "embed a collection's documents for search"},
+    {"search", search_command, "find the nearest documents of queries in an index"},
     {"metrics", metrics_command, "print trec_eval's measures of a run"},
+    {"evaluate", evaluate_command, "measure a dual encoder at every size on a collection"},
+    {"export", export_command, "write a dual encoder of chosen layers and dimensions"},
+    {"inspect", inspect_command, "say what a model, collection, run, ... is"},
     {0},
 };
 
@@ -71,7 +89,7 @@ static int close_stdout(struct error *err)
                  : fail(err, "standard output: cannot be written");
 }
 
-static int run_command(const struct command *command, int argc, char **argv)
+static int run_one(const struct command *command, int argc, char **argv)
 {
     struct error err = {0};
     if (command->run(argc, argv, &err) == 0)
@@ -107,5 +125,5 @@ int main(int argc, char **argv)
     if (argv[1][0] == '-') return general(argv[1]);
     const struct command *command = find_command(argv[1]);
     if (!command) return unknown_command(argv[1]);
-    return run_command(command, argc - 1, argv + 1);
+    return run_one(command, argc - 1, argv + 1);
 }
