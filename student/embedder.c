@@ -8,24 +8,19 @@
 
 /* Matryoshka vectors are compared by cosine; a model made for the dot product of raw vectors says
  * so and has no Normalize. */
-static int read_normalize(bool *out, const char *folder, struct error *err)
-{
-    struct st_config config;
-    if (st_config_read(&config, folder, err)) return -1;
-    *out = config.normalize || strcmp(config.similarity, "dot") != 0;
-    st_config_free(&config);
-    return 0;
-}
-
 static int choose_tap(struct embedder *out, const char *folder,
                       const struct embedder_options *options, struct error *err)
 {
+    struct st_config config;
+    int width = out->encoder.output_size;
+    if (st_config_read(&config, folder, err)) return -1;
     out->layers = out->encoder.encoder.config.num_layers;
-    out->dim = options->dim ? options->dim : out->encoder.output_size;
-    if (out->dim > out->encoder.output_size)
-        return fail_usage(err, "%s has %d dimensions, not %d", folder, out->encoder.output_size,
-                          options->dim);
-    return read_normalize(&out->normalize, folder, err);
+    out->dim = options->dim ? options->dim : config.truncate_dim ? config.truncate_dim : width;
+    out->normalize = config.normalize || strcmp(config.similarity, "dot") != 0;
+    st_config_free(&config);
+    if (out->dim > width)
+        return fail_usage(err, "%s has %d dimensions, not %d", folder, width, out->dim);
+    return 0;
 }
 
 int embedder_open(struct embedder *out, const char *folder, const struct embedder_options *options,

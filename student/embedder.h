@@ -11,7 +11,7 @@
 #include "student/dual_encoder.h"
 
 struct embedder_options {
-    int layers, dim; /* 0: all that the model has */
+    int layers, dim; /* 0: all that the model has, or its own truncate_dim */
     int threads;     /* 0: one a core */
     enum precision precision;
 };

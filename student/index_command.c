@@ -38,7 +38,7 @@ static int parse_options(struct index_options *out, int argc, char **argv, struc
     if (!out->model) return fail_usage(err, "--model DIR is missing");
     if (!out->output) return fail_usage(err, "--output INDEX is missing");
     if (argc - first != 1) return fail_usage(err, "one COLLECTION is wanted, not %d", argc - first);
-    return first;
+    return precision_parse(&out->tap.precision, out->precision_name, err) ? -1 : first;
 }
 
 /* out->model is the caller's to free. */
