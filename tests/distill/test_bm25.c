@@ -22,11 +22,27 @@ static void check_terms(const char *text, const char *expected)
 
 START_TEST(terms_are_lowered_runs_of_letters_and_digits)
 {
+    char longest[200];
+    memset(longest, 'x', sizeof longest);
+    longest[199] = longest[150] = '\0';
+    struct text expected = {0};
+    text_printf(&expected, "%s|", longest);
+    check_terms(longest, expected.bytes);
+    text_free(&expected);
     check_terms("", "");
     check_terms(" ,.;!", "");
     check_terms("The COVID-19 (SARS) virus", "the|covid|19|sars|virus|");
     check_terms("x_1=os.path.join(a,b2)", "x_1|os|path|join|a|b2|");
     check_terms("end", "end|");
+    check_terms("\xc3\x84rzte-\xce\x91\xce\x92\xce\x93\xe2\x80\x94na\xc3\xafve",
+                "\xc3\xa4rzte|\xce\xb1\xce\xb2\xce\xb3|na\xc3\xafve|");
+    check_terms("e\xcc\x81t\xe2\x82\xac",
+                "e\xcc\x81t|"); /* a mark belongs to it, a euro does not */
+    check_terms("x\xe4\xb8\xad\xe6\x96\x87y\xe6\x97\xa5",
+                "x|\xe4\xb8\xad|\xe6\x96\x87|y|\xe6\x97\xa5|");
+    check_terms("a\xff"
+                "b\xe4",
+                "a|b|"); /* bytes that are no UTF-8 divide */
 }
 END_TEST
 
@@ -264,6 +280,7 @@ static const struct figure {
 
 START_TEST(published_figures_come_out)
 {
+    if (skip_slow()) return;
     struct pool *pool = pool_open(2);
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
         struct collection collection;
@@ -279,8 +296,8 @@ START_TEST(published_figures_come_out)
         double ndcg = mean_measure("ndcg_cut_10", qrels, &run);
         double recall = mean_measure("recall_100", qrels, &run);
         fprintf(stderr, "%s: nDCG@10 %.4f, recall@100 %.4f\n", figures[i].name, ndcg, recall);
-        ck_assert_double_eq_tol(ndcg, figures[i].ndcg_at_10, 0.01);
-        ck_assert_double_eq_tol(recall, figures[i].recall_at_100, 0.01);
+        ck_assert_double_eq_tol(ndcg, figures[i].ndcg_at_10, 1e-3); /* seen: 4e-4 */
+        ck_assert_double_eq_tol(recall, figures[i].recall_at_100, 1e-3); /* 5e-4 */
         run_free(&run);
         collection_free(&collection);
     }
