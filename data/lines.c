@@ -1,4 +1,5 @@
-/* Bytes, gunzipped where they begin like gzip, cut into lines: see lines.h.  The only file that includes zlib. */
+/* Bytes, gunzipped where they begin like gzip, cut into lines: see lines.h.  The only file that
+ * includes zlib. */
 #define _GNU_SOURCE
 #include "data/lines.h"
 
@@ -100,7 +101,8 @@ static ssize_t gunzip(struct lines *lines, char *bytes, size_t size, struct erro
         int more = refill_input(lines, err);
         if (more < 0) return -1;
         if (lines->member_ended) {
-            /* Zeros after the last member are padding (tapes, block devices), anything else one more member. */
+            /* Zeros after the last member are padding (tapes, block devices), anything else one
+             * more member. */
             if (!more || *inflating->next_in == 0) return 0;
             inflateReset(inflating);
             lines->member_ended = false;
@@ -174,7 +176,8 @@ static int fill(struct lines *lines, struct error *err)
     return budget_spend(lines->budget, (uint64_t)got, lines->name, err);
 }
 
-/* The length of the well-formed sequence (Unicode 15, table 3-7) at bytes, whose first is not ASCII; 0 if none. */
+/* The length of the well-formed sequence (Unicode 15, table 3-7) at bytes, whose first is not
+ * ASCII; 0 if none. */
 static size_t utf8_sequence(const unsigned char *bytes, size_t length)
 {
     unsigned char first = bytes[0];

@@ -179,7 +179,8 @@ static double mean_of(const double *x, size_t n)
 
 double pearson(const double *x, const double *y, size_t n)
 {
-    /* Asked exactly: the mean of equal values may be rounded away from them, and leave a variance. */
+    /* Asked exactly: the mean of equal values may be rounded away from them, and leave a
+     * variance. */
     if (all_equal(x, n) || all_equal(y, n)) return NAN;
     double mean_x = mean_of(x, n), mean_y = mean_of(y, n);
     double xx = 0, yy = 0, xy = 0;

@@ -5,9 +5,9 @@
  *     run_sort(&run);
  *     double value = measure_query(ndcg, qrels_find(&qrels, "q1"), run_find(&run, "q1"));
  *
- * Definitions: trec_eval 9 (m_ndcg_cut.c, m_map_cut.c, ...).  nDCG: linear gain, discount 1 / log2(rank + 1), ideal over
- * all positive grades; all others: relevant means grade >= 1.  Unjudged documents are not relevant.
- */
+ * Definitions: trec_eval 9 (m_ndcg_cut.c, m_map_cut.c, ...).  nDCG: linear gain, discount 1 /
+ * log2(rank + 1), ideal over all positive grades; all others: relevant means grade >= 1.
+ * Unjudged documents are not relevant. */
 #ifndef RETORT_METRICS_H
 #define RETORT_METRICS_H
 
@@ -30,9 +30,10 @@ struct measure {
     enum measure_kind kind;
     int cut; /* k; 0: the whole list (RECALL, PRECISION and SUCCESS have a cut always) */
 };
-/* trec_eval's names: ndcg, ndcg_cut_10, recip_rank, map, map_cut_100, recall_100, P_5, success_10, num_q, num_ret, num_rel,
- * num_rel_ret, and recip_rank_cut_10 (its -M 10 -m recip_rank); the field's: ndcg@10, mrr@10, recall@100, p@5, hits@10;
- * letter case is not looked at.  Any other name is STATUS_USAGE. */
+/* trec_eval's names: ndcg, ndcg_cut_10, recip_rank, map, map_cut_100, recall_100, P_5,
+ * success_10, num_q, num_ret, num_rel, num_rel_ret, and recip_rank_cut_10 (its -M 10 -m
+ * recip_rank); the field's: ndcg@10, mrr@10, recall@100, p@5, hits@10; letter case is not looked
+ * at.  Any other name is STATUS_USAGE. */
 int measure_parse(struct measure *out, const char *name, struct error *err);
 /* trec_eval's name. */
 void measure_name(char name[32], struct measure measure);
@@ -47,8 +48,9 @@ double pearson(const double *x, const double *y, size_t n);
 /* Spearman: Pearson of ranks, ties share the average of their positions. */
 double spearman(const double *x, const double *y, size_t n);
 
-/* Bootstrap over queries: the percentile interval at 95 % of the mean, from `resamples` draws of n values with
- * replacement (2000 is usual).  The draws depend on n, resamples and seed alone.  n = 0: all NaN. */
+/* Bootstrap over queries: the percentile interval at 95 % of the mean, from `resamples` draws of
+ * n values with replacement (2000 is usual).  The draws depend on n, resamples and seed alone.
+ * n = 0: all NaN. */
 struct interval {
     double mean, low, high;
 };

@@ -1,5 +1,5 @@
-/* Relevance judgements, in TREC's and BEIR's text forms: (query, document, grade), grouped by query in order of first
- * appearance, a query's judgements in the order of the file. */
+/* Relevance judgements, in TREC's and BEIR's text forms: (query, document, grade), grouped by
+ * query in order of first appearance, a query's judgements in the order of the file. */
 #ifndef RETORT_QRELS_H
 #define RETORT_QRELS_H
 
@@ -23,9 +23,10 @@ struct qrels {
     struct arena ids;
 };
 
-/* BEIR .tsv ("query-id<TAB>corpus-id<TAB>score", header optional; ids may hold spaces) or TREC ("qid 0 docid grade"),
- * told apart line by line by the columns; blank lines are skipped.  Refused, with file and line: other columns, an
- * empty id, a grade that is no whole number, a document judged twice for one query; and a file without judgements. */
+/* BEIR .tsv ("query-id<TAB>corpus-id<TAB>score", header optional; ids may hold spaces) or TREC
+ * ("qid 0 docid grade"), told apart line by line by the columns; blank lines are skipped.
+ * Refused, with file and line: other columns, an empty id, a grade that is no whole number, a
+ * document judged twice for one query; and a file without judgements. */
 int qrels_read(struct qrels *out, const char *path, struct error *err);
 int qrels_read_lines(struct qrels *out, struct lines *lines, struct error *err);
 /* Appends; strings are copied.  False, and nothing is changed, where the pair is already judged. */

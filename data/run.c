@@ -65,8 +65,8 @@ void run_sort(struct run *run)
 
 /* ---- reading ---- */
 
-/* Hashes of the (query, document) pairs read so far, at most half full; 0 is an empty slot.  Eight bytes a pair tell
- * that it is new; that it is not is then looked up in the query's list. */
+/* Hashes of the (query, document) pairs read so far, at most half full; 0 is an empty slot.
+ * Eight bytes a pair tell that it is new; that it is not is then looked up in the query's list. */
 struct seen {
     uint64_t *slots;
     size_t count, capacity;

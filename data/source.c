@@ -148,7 +148,8 @@ static int check_name(const char *archive, const char *name, struct error *err)
     return 0;
 }
 
-/* As in folders: what some systems put beside the files (".DS_Store", "__MACOSX/._corpus.jsonl") is no member. */
+/* As in folders: what some systems put beside the files (".DS_Store", "__MACOSX/._corpus.jsonl")
+ * is no member. */
 static bool is_hidden(const char *name)
 {
     return *name == '.' || *name == '\0' || strstr(name, "/.");
@@ -170,7 +171,8 @@ static int check_entry(struct walk *walk, struct archive_entry *entry, const cha
     return 1;
 }
 
-/* A freshly allocated name with "/" only and without "./" before it; NULL if the archive gives none. */
+/* A freshly allocated name with "/" only and without "./" before it; NULL if the archive gives
+ * none. */
 static char *member_name(struct archive_entry *entry)
 {
     const char *given = archive_entry_pathname(entry);
@@ -191,7 +193,8 @@ static int walk_member(struct walk *walk, struct archive *archive, struct archiv
     char *name = member_name(entry);
     if (!name) return fail(err, "%s: a member's name cannot be read", walk->path);
     int result = check_entry(walk, entry, name, err);
-    /* Skipping a member may decompress it: the sizes declared count, as well as what is really read. */
+    /* Skipping a member may decompress it: the sizes declared count, as well as what is really
+     * read. */
     if (result == 1 && archive_entry_size_is_set(entry) && archive_entry_size(entry) > 0 &&
         budget_spend(declared, (uint64_t)archive_entry_size(entry), walk->path, err))
         result = -1;
@@ -221,7 +224,8 @@ static int walk_members(struct walk *walk, struct archive *archive, struct error
     return result;
 }
 
-/* The archive's own bytes.  Gzip is undone here and not by libarchive, which does not look at its check sums. */
+/* The archive's own bytes.  Gzip is undone here and not by libarchive, which does not look at
+ * its check sums. */
 struct container {
     struct lines *lines; /* NULL: a file with this path, which libarchive may read in any order */
     const char *path;

@@ -10,12 +10,13 @@ struct sts_pairs {
     size_t count, capacity;
     struct arena strings;
 };
-/* path: a .tsv(.gz), or a folder or archive that holds SPLIT.tsv(.gz) outside of qrels/.  Errors, with file and line:
- * other columns, a score that is not a finite number, no pairs, no such split.  Empty sentences are texts. */
+/* path: a .tsv(.gz), or a folder or archive that holds SPLIT.tsv(.gz) outside of qrels/.
+ * Errors, with file and line: other columns, a score that is not a finite number, no pairs, no
+ * such split.  Empty sentences are texts. */
 int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err);
 void sts_free(struct sts_pairs *pairs);
-/* Whether path looks like STS (a .tsv, or a folder or archive with a .tsv outside of qrels/ and no corpus.jsonl) rather
- * than a collection. */
+/* Whether path looks like STS (a .tsv, or a folder or archive with a .tsv outside of qrels/ and
+ * no corpus.jsonl) rather than a collection. */
 int sts_detect(bool *is_sts, const char *path, struct error *err);
 
 #endif

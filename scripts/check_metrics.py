@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compares `retort metrics -q` with pytrec_eval (trec_eval 9) on random judgements and runs with many ties.
+"""Compares `retort metrics -q` with pytrec_eval (trec_eval 9) on random runs with many ties.
 
-    python scripts/check_metrics.py [--rounds 200] [--seed 13] [--retort ./retort]
+    python scripts/check_metrics.py [--rounds 100] [--seed 13] [--retort ./retort]
 
 Needs pytrec_eval. Exits 1 at the first difference beyond 1e-9.
 """
@@ -69,21 +69,21 @@ def ours(retort, folder):
 
 
 def theirs(qrels, run):
-    # Negative grades mean unjudged to trec_eval too, but in pytrec_eval they now and then hang or crash it.
+    # Negative grades mean unjudged to trec_eval too, but pytrec_eval now and then hangs on them.
     judged = {query: {"never found": 0} | {d: grade for d, grade in grades.items() if grade >= 0}
               for query, grades in qrels.items()}
     evaluator = pytrec_eval.RelevanceEvaluator(judged, set(MEASURES))
-    per_query = evaluator.evaluate(run)
-    values = {(query, measure): row[measure] for query, row in per_query.items() for measure in MEASURES}
+    rows = evaluator.evaluate(run)
+    values = {(query, measure): row[measure] for query, row in rows.items() for measure in MEASURES}
     for measure in MEASURES:
-        column = [row[measure] for row in per_query.values()]
-        values["all", measure] = sum(column) if measure.startswith("num_") else sum(column) / len(column)
+        total = sum(row[measure] for row in rows.values())
+        values["all", measure] = total if measure.startswith("num_") else total / len(rows)
     return values
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=100)
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--retort", default="./retort")
     options = parser.parse_args()

@@ -231,7 +231,8 @@ END_TEST
 
 START_TEST(bootstrap_is_deterministic_and_covers)
 {
-    /* 200 values of mean near 0 and deviation 1: the interval is about 1.96 / sqrt(200) wide each side */
+    /* 200 values of mean near 0 and deviation 1: the interval is about 1.96 / sqrt(200) wide
+     * each side */
     double values[200];
     for (size_t i = 0; i < 200; i++) values[i] = random_normal(5, 6, i);
     struct interval first = bootstrap_mean(values, 200, 2000, 13);

@@ -23,7 +23,8 @@ fails() { # fails STATUS WORD ARGUMENTS...: nothing on stdout, the word on stder
 
 # q1: relevant at ranks 2 (grade 2; a tie, which the larger id wins) of 3; q2: nothing relevant;
 # q3 is not in the run, q4 not judged.
-printf 'query-id\tcorpus-id\tscore\nq2\td1\t0\nq1\td2\t2\nq1\td9\t1\nq3\td1\t1\n' >"$folder/qrels.tsv"
+printf 'query-id\tcorpus-id\tscore\nq2\td1\t0\nq1\td2\t2\nq1\td9\t1\nq3\td1\t1\n' \
+    >"$folder/qrels.tsv"
 printf 'q1 0 d2 2\nq2 0 d1 0\nq1 0 d9 1\nq3 0 d1 1\n' >"$folder/qrels.trec"
 printf '%s\n' 'q2 Q0 d1 1 1 t' 'q1 Q0 d2 1 5 t' 'q1 Q0 d3 2 5 t' 'q1 Q0 d1 3 1 t' 'q4 Q0 d1 1 1 t' \
     >"$folder/run"
@@ -51,7 +52,8 @@ check 'gzipped, qrels on stdin' "$expected" \
 
 names=$("$RETORT" metrics "$folder/qrels.tsv" "$folder/run" 2>/dev/null | cut -f 1 | tr '\n' ' ')
 check 'usual measures' "num_q num_ret num_rel num_rel_ret map recip_rank P_1 P_5 P_10 recall_10 \
-recall_100 recall_1000 ndcg ndcg_cut_5 ndcg_cut_10 ndcg_cut_100 success_1 success_5 success_10 " "$names"
+recall_100 recall_1000 ndcg ndcg_cut_5 ndcg_cut_10 ndcg_cut_100 success_1 success_5 success_10 " \
+    "$names"
 "$RETORT" metrics --help | grep -q 'QRELS' || { echo 'no help' && wrong=1; }
 
 fails 2 'give QRELS'
@@ -64,7 +66,8 @@ printf 'q9\td1\t1\n' >"$folder/other.tsv"
 fails 1 'no query is in both' "$folder/other.tsv" "$folder/run"
 printf 'q1 Q0 d2 1 5 t\nq1 Q0 d2 2 5 t\n' >"$folder/twice"
 fails 1 'twice:2: .*d2 stands twice' "$folder/qrels.tsv" "$folder/twice"
-[ -e /dev/full ] && "$RETORT" metrics "$folder/qrels.tsv" "$folder/run" >/dev/full 2>"$folder/err" &&
+[ -e /dev/full ] &&
+    "$RETORT" metrics "$folder/qrels.tsv" "$folder/run" >/dev/full 2>"$folder/err" &&
     echo 'a full disk is not noticed' && wrong=1
 
 # The shared reference, where it is there: every query and the means.

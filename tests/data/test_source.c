@@ -40,7 +40,8 @@ static void add_entry(struct archive *archive, const struct entry *row)
     archive_entry_free(entry);
 }
 
-/* An archive of the entries (the last one zeroed) in the scratch folder; its path, freshly allocated. */
+/* An archive of the entries (the last one zeroed) in the scratch folder; its path, freshly
+ * allocated. */
 static char *make_archive(const char *name, enum packing packing, const struct entry *entries)
 {
     char *path = xasprintf("%s/%s", scratch_folder(), name);
@@ -311,7 +312,8 @@ START_TEST(archives_cut_short_are_refused)
     check_cuts(make_archive("whole.tar.zst", TAR_ZST, entries), "cut.tar.zst");
     check_cuts(make_archive("whole.tar.xz", TAR_XZ, entries), "cut.tar.xz");
     check_cuts(make_archive("whole.zip", ZIP, entries), "cut.zip");
-    /* A tar without compression may end where it likes, but not within a member: the last tenth is padding. */
+    /* A tar without compression may end where it likes, but not within a member: the last tenth
+     * is padding. */
     check_cuts(make_archive("whole.tar", TAR, entries), "cut.tar");
     text_free(&content);
 }
