@@ -30,6 +30,10 @@ LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
 BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/bench_*.c))
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+# The harnesses that have seeds, with a driver of their own in place of the fuzzing engine: a test.
+REPLAYS := $(patsubst tests/fuzz/seeds/%,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/seeds/*))
+TESTS   += $(REPLAYS)
+FUZZ_PARTS = $(BUILD)/tests/fuzz/support.o $(BUILD)/tests/fuzz/replay.o
 SUPPORT  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 SCRIPTS := $(wildcard tests/*/test_*.sh)
 
@@ -70,7 +74,7 @@ build-tests: $(TESTS) $(PROGRAM)
 
 # Everything compiled, nothing linked: what lint asks of each compiler.
 objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
-    $(addsuffix .o,$(TESTS) $(BENCHES) $(FUZZERS))
+    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(BENCHES) $(FUZZERS)) $(FUZZ_PARTS)
 
 ## test          every test program and every tests/*/test_*.sh; fails if any fails
 test: build-tests
@@ -101,8 +105,10 @@ coverage:
 bench: $(BENCHES)
 	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
 
-$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(LIBRARY)
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/support.o $(LIBRARY)
 	$(CC) -fsanitize=fuzzer $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) $(LIBRARY)
+	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 fuzzers: $(FUZZERS)
 
 ## fuzz          every tests/fuzz/fuzz_*.c for FUZZ_SECONDS (60) each, with clang, in build-fuzz
@@ -112,8 +118,9 @@ fuzz:
 	    SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzzers
 	@for fuzzer in $(FUZZERS:$(BUILD)/%=build-fuzz/%); do \
 	    echo "== $$fuzzer"; mkdir -p $$fuzzer.corpus; \
+	    seeds=tests/fuzz/seeds/$${fuzzer##*/fuzz_}; [ -d $$seeds ] || seeds=; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus || exit 1; done
+	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus $$seeds || exit 1; done
 
 ## lint          warnings of gcc and clang, format, arrows between folders, budgets: scripts/lint.sh
 lint:
