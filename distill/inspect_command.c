@@ -11,6 +11,7 @@
 #include "data/output.h"
 #include "data/sts.h"
 #include "distill/inspect.h"
+#include "distill/job.h"
 
 enum { LABEL_WIDTH = 14, BAR_WIDTH = 40 };
 
@@ -128,6 +129,21 @@ static int inspect_run_folder(struct text *out, const char *folder)
     return 0;
 }
 
+/* ---- job files ---- */
+
+static int inspect_job(struct text *out, const char *path, struct error *err)
+{
+    static const char *const keys[] = {"name",    "data.collection", "teacher.model",
+                                       "student", "distill.loss",    "evaluate",
+                                       "export"};
+    struct job job;
+    if (job_read(&job, path, NULL, err)) return -1;
+    fact(out, "kind", "job file, without mistakes; retort plan says more");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) job_print_keys(&job, keys[i], out);
+    job_free(&job);
+    return 0;
+}
+
 /* ---- what is it ---- */
 
 static bool has(const char *folder, const char *name)
@@ -198,6 +214,7 @@ static int inspect_file(struct text *out, const char *path, const char *tokenize
     if (length >= 6 && memcmp(start, "\x93NUMPY", 6) == 0) return inspect_npy(out, path, err);
     if (length == 16 && memcmp(start, "retort-scores 1\n", 16) == 0)
         return inspect_score_cache(out, path, err);
+    if (ends_with(path, ".yaml") || ends_with(path, ".yml")) return inspect_job(out, path, err);
     if (ends_with(path, ".safetensors")) return inspect_safetensors(out, path, err);
     for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
         if (ends_with(path, archives[i])) return inspect_folder(out, path, tokenizer, err);
@@ -216,8 +233,8 @@ int inspect_command(int argc, char **argv, struct error *err)
         .command = "inspect",
         .usage = "[--tokenizer DIR] PATH",
         .summary = "Says what PATH is, in a screenful: a model's folder, a collection or archive, "
-                   ".safetensors, .npy, judgements, a run, an index, a score cache, the folder of "
-                   "a job's run.",
+                   ".safetensors, .npy, judgements, a run, an index, a score cache, a job file, "
+                   "the folder of a job's run.",
         .options = options,
     };
     int first = options_parse(&help, argc, argv, err);

@@ -223,7 +223,9 @@ int inspect_sts(struct text *out, const char *path, struct error *err)
         sts_free(&pairs);
         found++;
     }
-    return found ? 0 : fail(err, "%s", first.message);
+    if (found) return 0;
+    return fail(err, "%s: no model, index, run, collection or sentence pairs (%s)", path,
+                first.message);
 }
 
 /* ---- judgements, runs, scores ---- */

@@ -82,6 +82,9 @@ expect 0 'judgements' "$retort" inspect "$folder/a.qrels"
 expect 0 'texts with ids' "$retort" inspect "$folder/texts.tsv"
 expect 0 'sentence pairs' "$retort" inspect "$folder/sts.tsv"
 expect 0 'texts with ids' "$retort" inspect "$folder/queries.jsonl"
+expect 0 'name: scifact' "$retort" inspect configs/scifact.yaml
+mkdir "$folder/empty"
+expect 1 'no corpus.jsonl' "$retort" inspect "$folder/empty"
 expect 1 'neither model' "$retort" inspect "$folder/what"
 expect 1 'is empty' "$retort" inspect "$folder/nothing"
 expect 2 'give one PATH' "$retort" inspect a b
