@@ -296,7 +296,7 @@ START_TEST(published_figures_come_out)
         double ndcg = mean_measure("ndcg_cut_10", qrels, &run);
         double recall = mean_measure("recall_100", qrels, &run);
         fprintf(stderr, "%s: nDCG@10 %.4f, recall@100 %.4f\n", figures[i].name, ndcg, recall);
-        ck_assert_double_eq_tol(ndcg, figures[i].ndcg_at_10, 1e-3); /* seen: 4e-4 */
+        ck_assert_double_eq_tol(ndcg, figures[i].ndcg_at_10, 1e-3);      /* seen: 4e-4 */
         ck_assert_double_eq_tol(recall, figures[i].recall_at_100, 1e-3); /* 5e-4 */
         run_free(&run);
         collection_free(&collection);
