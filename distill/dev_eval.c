@@ -36,18 +36,19 @@ static int deepest_layer(const struct dev_eval *dev)
     return deepest;
 }
 
-/* z of all layers 1..layers, one block each. */
-static float **embed_all(const struct dev_eval *dev, const char *const *texts, size_t n,
-                         const char *prompt, int max_length, int layers)
+/* z of layers 1..num_layers, one block each; the request says the rest. */
+static float **embed_all(const struct dev_eval *dev, struct embed_request request, int num_layers)
 {
-    float **z = xcalloc((size_t)layers, sizeof *z);
-    int *list = xcalloc((size_t)layers, sizeof *list);
-    for (int l = 0; l < layers; l++) {
-        z[l] = xaligned(n * (size_t)dev->de->output_size, sizeof **z);
-        list[l] = l + 1;
+    float **z = xcalloc((size_t)num_layers, sizeof *z);
+    int *layers = xcalloc((size_t)num_layers, sizeof *layers);
+    for (int l = 0; l < num_layers; l++) {
+        z[l] = xaligned(request.count * (size_t)dev->de->output_size, sizeof **z);
+        layers[l] = l + 1;
     }
-    dual_encoder_embed(dev->de, dev->pool, texts, n, prompt, max_length, list, layers, z);
-    free(list);
+    request.layers = layers;
+    request.num_layers = num_layers;
+    dual_encoder_embed(dev->de, dev->pool, &request, z);
+    free(layers);
     return z;
 }
 
@@ -82,10 +83,18 @@ double dev_eval_run(const struct dev_eval *dev, struct report *report)
     for (size_t d = 0; d < dev->num_documents; d++)
         texts[d] = dev->collection->documents.values[dev->documents[d]];
     const char **queries = query_texts(dev->queries, dev->collection);
-    float **zd = embed_all(dev, texts, dev->num_documents, dev->de->document_prompt,
-                           dev->max_document_tokens, layers);
-    float **zq = embed_all(dev, queries, dev->queries->count, dev->de->query_prompt,
-                           dev->max_query_tokens, layers);
+    float **zd = embed_all(dev,
+                           (struct embed_request){.texts = texts,
+                                                  .count = dev->num_documents,
+                                                  .prompt = dev->de->document_prompt,
+                                                  .max_length = dev->max_document_tokens},
+                           layers);
+    float **zq = embed_all(dev,
+                           (struct embed_request){.texts = queries,
+                                                  .count = dev->queries->count,
+                                                  .prompt = dev->de->query_prompt,
+                                                  .max_length = dev->max_query_tokens},
+                           layers);
     double *values = xcalloc(dev->queries->count, sizeof *values), sum = 0;
     for (size_t t = 0; t < dev->num_taps; t++) {
         struct tap tap = dev->taps[t];

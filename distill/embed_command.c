@@ -78,8 +78,13 @@ static void embed_block(const struct embedder *embedder, const char *const *text
                                 &embedder->layer, 1, &rows);
         return;
     }
-    dual_encoder_embed(&embedder->student, embedder->pool, texts, n, embedder->call->prompt,
-                       max_length, &embedder->layer, 1, &z);
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = embedder->call->prompt,
+                                          .max_length = max_length,
+                                          .layers = &embedder->layer,
+                                          .num_layers = 1};
+    dual_encoder_embed(&embedder->student, embedder->pool, &request, &z);
     vectors_cut(rows, z, n, embedder->width, embedder->dim, embedder->normalize);
 }
 

@@ -165,10 +165,14 @@ static int evaluate_pairs(const struct evaluate_call *call, const struct evaluat
         output_printf(&out, "layers\tdim\tspearman\tpearson\n");
         for (size_t l = 0; l < points->layers.count; l++) {
             const int *layer = &points->layers.items[l];
-            dual_encoder_embed(points->de, points->pool, pairs.first, pairs.count,
-                               points->de->query_prompt, 0, layer, 1, &first);
-            dual_encoder_embed(points->de, points->pool, pairs.second, pairs.count,
-                               points->de->query_prompt, 0, layer, 1, &second);
+            struct embed_request request = {.texts = pairs.first,
+                                            .count = pairs.count,
+                                            .prompt = points->de->query_prompt,
+                                            .layers = layer,
+                                            .num_layers = 1};
+            dual_encoder_embed(points->de, points->pool, &request, &first);
+            request.texts = pairs.second;
+            dual_encoder_embed(points->de, points->pool, &request, &second);
             print_correlations(&out, &pairs, *layer, &points->dims, first, second, width);
         }
         free(second);

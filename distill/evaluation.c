@@ -61,8 +61,8 @@ int evaluate_run(struct evaluation *evaluation, const char *system, int layers, 
 }
 
 /* Milliseconds of exact search for one query at a time, best of three rounds over up to 64 queries. */
-static double search_ms(const struct evaluation *evaluation, const float *zq, const float *zd,
-                        int width, int dim)
+static double search_ms(const struct evaluation *evaluation, const struct vector_pair *vectors,
+                        int dim)
 {
     size_t documents = evaluation->collection->documents.count;
     size_t queries = evaluation->queries->count < 64 ? evaluation->queries->count : 64;
@@ -70,8 +70,8 @@ static double search_ms(const struct evaluation *evaluation, const float *zq, co
     float *u = xaligned(queries * (size_t)dim, sizeof *u);
     float *v = xaligned(documents * (size_t)dim, sizeof *v);
     struct hit *hits = xcalloc(k, sizeof *hits);
-    vectors_cut(u, zq, queries, width, dim, evaluation->cosine);
-    vectors_cut(v, zd, documents, width, dim, evaluation->cosine);
+    vectors_cut(u, vectors->zq, queries, vectors->width, dim, evaluation->cosine);
+    vectors_cut(v, vectors->zd, documents, vectors->width, dim, evaluation->cosine);
     double best = INFINITY;
     for (int round = 0; round < 3; round++) {
         double start = seconds_now();
@@ -87,18 +87,18 @@ static double search_ms(const struct evaluation *evaluation, const float *zq, co
 }
 
 int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
-                     const struct int_list *dims, const float *zq, const float *zd, int width,
-                     double texts_per_s, struct error *err)
+                     const struct int_list *dims, const struct vector_pair *vectors,
+                     struct error *err)
 {
     const struct embedded embedded = {.collection = evaluation->collection,
                                       .queries = evaluation->queries,
                                       .num_documents = evaluation->collection->documents.count,
-                                      .zq = zq,
-                                      .zd = zd,
-                                      .width = width};
+                                      .zq = vectors->zq,
+                                      .zd = vectors->zd,
+                                      .width = vectors->width};
     for (size_t i = 0; i < dims->count; i++) {
         int dim = dims->items[i];
-        if (dim > width) continue;
+        if (dim > vectors->width) continue;
         struct run run;
         rank_embedded(&run, &embedded, dim, evaluation->cosine, evaluation->depth,
                       evaluation->drop_same_id, "retort", evaluation->pool);
@@ -107,8 +107,8 @@ int evaluate_vectors(struct evaluation *evaluation, const char *system, int laye
         if (status) return -1;
         struct evaluated *row = &evaluation->rows[evaluation->count - 1];
         row->bytes_per_vector = 4.0 * dim;
-        row->texts_per_s = texts_per_s;
-        if (evaluation->timed) row->ms_per_query = search_ms(evaluation, zq, zd, width, dim);
+        row->texts_per_s = vectors->texts_per_s;
+        if (evaluation->timed) row->ms_per_query = search_ms(evaluation, vectors, dim);
         if (interrupted()) return fail_interrupted(err);
     }
     return 0;
@@ -122,12 +122,17 @@ static double encode_rate(const struct evaluation *evaluation, const struct dual
     size_t n = documents->count < 512 ? documents->count : 512;
     const char **sample = xcalloc(n, sizeof *sample);
     for (size_t i = 0; i < n; i++) sample[i] = documents->values[i * documents->count / n];
+    const struct embed_request request = {.texts = sample,
+                                          .count = n,
+                                          .prompt = de->document_prompt,
+                                          .max_length = evaluation->max_document_tokens,
+                                          .layers = &layer,
+                                          .num_layers = 1};
     float *z = xaligned(n * (size_t)de->output_size, sizeof *z);
     double best = 0;
     for (int round = 0; round < 2; round++) {
         double start = seconds_now();
-        dual_encoder_embed(de, evaluation->pool, sample, n, de->document_prompt,
-                           evaluation->max_document_tokens, &layer, 1, &z);
+        dual_encoder_embed(de, evaluation->pool, &request, &z);
         double rate = (double)n / (seconds_now() - start);
         if (rate > best) best = rate;
     }
@@ -144,9 +149,13 @@ void document_vectors_make(struct document_vectors *out, const struct evaluation
                                      .num_layers = layers->count};
     for (size_t l = 0; l < layers->count; l++)
         out->z[l] = xaligned(documents->count * (size_t)de->output_size, sizeof(float));
-    dual_encoder_embed(de, evaluation->pool, documents->values, documents->count,
-                       de->document_prompt, evaluation->max_document_tokens, layers->items,
-                       (int)layers->count, out->z);
+    const struct embed_request request = {.texts = documents->values,
+                                          .count = documents->count,
+                                          .prompt = de->document_prompt,
+                                          .max_length = evaluation->max_document_tokens,
+                                          .layers = layers->items,
+                                          .num_layers = (int)layers->count};
+    dual_encoder_embed(de, evaluation->pool, &request, out->z);
 }
 
 void document_vectors_free(struct document_vectors *vectors)
@@ -166,11 +175,20 @@ int evaluate_encoder(struct evaluation *evaluation, const char *system,
     float *zq = xaligned(queries * (size_t)de->output_size, sizeof *zq);
     int status = 0;
     for (size_t l = 0; l < layers->count && !status; l++) {
-        double rate = evaluation->timed ? encode_rate(evaluation, de, layers->items[l]) : NAN;
-        dual_encoder_embed(de, evaluation->pool, texts, queries, de->query_prompt,
-                           evaluation->max_query_tokens, &layers->items[l], 1, &zq);
-        status = evaluate_vectors(evaluation, system, layers->items[l], dims, zq, documents->z[l],
-                                  de->output_size, rate, err);
+        int layer = layers->items[l];
+        const struct embed_request request = {.texts = texts,
+                                              .count = queries,
+                                              .prompt = de->query_prompt,
+                                              .max_length = evaluation->max_query_tokens,
+                                              .layers = &layer,
+                                              .num_layers = 1};
+        dual_encoder_embed(de, evaluation->pool, &request, &zq);
+        const struct vector_pair vectors = {
+            .zq = zq,
+            .zd = documents->z[l],
+            .width = de->output_size,
+            .texts_per_s = evaluation->timed ? encode_rate(evaluation, de, layer) : NAN};
+        status = evaluate_vectors(evaluation, system, layer, dims, &vectors, err);
     }
     free(zq);
     free(texts);

@@ -46,10 +46,15 @@ int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
                      const struct int_list *dims, const struct document_vectors *documents,
                      struct error *err);
-/* Vectors of queries [queries->count, width] and of all documents [documents, width], cut at each of dims. */
+/* Vectors of a split's queries and of all documents, before they are cut. */
+struct vector_pair {
+    const float *zq, *zd; /* [queries->count, width], [documents, width] */
+    int width;
+    double texts_per_s; /* at which such vectors are made; NaN: not measured */
+};
 int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
-                     const struct int_list *dims, const float *zq, const float *zd, int width,
-                     double texts_per_s, struct error *err);
+                     const struct int_list *dims, const struct vector_pair *vectors,
+                     struct error *err);
 /* A ranking that is already there: sorted, written, measured. */
 int evaluate_run(struct evaluation *evaluation, const char *system, int layers, int dim,
                  struct run *run, struct error *err);

@@ -113,7 +113,22 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 
 /* ---- students ---- */
 
-/* PCA fitted on the full student's document vectors: what cutting costs without Matryoshka training. */
+static void embed_test_queries(const struct job_run *run, const struct dual_encoder *de, int layer,
+                               float *zq)
+{
+    const char **texts = query_texts(&run->test, &run->collection);
+    const struct embed_request request = {.texts = texts,
+                                          .count = run->test.count,
+                                          .prompt = de->query_prompt,
+                                          .max_length = run->job->data.max_query_tokens,
+                                          .layers = &layer,
+                                          .num_layers = 1};
+    dual_encoder_embed(de, run->pool, &request, &zq);
+    free(texts);
+}
+
+/* PCA fitted on the full student's document vectors: what cutting costs without Matryoshka
+ * training.  So many documents have no more components. */
 static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder *de,
                         const float *documents, struct error *err)
 {
@@ -123,20 +138,19 @@ static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder 
     struct pca pca = {0};
     float *zq = xaligned(nq * w, sizeof *zq), *zd = xaligned(nd * w, sizeof *zd);
     float *uq = xaligned(nq * w, sizeof *uq), *ud = xaligned(nd * w, sizeof *ud);
-    const char **texts = query_texts(&run->test, &run->collection);
-    dual_encoder_embed(de, run->pool, texts, nq, de->query_prompt, run->job->data.max_query_tokens,
-                       &layer, 1, &zq);
+    embed_test_queries(run, de, layer, zq);
     vectors_cut(uq, zq, nq, width, width, true);
     vectors_cut(ud, documents, nd, width, width, true);
-    int status = pca_fit(&pca, ud, nd, width, width, false, err);
+    int size = nd < w ? (int)nd : width;
+    int status = pca_fit(&pca, ud, nd, width, size, false, err);
     if (!status) {
         pca_apply(&pca, uq, nq, zq);
         pca_apply(&pca, ud, nd, zd);
-        status = evaluate_vectors(&stage->test, "pca", layer, &run->job->evaluate.dims, zq, zd,
-                                  width, NAN, err);
+        const struct vector_pair vectors = {.zq = zq, .zd = zd, .width = size, .texts_per_s = NAN};
+        status =
+            evaluate_vectors(&stage->test, "pca", layer, &run->job->evaluate.dims, &vectors, err);
     }
     pca_free(&pca);
-    free(texts);
     free(uq);
     free(ud);
     free(zq);

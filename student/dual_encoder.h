@@ -51,11 +51,19 @@ void dual_encoder_heads_backward(const struct dual_encoder *de, const struct bat
                                  const float *pooled, const float *d_z, float *d_pooled,
                                  float *d_hidden, float *d_params);
 
-/* z of n texts at each of layers: out[i] is [n, output_size], raw (neither cut nor normalised).  prompt is
- * prepended to every text ("" for none); max_length 0: the model's own. */
-void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool, const char *const *texts,
-                        size_t n, const char *prompt, int max_length, const int *layers,
-                        int num_layers, float *const *out);
+/* What to embed, and how. */
+struct embed_request {
+    const char *const *texts; /* [count] */
+    size_t count;
+    const char *prompt; /* put before every text; "" for none */
+    int max_length;     /* tokens kept of a text; 0: the model's own limit, which always holds */
+    const int *layers;  /* [num_layers] */
+    int num_layers;
+};
+/* z of the texts at each of the layers: out[i] is [count, output_size] at layers[i], raw (neither
+ * cut nor normalised). */
+void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
+                        const struct embed_request *request, float *const *out);
 /* Cuts rows of [n, from] to the first dim values and divides each by its norm if normalize (a zero row stays zero); out is
  * [n, dim], may not overlap. */
 void vectors_cut(float *out, const float *z, size_t n, int from, int dim, bool normalize);

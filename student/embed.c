@@ -7,9 +7,8 @@
 
 struct embed_work {
     const struct dual_encoder *de;
-    const int *layers;
-    int num_layers;
-    float *const *out;
+    const struct embed_request *request;
+    float *const *out; /* a layer */
     struct embed_scratch {
         float *pooled, *z;
         size_t rows;
@@ -28,29 +27,29 @@ static void embed_done(void *arg, int worker, const struct encoder_pass *pass,
         scratch->z = xrealloc(scratch->z, rows * width, sizeof(float));
         scratch->rows = rows;
     }
-    for (int l = 0; l < work->num_layers; l++) {
-        dual_encoder_heads(work->de, pass, batch, work->layers[l], scratch->pooled, scratch->z);
+    for (int l = 0; l < work->request->num_layers; l++) {
+        dual_encoder_heads(work->de, pass, batch, work->request->layers[l], scratch->pooled,
+                           scratch->z);
         for (size_t s = 0; s < rows; s++)
             memcpy(work->out[l] + items[s] * width, scratch->z + s * width, width * sizeof(float));
     }
 }
 
-void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool, const char *const *texts,
-                        size_t n, const char *prompt, int max_length, const int *layers,
-                        int num_layers, float *const *out)
+void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
+                        const struct embed_request *request, float *const *out)
 {
+    int max_length = request->max_length, deepest = 0;
     if (max_length <= 0 || max_length > de->max_length) max_length = de->max_length;
-    int deepest = 0;
-    for (int l = 0; l < num_layers; l++)
-        if (layers[l] > deepest) deepest = layers[l];
+    for (int l = 0; l < request->num_layers; l++)
+        if (request->layers[l] > deepest) deepest = request->layers[l];
     size_t workers = (size_t)pool_size(pool);
     struct embed_work work = {.de = de,
-                              .layers = layers,
-                              .num_layers = num_layers,
+                              .request = request,
                               .out = out,
                               .scratch = xcalloc(workers, sizeof *work.scratch)};
     struct sequences sequences;
-    sequences_encode(&sequences, de->tokenizer, pool, texts, NULL, n, prompt, max_length);
+    sequences_encode(&sequences, de->tokenizer, pool, request->texts, NULL, request->count,
+                     request->prompt, max_length);
     encode_sequences(&de->encoder, pool, &sequences, deepest, embed_done, &work);
     sequences_free(&sequences);
     for (size_t w = 0; w < workers; w++) {

@@ -50,8 +50,9 @@ void embedder_texts(const struct embedder *embedder, float *vectors, const char 
 {
     int width = embedder->encoder.output_size;
     float *z = xaligned(n * (size_t)width, sizeof *z);
-    dual_encoder_embed(&embedder->encoder, embedder->pool, texts, n, prompt, 0, &embedder->layers,
-                       1, &z);
+    const struct embed_request request = {
+        .texts = texts, .count = n, .prompt = prompt, .layers = &embedder->layers, .num_layers = 1};
+    dual_encoder_embed(&embedder->encoder, embedder->pool, &request, &z);
     vectors_cut(vectors, z, n, width, embedder->dim, embedder->normalize);
     free(z);
 }

@@ -1,6 +1,7 @@
 /* Reading an exported folder back: what a user of it will get must be what was trained. */
 #include "student/export.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "data/sequences.h"
@@ -26,11 +27,16 @@ static size_t token_mismatches(const struct dual_encoder *a, const struct dual_e
 
 /* Unit vectors [n, dim] of the texts. */
 static float *unit_vectors(const struct dual_encoder *de, int layer, int dim,
-                           const char *const *texts, size_t n, int max_length, struct pool *pool)
+                           const char *const *texts, size_t n, struct pool *pool)
 {
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = de->document_prompt,
+                                          .layers = &layer,
+                                          .num_layers = 1};
     float *z = xaligned(n * (size_t)de->output_size, sizeof *z);
     float *unit = xaligned(n * (size_t)dim, sizeof *unit);
-    dual_encoder_embed(de, pool, texts, n, de->document_prompt, max_length, &layer, 1, &z);
+    dual_encoder_embed(de, pool, &request, &z);
     vectors_cut(unit, z, n, de->output_size, dim, true);
     free(z);
     return unit;
@@ -39,7 +45,7 @@ static float *unit_vectors(const struct dual_encoder *de, int layer, int dim,
 static double worst_distance(const float *u, const float *v, size_t n, int dim)
 {
     double worst = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !isnan(worst); i++) {
         double dot = 0;
         for (int j = 0; j < dim; j++)
             dot += (double)u[i * (size_t)dim + (size_t)j] * v[i * (size_t)dim + (size_t)j];
@@ -63,12 +69,13 @@ int dual_encoder_verify(struct export_check *out, const struct dual_encoder *de,
                       options->layers, options->dim, de->max_length);
     } else {
         out->token_mismatches = token_mismatches(de, &back, texts, n, de->max_length, pool);
-        float *u = unit_vectors(de, options->layers, options->dim, texts, n, 0, pool);
-        float *v = unit_vectors(&back, options->layers, options->dim, texts, n, 0, pool);
+        float *u = unit_vectors(de, options->layers, options->dim, texts, n, pool);
+        float *v = unit_vectors(&back, options->layers, options->dim, texts, n, pool);
         out->worst_cosine_distance = worst_distance(u, v, n, options->dim);
         free(u);
         free(v);
-        if (out->token_mismatches || out->worst_cosine_distance > 1e-6 * EXPORT_MAX_DISTANCE_PPM)
+        if (out->token_mismatches ||
+            !(out->worst_cosine_distance <= 1e-6 * EXPORT_MAX_DISTANCE_PPM))
             status = fail(err,
                           "%s: differs from the trained model: %zu of %zu texts have other token "
                           "ids, worst cosine distance %.2g",
