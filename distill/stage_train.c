@@ -275,6 +275,7 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
         phase_of(stage, "hpd",
                  (uint64_t)job->distill.hpd.epochs * ((context.num_hpd_texts + batch - 1) / batch),
                  job->distill.hpd.learning_rate);
+    phase.step = hpd_step;
     int status = run_phase(stage, &phase, &context, err);
     free(texts);
     return status;
@@ -297,6 +298,7 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     struct phase phase = phase_of(stage, name, (uint64_t)job->distill.epochs * per_epoch,
                                   job->distill.learning_rate);
     uint64_t evaluations = (uint64_t)job->distill.evaluations_per_epoch;
+    phase.step = distil_step;
     phase.evaluate_every = per_epoch > evaluations ? per_epoch / evaluations : 1;
     phase.evaluate = evaluate_dev;
     return run_phase(stage, &phase, &context, err);
