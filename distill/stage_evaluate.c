@@ -254,7 +254,8 @@ static int write_grid(const struct evaluate_stage *stage, const struct evaluatio
     if (!status && show) {
         struct text table = {0};
         grid_print(&grid, GRID_PLAIN, false, &table);
-        note("%s:\n%s", name, table.bytes);
+        for (char *line = strtok(table.bytes, "\n"); line; line = strtok(NULL, "\n"))
+            note("%s", line);
         text_free(&table);
     }
     grid_free(&grid);
