@@ -12,21 +12,21 @@
 const struct stage job_stages[] = {
     {"embed", "early-layer representations of the teacher, their probe, PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens data.max_query_tokens "
-     "probe distill.hpd.layer distill.hpd.form distill.hpd.centred student.projection teacher.precision",
-     "", embed_stage},
+     "data.drop_same_id probe distill.hpd.layer distill.hpd.form distill.hpd.centred student.projection teacher.precision",
+     "", "", embed_stage},
     {"mine", "candidates for the teacher, by BM25 and by early-layer vectors",
      "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
-     "embed", mine_stage},
+     "", "embed", mine_stage},
     {"score", "the teacher's logits of all candidates",
-     "teacher.max_length teacher.precision mine.false_negative_margin data.query_prefix data.document_prefix",
-     "mine", score_stage},
+     "teacher.max_length teacher.precision mine.false_negative_margin",
+     "", "mine", score_stage},
     {"train", "the student, and its control without a teacher",
-     "seed precision student distill mine.negatives_per_query evaluate.systems",
-     "embed score", train_stage},
+     "seed precision student distill mine.negatives_per_query data.query_prefix data.document_prefix",
+     "evaluate.systems", "embed score", train_stage},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
-     "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "train", evaluate_stage},
+     "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "", "train", evaluate_stage},
     {"export", "the picked model, read back and compared",
-     "export", "evaluate", export_stage},
+     "export", "", "evaluate", export_stage},
     {0},
 };
 /* clang-format on */
@@ -82,18 +82,31 @@ struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage)
 {
     struct text all = {0};
     struct key_work work = {.job = run->job, .out = &all};
-    text_printf(&all, "%s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash);
+    text_printf(&all, "%s %s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash,
+                run->init_hash);
     append_stage(stage, &work);
     struct hash128 hash = hash128(all.bytes, all.length);
     text_free(&all);
     return hash;
 }
 
-static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
+static void hash_hex(char hex[33], struct hash128 hash)
 {
-    struct hash128 hash = job_run_stage_hash(run, stage->name);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
              (unsigned long long)hash.low);
+}
+
+/* What the mark of a finished stage holds. */
+static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
+{
+    struct text all = {0};
+    struct key_work work = {.job = run->job, .out = &all};
+    hash_hex(hex, job_run_stage_hash(run, stage->name));
+    if (!*stage->parts) return;
+    text_printf(&all, "%s\n", hex);
+    each_word(stage->parts, append_key, &work);
+    hash_hex(hex, hash128(all.bytes, all.length));
+    text_free(&all);
 }
 
 static char *mark_path(const struct job_run *run, const struct stage *stage)
@@ -180,6 +193,17 @@ static void hash_collection(char hex[33], const struct collection *collection)
     text_free(&all);
 }
 
+/* Of the weights that the student starts from, where they are not the teacher's. */
+static int hash_init(char hex[33], const struct job *job, struct error *err)
+{
+    *hex = '\0';
+    if (job->student.init.kind != INIT_FOLDER) return 0;
+    char *path = path_join(job->student.init.from, "model.safetensors");
+    int status = path_exists(path) ? hash_file(hex, path, err) : 0;
+    free(path);
+    return status;
+}
+
 static int check_queries(const struct job_run *run, struct error *err)
 {
     const struct job *job = run->job;
@@ -236,10 +260,9 @@ static int open_all(struct job_run *run, struct error *err)
     query_sets_split(&run->train, &run->dev, &run->collection, job);
     query_set_of(&run->test, &run->collection, job->data.test_split);
     if (check_queries(run, err) || !job_run_teacher(run, err)) return -1;
-    struct hash128 teacher = cross_encoder_fingerprint(run->teacher);
-    snprintf(run->teacher_hash, sizeof run->teacher_hash, "%016llx%016llx",
-             (unsigned long long)teacher.high, (unsigned long long)teacher.low);
-    if (open_folder(run, err) || write_job(run, err)) return -1;
+    hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
+    if (hash_init(run->init_hash, job, err) || open_folder(run, err) || write_job(run, err))
+        return -1;
     note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
          run->collection.documents.count, run->train.count, run->dev.count, run->test.count);
     return 0;

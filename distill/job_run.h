@@ -8,10 +8,11 @@
  *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, timings; what was said
  *       stages/                            one small file a finished stage
  *       probe.tsv representations/ pca.safetensors
- *       candidates.trec scores.cache scores.trec
- *       train/                             checkpoints and logs
- *       student/ init/ no-teacher/         sentence-transformers folders of all layers and dims
- *       grid.tsv differences.tsv trec/     the grid, paired differences, one TREC run a system and point
+ *       candidates.trec scores.cache scores.trec rerank.cache
+ *       train/                             checkpoints, weights and logs of each phase
+ *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run a system and point
+ *       grid_dev.tsv                       the student's grid on dev, from which the point is picked
+ *       student/                           a sentence-transformers folder of all layers and dims
  *       export/                            the picked model
  */
 #ifndef RETORT_JOB_RUN_H
@@ -27,8 +28,8 @@ struct job_run {
     struct pool *pool;
     struct collection collection;
     struct query_set train, dev, test;
-    struct cross_encoder *teacher; /* opened by job_run_teacher */
-    char collection_hash[33], teacher_hash[33];
+    struct cross_encoder *teacher;                             /* opened by job_run_teacher */
+    char collection_hash[33], teacher_hash[33], init_hash[33]; /* init: of student.init.from, "" */
 };
 
 /* Reads the collection, splits the queries, makes the folder and its log. */
@@ -45,16 +46,17 @@ char *job_run_path(const struct job_run *run, const char *name);
 
 struct stage {
     const char *name, *summary;
-    const char *keys; /* job keys it depends on, prefixes separated by spaces */
-    const char
-        *after; /* stages it reads from, separated by spaces; they stand before it in the list */
+    /* Words separated by spaces.  keys: job keys, or prefixes, that what it makes depends on.
+     * parts: those that choose which parts of it are made; after a change it runs again, but finds
+     * the parts that it has.  after: stages it reads from; they stand before it in the list. */
+    const char *keys, *parts, *after;
     int (*work)(struct job_run *run, struct error *err);
 };
 extern const struct stage job_stages[]; /* ends with a zeroed row */
 
 /* Does what is not yet done, up to and including the stage `until` (NULL: all). */
 int job_run_stages(struct job_run *run, const char *until, struct error *err);
-/* Hash of everything that the stage depends on. */
+/* Hash of everything that what the stage makes depends on: not of `parts`. */
 struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage);
 /* Whether the stage would be skipped. */
 bool stage_is_done(const struct job_run *run, const struct stage *stage);

@@ -17,7 +17,19 @@ static int is_file_name(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* Adds "folder/name": hash for every regular file of folder ("" is the run itself). */
+/* Not logs, tables with times, job.yaml with its paths, caches in the order of the work. */
+static bool is_reproducible(const char *name)
+{
+    static const char *const varying[] = {"job.yaml", "log.txt",      "manifest.json",
+                                          "grid.tsv", "grid_dev.tsv", "export/README.md"};
+    for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
+        if (strcmp(name, varying[i]) == 0) return false;
+    const char *dot = strrchr(name, '.');
+    bool is_log = strncmp(name, "train/", 6) == 0 && dot && strcmp(dot, ".tsv") == 0;
+    return !is_log && !(dot && strcmp(dot, ".cache") == 0);
+}
+
+/* Adds "folder/name": hash for every reproducible file of folder ("" is the run itself). */
 static int hash_files(struct json *files, const struct job_run *run, const char *folder,
                       struct error *err)
 {
@@ -30,8 +42,7 @@ static int hash_files(struct json *files, const struct job_run *run, const char 
         char *file = path_join(path, entries[e]->d_name);
         char *name =
             *folder ? xasprintf("%s/%s", folder, entries[e]->d_name) : xstrdup(entries[e]->d_name);
-        bool changes = strcmp(name, "log.txt") == 0 || strcmp(name, "manifest.json") == 0;
-        if (!status && !changes && stat(file, &info) == 0 && S_ISREG(info.st_mode)) {
+        if (!status && is_reproducible(name) && stat(file, &info) == 0 && S_ISREG(info.st_mode)) {
             status = hash_file(hex, file, err);
             if (!status) json_set_string(files, name, hex);
         }

@@ -49,17 +49,19 @@ static bool is_positive(const struct candidate *candidate)
 static int draw(struct step_batch *batch, const struct train_set *set,
                 const struct train_query *query, uint64_t epoch)
 {
-    uint32_t order[1024];
     size_t n = query->num_candidates, positives = 0;
-    REQUIRE(n <= sizeof order / sizeof *order);
+    if (n > batch->drawn_capacity) {
+        batch->drawn = xrealloc(batch->drawn, n, sizeof *batch->drawn);
+        batch->drawn_capacity = n;
+    }
     while (positives < n && is_positive(&query->candidates[positives])) positives++;
     REQUIRE(positives > 0);
     double at = random_uniform(set->seed ^ STREAM_POSITIVE, epoch, query->query);
     int positive = column(batch, query->candidates[(size_t)(at * (double)positives)].document);
-    random_permutation(order, n - positives, set->seed ^ STREAM_NEGATIVES,
+    random_permutation(batch->drawn, n - positives, set->seed ^ STREAM_NEGATIVES,
                        epoch * 0x100000001ull + query->query);
     for (size_t i = 0; i < n - positives && i < (size_t)set->negatives; i++)
-        column(batch, query->candidates[positives + order[i]].document);
+        column(batch, query->candidates[positives + batch->drawn[i]].document);
     return positive;
 }
 
@@ -135,5 +137,6 @@ void step_batch_free(struct step_batch *batch)
     free(batch->teacher);
     free(batch->column_of);
     free(batch->order);
+    free(batch->drawn);
     *batch = (struct step_batch){0};
 }

@@ -37,9 +37,10 @@ struct step_batch {
         mask; /* [num_queries, num_documents] columns that InfoNCE may count as negatives, or the positive */
     int *starts, *columns; /* candidate lists, positive first */
     float *teacher;
-    size_t query_capacity, document_capacity, mask_capacity, list_capacity;
-    int *column_of; /* [documents of the collection], -1 outside the step */
-    uint64_t epoch; /* of `order` */
+    size_t query_capacity, drawn_capacity;
+    uint32_t *drawn; /* scratch: an order of one query's negatives */
+    int *column_of;  /* [documents of the collection], -1 outside the step */
+    uint64_t epoch;  /* of `order` */
     uint32_t *order;
     bool has_order;
 };

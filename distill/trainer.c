@@ -11,12 +11,19 @@
 
 void report_add(struct report *report, double value, const char *format, ...)
 {
-    REQUIRE(report->count < REPORT_MAX);
+    GROW(report->entries, report->count, &report->capacity);
+    struct report_entry *entry = &report->entries[report->count++];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(report->names[report->count], sizeof report->names[0], format, arguments);
+    vsnprintf(entry->name, sizeof entry->name, format, arguments);
     va_end(arguments);
-    report->values[report->count++] = value;
+    entry->value = value;
+}
+
+void report_free(struct report *report)
+{
+    free(report->entries);
+    *report = (struct report){0};
 }
 
 struct trainer {
@@ -41,11 +48,14 @@ static void log_flush(struct trainer *trainer)
     text_clear(&trainer->log);
 }
 
-static void log_report(struct trainer *trainer, const char *kind, const struct report *report)
+/* Releases the report. */
+static void log_report(struct trainer *trainer, const char *kind, struct report *report)
 {
-    for (int i = 0; i < report->count; i++)
+    for (size_t i = 0; i < report->count; i++)
         text_printf(&trainer->log, "%s\t%s\t%llu\t%s\t%.6g\n", trainer->phase->name, kind,
-                    (unsigned long long)trainer->state.step, report->names[i], report->values[i]);
+                    (unsigned long long)trainer->state.step, report->entries[i].name,
+                    report->entries[i].value);
+    report_free(report);
 }
 
 static int save(struct trainer *trainer, struct error *err)
@@ -70,11 +80,13 @@ static int train_step(struct trainer *trainer, struct error *err)
     memset(trainer->gradients, 0, params->size * sizeof *trainer->gradients);
     double loss = phase->step(phase->arg, trainer->state.step, trainer->gradients, &report);
     double norm = gradient_norm(trainer->gradients, params->size, trainer->pool);
-    if (!isfinite(loss) || !isfinite(norm))
+    if (!isfinite(loss) || !isfinite(norm)) {
+        report_free(&report);
         return fail(err,
                     "%s: the loss of step %llu is not a number (loss %g, gradient norm %g); try a "
                     "smaller distill.learning_rate or precision: f32",
                     phase->name, (unsigned long long)trainer->state.step, loss, norm);
+    }
     double rate = rate_at(phase, trainer->state.step);
     adamw_step(&trainer->adamw, params, trainer->gradients, clip_scale(norm, phase->clip_norm),
                rate, trainer->pool);
@@ -124,6 +136,8 @@ static int train(struct trainer *trainer, struct error *err)
         if (!status && stop) status = fail_interrupted(err);
     }
     progress_end(&progress);
+    if (!status && !phase->total_steps) /* nothing to choose from */
+        status = weights_write(&trainer->de->params, trainer->best_path, err);
     if (status) return status;
     trainer->state.finished = true;
     return save(trainer, err);

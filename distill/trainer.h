@@ -13,16 +13,18 @@
 #include "nn/optimizer.h"
 #include "student/dual_encoder.h"
 
-enum { REPORT_MAX = 24 };
-
 /* Named numbers of one step or one evaluation, for the log. */
+struct report_entry {
+    char name[40];
+    double value;
+};
 struct report {
-    char names[REPORT_MAX][40];
-    double values[REPORT_MAX];
-    int count;
+    struct report_entry *entries;
+    size_t count, capacity;
 };
 void report_add(struct report *report, double value, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+void report_free(struct report *report);
 
 struct phase {
     const char *name;                                   /* "hpd", "distil", "no-teacher" */

@@ -61,6 +61,43 @@ START_TEST(abandoned_leaves_nothing)
 }
 END_TEST
 
+START_TEST(what_a_killed_writer_left_is_removed)
+{
+    struct error err = {0};
+    struct output_folder out, other;
+    char *path = path_join(scratch_folder(), "d"), *orphan = xasprintf("%s.tmp.1", path);
+    char *stranger = xasprintf("%s.tmp.backup", path), *living = xasprintf("%s.tmp.2", path);
+    check_ok(make_folder(orphan, &err), &err);
+    put(orphan, "part", "1");
+    check_ok(make_folder(stranger, &err), &err);
+    check_ok(output_folder_open(&other, living, "marker", &err), &err);
+    check_ok(output_folder_open(&out, path, "marker", &err), &err);
+    ck_assert(!path_exists(orphan));
+    ck_assert(path_exists(stranger) && path_exists(other.temporary));
+    put(out.temporary, "marker", "1");
+    check_ok(output_folder_commit(&out, &err), &err);
+    output_folder_abandon(&other);
+    ck_assert(holds(path, "marker"));
+    free(path), free(orphan), free(stranger), free(living);
+}
+END_TEST
+
+START_TEST(a_folder_that_is_being_filled_is_nobody_elses_orphan)
+{
+    struct error err = {0};
+    struct output_folder first, second;
+    char *path = path_join(scratch_folder(), "e"), *busy = xasprintf("%s.tmp.3", path);
+    check_ok(output_folder_open(&first, path, "marker", &err), &err);
+    ck_assert_int_eq(rename(first.temporary, busy), 0); /* as another process would call it */
+    check_ok(output_folder_open(&second, path, "marker", &err), &err);
+    ck_assert(path_exists(busy));
+    output_folder_abandon(&second);
+    remove_folder(busy);
+    output_folder_abandon(&first);
+    free(path), free(busy);
+}
+END_TEST
+
 START_TEST(somebody_elses_folder_is_kept)
 {
     struct error err = {0};
@@ -80,6 +117,8 @@ int main(void)
     const struct test_row rows[] = {
         TEST(appears_at_commit_and_replaces_its_kind),
         TEST(abandoned_leaves_nothing),
+        TEST(what_a_killed_writer_left_is_removed),
+        TEST(a_folder_that_is_being_filled_is_nobody_elses_orphan),
         TEST(somebody_elses_folder_is_kept),
         {0},
     };

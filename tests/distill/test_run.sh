@@ -1,0 +1,149 @@
+#!/bin/sh
+# retort run, end to end on a tiny collection: every file is there, a rerun does nothing, the same
+# seed gives the same bytes, also where the run is killed again and again, and a changed key redoes
+# only what depends on it.
+. tests/distill/tiny_job.sh
+[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
+folder=$(mktemp -d /tmp/retort-run-test-XXXXXX) || exit 1
+trap 'rm -rf "$folder"' EXIT
+wrong=0
+
+wrong() {
+    echo "$*"
+    wrong=1
+}
+
+run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
+    output=$1
+    shift
+    "$RETORT" run "$folder/job.yaml" --output "$folder/$output" "$@" >"$folder/out" 2>"$folder/said" \
+        </dev/null || wrong "run $output $*: status $?: $(cat "$folder/said")"
+    [ ! -s "$folder/out" ] || wrong "run $output $*: wrote on standard output"
+}
+
+stages_done_before() { # the stages that the last run skipped
+    sed -n 's/^retort: \([a-z]*\): done before$/\1/p' "$folder/said" | tr '\n' ' '
+}
+
+expect_skipped() { # expect_skipped WHAT STAGES
+    got=$(stages_done_before)
+    [ "$got" = "$2" ] || wrong "$1: skipped \"$got\", expected \"$2\""
+}
+
+# What a rerun must reproduce: everything but times, logs, paths, and the order in which a killed
+# run added to its caches.
+fingerprint() { # fingerprint RUN
+    (cd "$folder/$1" && find . -type f ! -name '*.cache' ! -name 'grid*.tsv' ! -name log.txt \
+        ! -name job.yaml ! -name manifest.json ! -name README.md ! -path './stages/*' \
+        ! -path './train/*.tsv' | LC_ALL=C sort | xargs sha256sum
+        sed 's/^\(\([^\t]*\t\)\{9\}\).*/\1/' grid.tsv grid_dev.tsv)
+}
+
+expect_same() { # expect_same WHAT RUN
+    fingerprint "$2" >"$folder/this"
+    diff "$folder/expected" "$folder/this" >"$folder/diff" ||
+        wrong "$1: not the same bytes: $(head -20 "$folder/diff")"
+}
+
+fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word, nothing made
+    status=$1 word=$2
+    shift 2
+    "$RETORT" run --output "$folder/failed" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    got=$?
+    [ $got -eq "$status" ] || wrong "run $*: status $got, not $status: $(cat "$folder/err")"
+    [ "$(grep -vc '^retort: warning' "$folder/err")" -eq 1 ] ||
+        wrong "run $*: not one sentence: $(cat "$folder/err")"
+    grep -q "^retort run: .*$word" "$folder/err" ||
+        wrong "run $*: does not say $word: $(cat "$folder/err")"
+    [ ! -e "$folder/failed" ] || wrong "run $*: left a folder"
+}
+
+make_collection "$folder/collection"
+make_job "$folder/job.yaml" "$folder/collection"
+
+# ---- everything is there ----
+run one
+expect_skipped "a first run" ""
+for file in job.yaml manifest.json log.txt probe.tsv pca.safetensors candidates.trec scores.cache \
+    scores.trec grid.tsv grid_dev.tsv differences.tsv representations/documents.npy \
+    representations/queries.npy train/init.safetensors train/hpd.best.safetensors \
+    train/distil.best.safetensors train/distil.tsv train/no-teacher.best.safetensors \
+    trec/bm25.trec trec/teacher.trec trec/student-l2-d16.trec trec/pca-l2-d4.trec \
+    student/modules.json student/2_Dense/model.safetensors export/config.json \
+    export/model.safetensors export/tokenizer.json export/README.md export/1_Pooling/config.json; do
+    [ -s "$folder/one/$file" ] || wrong "the run has no $file"
+done
+for stage in embed mine score train evaluate export; do
+    [ -s "$folder/one/stages/$stage" ] || wrong "stage $stage left no mark"
+done
+left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
+[ -z "$left" ] || wrong "temporary files stay: $left"
+# bm25, teacher, 4 grids: init, no-teacher, student of 2 x 3 points, pca of 3
+[ "$(wc -l <"$folder/one/grid.tsv")" -eq 24 ] || wrong "the grid has other rows: $(cat "$folder/one/grid.tsv")"
+[ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 7 ] || wrong "the dev grid has other rows"
+grep -q '^seed: 13$' "$folder/one/job.yaml" || wrong "job.yaml is not resolved"
+fingerprint one >"$folder/expected"
+
+# ---- a second run does nothing, and its own job.yaml makes the same run ----
+before=$(cd "$folder/one" && find . -type f ! -name log.txt ! -name job.yaml -exec ls -l --time-style=full-iso {} + | sort)
+run one
+after=$(cd "$folder/one" && find . -type f ! -name log.txt ! -name job.yaml -exec ls -l --time-style=full-iso {} + | sort)
+expect_skipped "a second run" "embed mine score train evaluate export "
+[ "$before" = "$after" ] || wrong "a second run changed files"
+cp "$folder/one/job.yaml" "$folder/resolved.yaml"
+"$RETORT" run "$folder/resolved.yaml" --output "$folder/one" 2>"$folder/said" ||
+    wrong "the resolved job fails: $(cat "$folder/said")"
+expect_skipped "the resolved job" "embed mine score train evaluate export "
+
+# ---- the same bytes elsewhere, in stages, and after kills ----
+run two --until score
+[ ! -e "$folder/two/train/init.safetensors" ] || wrong "--until score went on to train"
+run two
+expect_skipped "going on after --until" "embed mine score "
+expect_same "another folder" two
+
+wait=1 kills=0
+while [ $kills -lt 40 ]; do
+    timeout -s KILL "$(awk -v n=$wait 'BEGIN { print n * 0.083 }')" "$RETORT" run "$folder/job.yaml" \
+        --output "$folder/killed" >"$folder/out" 2>"$folder/said" </dev/null && break
+    kills=$((kills + 1)) wait=$((wait % 7 + kills / 10 + 1))
+done
+[ $kills -gt 0 ] || wrong "nothing was killed"
+run killed
+expect_same "a run killed $kills times" killed
+left=$(find "$folder/killed" -name '*.part' -o -name '*.old*')
+[ -z "$left" ] || wrong "parts stay after kills: $left"
+
+timeout -s INT 0.5 "$RETORT" run "$folder/job.yaml" --output "$folder/stopped" >"$folder/out" \
+    2>"$folder/said" </dev/null
+run stopped
+expect_same "an interrupted run" stopped
+
+# ---- only what depends on a key ----
+run one --set evaluate.dims=[8,16]
+expect_skipped "other dims" "embed mine score train "
+[ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 5 ] || wrong "the grid keeps its old dims"
+run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8'
+expect_skipped "another pick" "embed mine score train evaluate "
+grep -q '"num_hidden_layers": 1' "$folder/one/export/config.json" || wrong "the pick was not exported"
+run one --set 'evaluate.systems=[student, bm25, no-teacher]'
+expect_skipped "other systems" "embed mine score "
+grep -q ' steps in ' "$folder/said" && wrong "other systems: trained again"
+run one --set distill.epochs=3 --until train
+expect_skipped "more epochs" "embed mine score "
+run one --set mine.scored=7 --until mine
+expect_skipped "fewer candidates" "embed "
+
+# ---- the world and the call are wrong ----
+fails 1 "config.json" "$folder/job.yaml" --set teacher.model=/nowhere
+fails 1 "/nowhere" "$folder/job.yaml" --set data.collection=/nowhere
+fails 1 "split other" "$folder/job.yaml" --set data.train_split=other
+fails 1 "split other" "$folder/job.yaml" --set data.test_split=other
+fails 1 "dev_fraction" "$folder/job.yaml" --set data.dev_fraction=0
+fails 1 "missing.yaml" "$folder/missing.yaml"
+fails 2 "epochs" "$folder/job.yaml" --set distill.epoch=3
+fails 2 "did you mean train" "$folder/job.yaml" --until trian
+fails 2 "one job file"
+fails 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
+
+exit $wrong
