@@ -117,13 +117,19 @@ static void rank_naive(struct hit hits[QUERIES][DOCUMENTS], const char *model, i
     float q[QUERIES * TINY_HIDDEN], d[TINY_HIDDEN], *zq = q, *zd = d;
     check_ok(embedder_open(&embedder, model, &tap, &err), &err);
     const struct dual_encoder *encoder = &embedder.encoder;
-    dual_encoder_embed(encoder, embedder.pool, queries, QUERIES, encoder->query_prompt, 0, &layers,
-                       1, &zq);
+    struct embed_request request = {.texts = queries,
+                                    .count = QUERIES,
+                                    .prompt = encoder->query_prompt,
+                                    .layers = &layers,
+                                    .num_layers = 1};
+    dual_encoder_embed(encoder, embedder.pool, &request, &zq);
     for (size_t row = 0; row < DOCUMENTS; row++) {
         document_text(&text, row);
         const char *texts[] = {text.bytes};
-        dual_encoder_embed(encoder, embedder.pool, texts, 1, encoder->document_prompt, 0, &layers,
-                           1, &zd);
+        request.texts = texts;
+        request.count = 1;
+        request.prompt = encoder->document_prompt;
+        dual_encoder_embed(encoder, embedder.pool, &request, &zd);
         for (size_t query = 0; query < QUERIES; query++) {
             double dot = 0, qq = 0, dd = 0;
             for (int i = 0; i < dim; i++) {
