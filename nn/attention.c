@@ -65,32 +65,43 @@ struct head {
     int hidden;
 };
 
-static void gather_head(const struct attention *at, float *out, const void *from,
-                        const struct head *head, int part, int parts, float scale)
+/* First element of the head's columns in part `part` of rows that hold `parts` times the hidden size. */
+static size_t first_of(const struct head *head, int part, int parts)
 {
     size_t row = (size_t)parts * head->hidden;
-    size_t first =
-        (size_t)head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
-    const char *bytes = (const char *)from + first * element_size(at->element);
-    at->kernels->gather(out, bytes, at->element, head->n, head->d, row, scale);
+    return head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
+}
+
+/* out [n, d] = scale times the head's columns of q (part 0), k (1) or v (2). */
+static void gather_part(const struct attention *at, float *out, const float *qkv,
+                        const struct head *head, int part, float scale)
+{
+    at->kernels->gather(out, qkv + first_of(head, part, 3), ELEMENT_F32, head->n, head->d,
+                        3 * (size_t)head->hidden, scale);
+}
+
+/* out [n, d] = the head's columns of the context or its gradient. */
+static void gather_context(const struct attention *at, float *out, const void *from,
+                           const struct head *head)
+{
+    const char *bytes = (const char *)from + first_of(head, 0, 1) * element_size(at->element);
+    at->kernels->gather(out, bytes, at->element, head->n, head->d, (size_t)head->hidden, 1);
 }
 
 static void scatter_head(const struct attention *at, void *to, const float *from,
                          const struct head *head, int part, int parts, float scale)
 {
+    char *bytes = (char *)to + first_of(head, part, parts) * element_size(at->element);
     size_t row = (size_t)parts * head->hidden;
-    size_t first =
-        (size_t)head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
-    char *bytes = (char *)to + first * element_size(at->element);
     at->kernels->scatter(bytes, at->element, from, head->n, head->d, row, scale);
 }
 
-static void gather_qkv(const struct attention *at, const struct panels *panels, const void *qkv,
+static void gather_qkv(const struct attention *at, const struct panels *panels, const float *qkv,
                        const struct head *head)
 {
-    gather_head(at, panels->q, qkv, head, 0, 3, 1 / sqrtf((float)head->d));
-    gather_head(at, panels->k, qkv, head, 1, 3, 1);
-    gather_head(at, panels->v, qkv, head, 2, 3, 1);
+    gather_part(at, panels->q, qkv, head, 0, 1 / sqrtf((float)head->d));
+    gather_part(at, panels->k, qkv, head, 1, 1);
+    gather_part(at, panels->v, qkv, head, 2, 1);
     at->kernels->transpose(panels->k_by_dim, panels->k, head->n, head->d);
 }
 
@@ -118,7 +129,7 @@ static void probabilities(const struct attention *at, const struct panels *panel
     at->kernels->softmax_forward(panels->p, rows, head->n, by_dim);
 }
 
-static void head_forward(const struct attention *at, void *context, const void *qkv,
+static void head_forward(const struct attention *at, void *context, const float *qkv,
                          const struct head *head)
 {
     struct panels panels = panels_of(at->scratch, head->n, head->d);
@@ -201,14 +212,14 @@ static void block_backward(const struct attention *at, const struct panels *pane
 }
 
 static void head_backward(const struct attention *at, void *d_qkv, const void *d_context,
-                          const void *context, const void *qkv, const struct head *head)
+                          const void *context, const float *qkv, const struct head *head)
 {
     struct panels panels = panels_of(at->scratch, head->n, head->d);
     size_t flat = kernel_padded(head->d), bytes = (size_t)head->n * flat * sizeof(float);
     gather_qkv(at, &panels, qkv, head);
     at->kernels->transpose(panels.v_by_dim, panels.v, head->n, head->d);
-    gather_head(at, panels.out, context, head, 0, 1, 1);
-    gather_head(at, panels.d_out, d_context, head, 0, 1, 1);
+    gather_context(at, panels.out, context, head);
+    gather_context(at, panels.d_out, d_context, head);
     at->kernels->row_dots(panels.dots, panels.out, panels.d_out, head->n, head->d, flat);
     memset(panels.d_k, 0, bytes);
     memset(panels.d_v, 0, bytes);
@@ -228,7 +239,7 @@ static struct head head_at(const struct attention *at, int seq, int number)
                          .hidden = at->num_heads * at->head_size};
 }
 
-void attention_forward(const struct attention *attention, void *context, const void *qkv)
+void attention_forward(const struct attention *attention, void *context, const float *qkv)
 {
     for (int seq = 0; seq < attention->num_seqs; seq++)
         for (int number = 0; number < attention->num_heads; number++) {
@@ -238,7 +249,7 @@ void attention_forward(const struct attention *attention, void *context, const v
 }
 
 void attention_backward(const struct attention *attention, void *d_qkv, const void *d_context,
-                        const void *context, const void *qkv)
+                        const void *context, const float *qkv)
 {
     for (int seq = 0; seq < attention->num_seqs; seq++)
         for (int number = 0; number < attention->num_heads; number++) {

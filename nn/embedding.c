@@ -1,4 +1,7 @@
-/* Embeddings: x_0 = drop(LN(word + position + type)), projected where they are narrower than the hidden states. */
+/* Embeddings: x_0 = drop(LN(word + position + type)), projected where they are narrower than the hidden states.
+ *
+ * The projection is in f32 whatever the precision: it is small, and nothing normalises its output, which makes errors in
+ * it grow in the first block. */
 #include "nn/layer.h"
 
 #include "nn/dropout.h"
@@ -47,9 +50,9 @@ void embedding_forward(const struct step *step, const struct embedding_params *p
                                                        .epsilon = step->config->layer_norm_eps});
     drop(step, normed);
     if (params->project_weight) {
-        step_narrow(step, kept->normed_n, normed, width);
-        dnn_linear_forward(step->dnn, out, kept->normed_n, projection[DNN_FORWARD],
-                           params->project_bias, step->rows, DNN_WRITE_F32);
+        step_clear_surplus(step, normed, width, ELEMENT_F32);
+        dnn_linear_forward(step->dnn, out, normed, projection[DNN_FORWARD], params->project_bias,
+                           step->rows, DNN_WRITE_F32);
     }
     step_clear_surplus(step, out, hidden, ELEMENT_F32);
     if (step->element == ELEMENT_BF16) step_narrow(step, step->scratch.x, out, hidden);
@@ -81,12 +84,12 @@ void embedding_backward(const struct step *step, const struct embedding_params *
     if (params->project_weight) {
         struct dnn_shape shape = {step->rows, hidden, width};
         d_normed = step->scratch.d_normed;
-        step_narrow(step, step->scratch.d_branch, d_out, hidden);
-        dnn_linear_gradient(step->dnn, grads->project_weight, step->scratch.d_branch,
-                            kept->normed_n, shape, step->element);
+        step_clear_surplus(step, d_out, hidden, ELEMENT_F32);
+        dnn_linear_gradient(step->dnn, grads->project_weight, d_out, kept->normed, shape,
+                            ELEMENT_F32);
         step->kernels->add_rows(grads->project_bias, d_out, ELEMENT_F32, step->tokens, hidden);
-        dnn_linear_backward(step->dnn, d_normed, step->scratch.d_branch, projection[DNN_BACKWARD],
-                            step->rows, DNN_WRITE_F32);
+        dnn_linear_backward(step->dnn, d_normed, d_out, projection[DNN_BACKWARD], step->rows,
+                            DNN_WRITE_F32);
     }
     drop(step, d_normed);
     step->kernels->norm_backward(&(struct norm_backward){.rows = step->tokens,

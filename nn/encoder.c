@@ -65,7 +65,7 @@ static void carve_layer(struct layer_kept *kept, struct carver *carver,
 {
     int hidden = config->hidden_size;
     *kept = (struct layer_kept){
-        .qkv = carve(carver, rows, 3 * hidden, element),
+        .qkv = carve(carver, rows, 3 * hidden, ELEMENT_F32),
         .context = carve(carver, rows, hidden, element),
         .attended = carve(carver, rows, hidden, element),
         .inner = carve(carver, rows, config->intermediate_size, element),
@@ -85,7 +85,6 @@ static void carve_embedding(struct embedding_kept *kept, struct carver *carver,
     *kept = (struct embedding_kept){
         .sum = carve(carver, rows, width, ELEMENT_F32),
         .normed = carve(carver, rows, width, ELEMENT_F32),
-        .normed_n = carve(carver, rows, width, element),
     };
     if (!keep) return;
     kept->normal = carve(carver, rows, width, element);

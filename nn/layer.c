@@ -90,7 +90,7 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
     struct attention attention = attention_of(step, layer);
 
     dnn_linear_forward(step->dnn, kept->qkv, narrowed(step, x, scratch->x),
-                       packed->qkv[DNN_FORWARD], params->qkv_bias, rows, store_narrow(step));
+                       packed->qkv[DNN_FORWARD], params->qkv_bias, rows, DNN_WRITE_F32);
     attention_forward(&attention, kept->context, kept->qkv);
     step_clear_surplus(step, kept->context, step->config->hidden_size, step->element);
     dnn_linear_forward(step->dnn, branch, kept->context, packed->attention[DNN_FORWARD],

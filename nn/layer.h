@@ -29,7 +29,7 @@ struct packed_layer {
 
 /* What one block's forward leaves for its backward; for T rows, N stands for the pass's element. */
 struct layer_kept {
-    void *qkv;                                 /* N [T, 3 H] */
+    float *qkv;                                /* [T, 3 H] */
     void *context;                             /* N [T, H] */
     void *attended;                            /* N [T, H]: output of the norm after attention */
     void *inner;                               /* N [T, I]: before the activation */
@@ -39,7 +39,6 @@ struct layer_kept {
 struct embedding_kept {
     float *sum;     /* [T, E] */
     float *normed;  /* [T, E]; where E == H, the hidden state 0 itself */
-    void *normed_n; /* N [T, E]: input of the projection */
     void *normal;   /* N [T, E] or NULL */
     float *inverse; /* [T] */
 };

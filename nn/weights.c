@@ -222,9 +222,12 @@ struct dnn_weights *const *packed_projection(const struct encoder *encoder)
     return encoder->packed->projection;
 }
 
-static enum element element_of(const struct encoder *encoder)
+/* The embedding projection stays f32: see nn/embedding.c. */
+static enum element element_of(const struct encoder *encoder, struct dnn_weights **packed)
 {
-    return encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
+    bool is_projection =
+        packed >= encoder->packed->projection && packed < encoder->packed->projection + 2;
+    return encoder->precision == PRECISION_BF16 && !is_projection ? ELEMENT_BF16 : ELEMENT_F32;
 }
 
 /* Every packed copy of one direction, with the values and the shape that it is made of. */
@@ -255,7 +258,8 @@ static void each_packed(const struct encoder *encoder, enum dnn_direction direct
 static void open_and_pack(const struct encoder *encoder, struct dnn_weights **packed,
                           enum dnn_direction direction, const float *values, const int shape[2])
 {
-    if (!*packed) *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder), direction);
+    if (!*packed)
+        *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
     dnn_weights_pack(encoder->packed->dnn, *packed, values);
 }
 
