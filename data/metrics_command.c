@@ -21,8 +21,8 @@ static const char details[] =
     "document grade\".\n"
     "RUN: \"query Q0 document rank score tag\"; nothing or - is stdin.  Both may be gzipped.\n\n"
     "Prints measure<TAB>query<TAB>value, and for the query \"all\" the mean over the queries that "
-    "are in both\nfiles (counts: the sum), as trec_eval does.  Documents are ranked by score, ties "
-    "by descending id;\nthe rank column is not looked at.  Scores are compared as 32-bit numbers.";
+    "are in both files (counts: the sum), as trec_eval does.  Documents are ranked by score, ties "
+    "by descending id; the rank column is not looked at.  Scores are compared as 32-bit numbers.";
 
 struct job {
     struct qrels qrels;

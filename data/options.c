@@ -202,20 +202,19 @@ int options_parse(const struct command_help *help, int argc, char **argv, struct
 
 /* ---- help ---- */
 
-/* Words of text, wrapped; the cursor stands at `column` and later lines begin at `indent`. */
-static void print_wrapped(const char *text, int column, int indent)
+/* Words of text, wrapped; the cursor stands at `indent`, where later lines begin too. */
+static void print_wrapped(const char *text, int indent)
 {
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (column + length > HELP_WIDTH && column > indent) {
+    int column = indent;
+    for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+        int length = (int)strcspn(text, " "), space = column > indent;
+        if (space && column + space + length > HELP_WIDTH) {
             printf("\n%*s", indent, "");
-            column = indent;
+            column = indent, space = 0;
         }
-        printf("%.*s", length, text);
-        column += length;
+        printf("%*s%.*s", space, "", length, text);
+        column += space + length;
         text += length;
-        if (*text == ' ' && column < HELP_WIDTH) putchar(' '), column++;
-        text += strspn(text, " ");
     }
     putchar('\n');
 }
@@ -229,17 +228,34 @@ static void print_option(const char *name, const char *argument, const char *hel
         column = 0;
     }
     printf("%*s", HELP_INDENT - column, "");
-    print_wrapped(help, HELP_INDENT, HELP_INDENT);
+    print_wrapped(help, HELP_INDENT);
+}
+
+/* Line by line; indented lines as they are. */
+static void print_details(const char *details)
+{
+    while (*details) {
+        size_t length = strcspn(details, "\n");
+        char *line = xstrndup(details, length);
+        if (*line == ' ')
+            puts(line);
+        else
+            print_wrapped(line, 0);
+        free(line);
+        details += length + (details[length] == '\n');
+    }
 }
 
 void options_print_help(const struct command_help *help)
 {
     printf("Usage: retort %s %s\n\n", help->command, help->usage);
-    print_wrapped(help->summary, 0, 0);
+    print_wrapped(help->summary, 0);
     printf("\nOptions:\n");
     for (const struct option *option = help->options; option->name; option++)
         print_option(option->name, option->argument, option->help);
     print_option("quiet", NULL, "no messages but warnings");
     print_option("help", NULL, "print this and do nothing");
-    if (help->details) printf("\n%s\n", help->details);
+    if (!help->details) return;
+    putchar('\n');
+    print_details(help->details);
 }

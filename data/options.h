@@ -36,7 +36,7 @@ struct option {
 struct command_help {
     const char *command, *usage, *summary;
     const struct option *options; /* ends with a zeroed row */
-    const char *details;          /* paragraphs after the options, or NULL */
+    const char *details;          /* lines after the options, wrapped unless indented; or NULL */
 };
 
 enum { OPTIONS_HELP = -2 };

@@ -46,15 +46,15 @@ enum { MAX_COMMANDS = sizeof commands / sizeof *commands };
 static void print_usage(FILE *file)
 {
     fprintf(file, "Usage: retort COMMAND [OPTIONS] ...\n\n"
-                  "Distils a cross-encoder into a slim dual encoder with a choice of layers and "
+                  "Distils a cross-encoder into a slim dual encoder of chosen layers and "
                   "dimensions.\n\n"
                   "Commands:\n");
     for (const struct command *command = commands; command->name; command++)
         fprintf(file, "  %-10s %s\n", command->name, command->summary);
     fprintf(file,
             "\nretort COMMAND --help explains a command, retort --version names this version.\n"
-            "Exit status: 0 done, 1 a file or its content is wrong, 2 the call or the job file "
-            "is wrong,\n130 interrupted.\n");
+            "Exit status: 0 done, 1 a file or its content is wrong, 2 the call or the job "
+            "file is\nwrong, 130 interrupted.\n");
 }
 
 static const struct command *find_command(const char *name)
