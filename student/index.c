@@ -89,8 +89,9 @@ static int split_ids(struct vector_index *index, const char *path, struct error 
         if (count == expected) return fail(err, "%s: more than %zu lines", path, expected);
         index->ids[count++] = line;
     }
-    if (*line || count < expected)
-        return fail(err, "%s: %zu whole lines instead of %zu; make the index again", path, count,
+    if (*line) return fail(err, "%s: the last line is cut off; make the index again", path);
+    if (count < expected)
+        return fail(err, "%s: %zu lines instead of %zu; make the index again", path, count,
                     expected);
     return 0;
 }

@@ -101,8 +101,8 @@ START_TEST(sources_and_best_ranks_are_noted)
 }
 END_TEST
 
-/* Two queries with logits 4+ 2+ 3 1 0 and 6+ 8 5, one without positives: 9 1.  The deviation of all
- * ten: mean 3.9, mean square 23.7, so sqrt(8.49) = 2.914. */
+/* Two queries with logits 4+ 2+ 3 1 0 and 6+ 8 5 6, one without positives: 9 1.  Of all eleven the
+ * mean is 45 / 11, the mean square 273 / 11, so the deviation sqrt(8.083) = 2.843. */
 static void fill_scored(struct candidate_sets *sets)
 {
     static const struct {
@@ -112,8 +112,8 @@ static void fill_scored(struct candidate_sets *sets)
     } rows[] = {
         {1, 4, CANDIDATE_POSITIVE}, {1, 2, CANDIDATE_POSITIVE}, {1, 3, CANDIDATE_NEGATIVE},
         {1, 1, CANDIDATE_NEGATIVE}, {1, 0, CANDIDATE_NEGATIVE}, {0, 6, CANDIDATE_POSITIVE},
-        {0, 8, CANDIDATE_NEGATIVE}, {0, 5, CANDIDATE_NEGATIVE}, {3, 9, CANDIDATE_NEGATIVE},
-        {3, 1, CANDIDATE_NEGATIVE},
+        {0, 8, CANDIDATE_NEGATIVE}, {0, 5, CANDIDATE_NEGATIVE}, {0, 6, CANDIDATE_NEGATIVE},
+        {3, 9, CANDIDATE_NEGATIVE}, {3, 1, CANDIDATE_NEGATIVE},
     };
     candidate_sets_init(sets, 4);
     struct candidate_set *set = NULL;
@@ -131,14 +131,15 @@ START_TEST(false_negatives_are_those_near_the_lowest_positive)
     fill_scored(&sets);
     ck_assert_uint_eq(filter_false_negatives(&sets, 0), 2); /* bars 2 and 6 */
     check_set(&sets.sets[0], "0+ 1+ 2! 3 4");
-    check_set(&sets.sets[1], "5+ 6! 7");
-    check_set(&sets.sets[2], "8 9");
-    ck_assert_uint_eq(filter_false_negatives(&sets, 0.34), 2); /* 0.34 * 2.914 = 0.991 */
-    ck_assert_uint_eq(filter_false_negatives(&sets, 0.35), 4); /* 0.35 * 2.914 = 1.020 */
+    check_set(&sets.sets[1], "5+ 6! 7 8"); /* as good as the positive is not better */
+    check_set(&sets.sets[2], "9 10");
+    ck_assert_uint_eq(filter_false_negatives(&sets, 0.35), 3); /* 0.35 * 2.843 = 0.995 */
+    check_set(&sets.sets[1], "5+ 6! 7 8!");
+    ck_assert_uint_eq(filter_false_negatives(&sets, 0.36), 5); /* 0.36 * 2.843 = 1.023 */
     check_set(&sets.sets[0], "0+ 1+ 2! 3! 4");
-    check_set(&sets.sets[1], "5+ 6! 7!");
-    ck_assert_uint_eq(filter_false_negatives(&sets, -0.34), 2); /* bars 2.99 and 6.99 */
-    ck_assert_uint_eq(filter_false_negatives(&sets, -0.35), 1);
+    check_set(&sets.sets[1], "5+ 6! 7! 8!");
+    ck_assert_uint_eq(filter_false_negatives(&sets, -0.35), 2); /* bars 2.995 and 6.995 */
+    ck_assert_uint_eq(filter_false_negatives(&sets, -0.36), 1);
     check_set(&sets.sets[0], "0+ 1+ 2 3 4");
     candidate_sets_free(&sets);
 }

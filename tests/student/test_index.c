@@ -195,14 +195,30 @@ START_TEST(damage_is_named)
     check_damage("index.json", INFO("1", PRINT, "3", "-5"), "index.json", "incomplete");
     check_damage("index.json", INFO("1", PRINT, "0", "5"), "index.json", "dim");
     check_damage("index.json", INFO("1", PRINT, "3", "4"), "ids.txt", "more than 4 lines");
-    check_damage("index.json", INFO("1", PRINT, "3", "6"), "ids.txt", "5 whole lines");
+    check_damage("index.json", INFO("1", PRINT, "3", "6"), "ids.txt", "5 lines");
     check_damage("index.json", INFO("1", PRINT, "4", "5"), "vectors.npy", "instead of [5, 4]");
     check_damage("ids.txt", NULL, "ids.txt", "ids.txt");
-    check_damage("ids.txt", "a\nb\nc\nd\n", "ids.txt", "4 whole lines instead of 5");
-    check_damage("ids.txt", "a\nb\nc\nd\ne", "ids.txt", "4 whole lines instead of 5");
-    check_damage("ids.txt", "", "ids.txt", "0 whole lines");
+    check_damage("ids.txt", "a\nb\nc\nd\n", "ids.txt", "4 lines instead of 5");
+    check_damage("ids.txt", "a\nb\nc\nd\ne", "ids.txt", "cut off");
+    check_damage("ids.txt", "a\nb\nc\nd\ne\nf", "ids.txt", "cut off");
+    check_damage("ids.txt", "", "ids.txt", "0 lines");
     check_damage("vectors.npy", NULL, "vectors.npy", "vectors.npy");
     check_damage("vectors.npy", "\x93NUMPY", "vectors.npy", "vectors.npy");
+}
+END_TEST
+
+START_TEST(missing_rows_are_noticed)
+{
+    float vectors[N * D];
+    struct vector_index index;
+    struct error err = {0};
+    char *path = fresh("rows"), *file = xasprintf("%s/vectors.npy", path);
+    fill_vectors(vectors, 1);
+    check_ok(write_index(path, &info_of_test, vectors, &err), &err);
+    check_ok(npy_write(file, vectors, N - 1, D, &err), &err);
+    check_failed(vector_index_open(&index, path, &err), &err, STATUS_WORLD, "vectors.npy",
+                 "[4, 3] instead of [5, 3]");
+    free(file), free(path);
 }
 END_TEST
 
@@ -239,6 +255,7 @@ int main(void)
         TEST(folders_of_others_are_left_alone),
         TEST(what_no_index_can_hold_is_refused),
         TEST(damage_is_named),
+        TEST(missing_rows_are_noticed),
         TEST(a_value_that_is_not_finite_is_noticed),
         TEST(a_missing_folder_is_named),
         {0},
