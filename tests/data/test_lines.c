@@ -1,12 +1,14 @@
 /* data/lines: texts plain, gzipped and broken. */
 #include "tests/support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "data/lines.h"
+#include "data/progress.h"
 
 /* gzip of bytes, freshly allocated. */
 static unsigned char *gzip(const void *bytes, size_t length, size_t *packed_length)
@@ -254,6 +256,19 @@ START_TEST(fields_are_cut)
 }
 END_TEST
 
+/* The last test: the interrupt stays noticed. */
+START_TEST(an_interrupt_ends_the_reading)
+{
+    struct error err = {0};
+    struct text text = {0};
+    char *path = scratch_text("interrupted", "a\n");
+    interrupt_install();
+    raise(SIGINT);
+    check_failed(read_all(&text, path, &err), &err, STATUS_INTERRUPTED, "interrupted");
+    free(path);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
@@ -267,6 +282,7 @@ int main(void)
         TEST(bombs_are_refused),
         TEST(what_cannot_be_read_is_said),
         TEST(fields_are_cut),
+        TEST(an_interrupt_ends_the_reading),
         {0},
     };
     return run_tests("data/lines", rows);
