@@ -242,6 +242,7 @@ END_TEST
 
 START_TEST(shared_collections_have_their_published_sizes)
 {
+    if (skip_slow()) return;
     static const struct {
         const char *path;
         size_t documents, queries, judgements;
