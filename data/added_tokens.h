@@ -1,5 +1,5 @@
-/* Tokens that are found in the text itself, before it is cut into words ("[SEP]" written by an author is one), as
- * tokenizers' AddedVocabulary does it. */
+/* Tokens that are found in the text itself, before it is cut into words ("[SEP]" written by an
+ * author is one), as tokenizers' AddedVocabulary does it. */
 #ifndef RETORT_ADDED_TOKENS_H
 #define RETORT_ADDED_TOKENS_H
 
@@ -26,8 +26,8 @@ void added_tokens_add(struct added_tokens *added, const struct added_token *toke
 void added_tokens_free(struct added_tokens *added);
 
 /* Pieces of a text between matches, in order:
- *     struct added_scan scan = {.added = added, .normalized = false, .text = text, .length = length};
- *     while (added_next(&scan)) ...   scan.token, or, where it is NULL, the text from scan.begin to scan.end
+ *     struct added_scan scan = {.added = added, .text = text, .length = length};
+ *     while (added_next(&scan)) ...   // scan.token; where it is NULL, scan.begin to scan.end
  * Of the matches at the leftmost place the longest counts. */
 struct added_scan {
     const struct added_tokens *added;

@@ -1,8 +1,8 @@
 /* See bert_normalizer.h.
  *
- * The library runs four passes over the whole text.  Here each code point goes through all of them at once, which is
- * the same but for one thing: decomposition sorts combining marks within a run, so marks that stay wait until the
- * run ends.
+ * The library runs four passes over the whole text.  Here each code point goes through all of them
+ * at once, which is the same but for one thing: decomposition sorts combining marks within a run,
+ * so marks that stay wait until the run ends.
  */
 #include "data/bert_normalizer.h"
 

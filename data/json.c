@@ -29,7 +29,8 @@ static struct json *ours(json_t *json)
 
 /* ---- reading ---- */
 
-/* Parses; an integer that does not fit 64 bits is made a real by putting an exponent behind its digits. */
+/* Parses; an integer that does not fit 64 bits is made a real by putting an exponent behind its
+ * digits. */
 static json_t *load(const char *bytes, size_t length, json_error_t *error)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;

@@ -1,18 +1,20 @@
-/* JSON (jansson) as trees: parsed strictly, looked up, built and written.  The only file that includes jansson, whose
- * own names begin with json_ too; none of those below is one of them.
+/* JSON (jansson) as trees: parsed strictly, looked up, built and written.  The only file that
+ * includes jansson, whose own names begin with json_ too; none of those below is one of them.
  *
  *     struct json *config;
  *     if (json_read_file(&config, "models/x/config.json", err)) return -1;
- *     const char *type = json_get_string(config, "model_type");        // NULL: absent or not a string
+ *     const char *type = json_get_string(config, "model_type"); // NULL: absent or no string
  *     int layers = 0;
- *     if (json_get_int(&layers, config, "num_hidden_layers", 1, 1000, "models/x/config.json", err)) ...
+ *     if (json_get_int(&layers, config, "num_hidden_layers", 1, 1000, "config.json", err)) ...
  *     json_free(config);
  *
- * Refused with "where:line:column: ...": duplicate keys, invalid UTF-8, "\u0000", nesting beyond 2048 levels, anything
- * after the value.  Integers beyond 64 bits become numbers (model_max_length is often 1e30 in full).
+ * Refused with "where:line:column: ...": duplicate keys, invalid UTF-8, "\u0000", nesting beyond
+ * 2048 levels, anything after the value.  Integers beyond 64 bits become numbers (model_max_length
+ * is often 1e30 in full).
  *
- * Every accessor takes NULL for a value that is not there and answers as for a value of the wrong type, so that
- * lookups can be chained.  Looked-up values and strings belong to the tree.  A tree may be read by many threads.
+ * Every accessor takes NULL for a value that is not there and answers as for a value of the wrong
+ * type, so that lookups can be chained.  Looked-up values and strings belong to the tree.  A tree
+ * may be read by many threads.
  */
 #ifndef RETORT_JSON_H
 #define RETORT_JSON_H
@@ -62,8 +64,8 @@ const char *json_get_string(const struct json *object, const char *key); /* or N
 const char *json_string_or(const struct json *object, const char *key, const char *fallback);
 bool json_bool_or(const struct json *object, const char *key, bool fallback);
 
-/* Checked members for configs: *out keeps its value where the key is absent or null; a wrong type or a value out
- * of bounds fails with "where: key is ..., must be ...". */
+/* Checked members for configs: *out keeps its value where the key is absent or null; a wrong
+ * type or a value out of bounds fails with "where: key is ..., must be ...". */
 int json_get_int(int *out, const struct json *object, const char *key, int min, int max,
                  const char *where, struct error *err);
 int json_get_number(double *out, const struct json *object, const char *key, double min, double max,
@@ -72,7 +74,7 @@ int json_get_bool(bool *out, const struct json *object, const char *key, const c
                   struct error *err);
 
 /* Members in the order in which they were written:
- *     for (struct json_member m = json_first(object); m.key; json_next(&m)) use(m.key, m.value);   */
+ *     for (struct json_member m = json_first(object); m.key; json_next(&m)) use(m.key, m.value); */
 struct json_member {
     const char *key; /* NULL at the end */
     const struct json *value;
@@ -99,8 +101,8 @@ void json_append(struct json *array, struct json *value); /* given away */
 void json_append_string(struct json *array, const char *string);
 void json_append_int(struct json *array, int64_t value);
 
-/* Appends the text: members in their order, UTF-8 unescaped, numbers in the shortest form that reads back equal.
- * indent 0: one line without any space, else that many spaces a level. */
+/* Appends the text: members in their order, UTF-8 unescaped, numbers in the shortest form that
+ * reads back equal.  indent 0: one line without any space, else that many spaces a level. */
 void json_print(struct text *out, const struct json *json, int indent);
 /* Indented by 2, with a newline at the end, whole or not at all. */
 int json_write_file(const char *path, const struct json *json, struct error *err);

@@ -1,4 +1,5 @@
-/* See model_folder.h.  Defaults are those of transformers' configuration classes and of sentence-transformers. */
+/* See model_folder.h.  Defaults are those of transformers' configuration classes and of
+ * sentence-transformers. */
 #include "data/model_folder.h"
 
 #include <limits.h>
@@ -95,7 +96,8 @@ static int read_sizes(struct hf_config *out, const struct json *config, const st
                         err);
 }
 
-/* transformers: the length of id2label, unless num_labels says otherwise; 2 where neither is given. */
+/* transformers: the length of id2label, unless num_labels says otherwise; 2 where neither is
+ * given. */
 static int read_labels(int *out, const struct json *config, const char *path, struct error *err)
 {
     const struct json *labels = json_get(config, "id2label");
@@ -188,7 +190,8 @@ static int read_optional(struct json **out, const char *folder, const char *name
     return status;
 }
 
-/* New (>= 5.4): pooling_mode, a name or a list of one.  Old: one flag a mode, mean where none is set. */
+/* New (>= 5.4): pooling_mode, a name or a list of one.  Old: one flag a mode, mean where none is
+ * set. */
 static const char *pooling_name(const struct json *config)
 {
     static const char *const flags[] = {

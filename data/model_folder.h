@@ -1,5 +1,5 @@
-/* What the JSON files of a Hugging Face / sentence-transformers folder say, checked and in plain fields.
- * Weights and tokenizer are read by safetensors.h and tokenizer.h. */
+/* What the JSON files of a Hugging Face / sentence-transformers folder say, checked and in plain
+ * fields.  Weights and tokenizer are read by safetensors.h and tokenizer.h. */
 #ifndef RETORT_MODEL_FOLDER_H
 #define RETORT_MODEL_FOLDER_H
 
@@ -14,14 +14,15 @@ struct hf_config {
     int max_positions, type_vocab_size, pad_token_id, num_labels;
     double layer_norm_eps, hidden_dropout, attention_dropout, initializer_range;
 };
-/* Fails on: no or bad JSON, another model_type, missing, non-positive or absurd sizes, heads that do not divide,
- * pruned_heads, a position_embedding_type other than absolute, is_decoder.  num_labels is transformers' answer:
- * num_labels, else the length of id2label, else 2. */
+/* Fails on: no or bad JSON, another model_type, missing, non-positive or absurd sizes, heads
+ * that do not divide, pruned_heads, a position_embedding_type other than absolute, is_decoder.
+ * num_labels is transformers' answer: num_labels, else the length of id2label, else 2. */
 int hf_config_read(struct hf_config *out, const char *folder, struct error *err);
 
 enum pooling { POOLING_MEAN, POOLING_CLS };
 
-/* modules.json and what it points to; defaults for a bare Hugging Face folder: mean, no dense, no normalise. */
+/* modules.json and what it points to; defaults for a bare Hugging Face folder: mean, no dense,
+ * no normalise. */
 struct st_config {
     bool is_sentence_transformer; /* modules.json was there */
     enum pooling pooling;
@@ -36,8 +37,8 @@ struct st_config {
         *document_prompt; /* "" if none; the document's is "document", "passage" or "corpus" */
     char similarity[16];  /* cosine (if not given), dot, euclidean, manhattan */
 };
-/* Both old (sentence_transformers.models.*) and new (>= 5.4) class paths and pooling keys are read; any other
- * module, pooling or activation is refused by name. */
+/* Both old (sentence_transformers.models.*) and new (>= 5.4) class paths and pooling keys are
+ * read; any other module, pooling or activation is refused by name. */
 int st_config_read(struct st_config *out, const char *folder, struct error *err);
 void st_config_free(struct st_config *config);
 

@@ -1,4 +1,5 @@
-/* NumPy .npy files (version 1.0, C order): f32, f64 matrices in and f32 matrices out, streamed row by row. */
+/* NumPy .npy files (version 1.0, C order): f32, f64 matrices in and f32 matrices out, streamed
+ * row by row. */
 #ifndef RETORT_NPY_H
 #define RETORT_NPY_H
 
@@ -15,8 +16,8 @@ void matrix_free(struct matrix *matrix);
 /* 1-D files are read as one column. */
 int npy_read(struct matrix *out, const char *path, struct error *err);
 int npy_write(const char *path, const float *values, size_t rows, size_t cols, struct error *err);
-/* Rows whose number is known only at the end.  A file's header is filled in at commit; for stdout, which cannot be
- * rewound, the rows wait in memory. */
+/* Rows whose number is known only at the end.  A file's header is filled in at commit; for
+ * stdout, which cannot be rewound, the rows wait in memory. */
 struct npy_writer {
     struct output out;
     struct text waiting; /* stdout only */

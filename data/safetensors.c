@@ -101,7 +101,8 @@ static int map_file(struct mapping *out, const char *path, struct error *err)
     return status;
 }
 
-/* A zip (torch.save) or a bare pickle; the brace of a header tells a real length of 0x280 from one. */
+/* A zip (torch.save) or a bare pickle; the brace of a header tells a real length of 0x280 from
+ * one. */
 static bool looks_like_pickle(const unsigned char *bytes)
 {
     return bytes[8] != '{' &&

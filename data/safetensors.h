@@ -1,8 +1,9 @@
 /* safetensors files: named tensors, memory-mapped, every header field checked before use.
- * Format: 8 bytes little-endian header length, JSON header, data (https://github.com/huggingface/safetensors).
+ * Format: 8 bytes little-endian header length, JSON header, data
+ * (https://github.com/huggingface/safetensors).
  *
  *     struct safetensors *st;
- *     if (safetensors_open(&st, "models/x", err)) return -1;   // folder (single or sharded) or file
+ *     if (safetensors_open(&st, "models/x", err)) return -1; // a folder or a file
  *     const struct tensor *w = safetensors_find(st, "encoder.layer.0.output.dense.weight");
  *     tensor_to_f32(values, w);
  *     safetensors_close(st);
@@ -35,8 +36,9 @@ struct tensor {
 
 struct safetensors;
 
-/* path: a .safetensors file, or a folder with model.safetensors or model.safetensors.index.json (sharded).
- * A folder with only pytorch_model.bin or *.pt is refused with the way to convert it (pickles run code). */
+/* path: a .safetensors file, or a folder with model.safetensors or model.safetensors.index.json
+ * (sharded).  A folder with only pytorch_model.bin or *.pt is refused with the way to convert it
+ * (pickles run code). */
 int safetensors_open(struct safetensors **out, const char *path, struct error *err);
 int safetensors_count(const struct safetensors *st);
 const struct tensor *safetensors_at(const struct safetensors *st, int index);
@@ -50,8 +52,9 @@ void tensor_to_f32(float *out, const struct tensor *tensor);
 /* "f32 [30522, 384]", for messages; static-size buffer supplied by the caller. */
 const char *tensor_describe(char buffer[128], const struct tensor *tensor);
 
-/* Writes tensors (metadata {"format":"pt"} plus the given pairs, NULL-terminated key, value, ..., or NULL), atomically.
- * Ordered by dtype size descending, then name, as the reference writer does: same input, same bytes. */
+/* Writes tensors (metadata {"format":"pt"} plus the given pairs, NULL-terminated key, value,
+ * ..., or NULL), atomically.  Ordered by dtype size descending, then name, as the reference
+ * writer does: same input, same bytes. */
 int safetensors_write(const char *path, const struct tensor *tensors, int count,
                       const char *const *metadata, struct error *err);
 

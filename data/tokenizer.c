@@ -1,4 +1,5 @@
-/* See tokenizer.h.  Opening and encoding; the parts are read in tokenizer_read.c and written in tokenizer_export.c. */
+/* See tokenizer.h.  Opening and encoding; the parts are read in tokenizer_read.c and written in
+ * tokenizer_export.c. */
 #include "data/tokenizer.h"
 
 #include <stdlib.h>
@@ -132,8 +133,9 @@ static void encode_text(const struct tokenizer *tok, struct id_list *out, const 
     text_free(&normal);
 }
 
-/* How many ids of each text stay where `room` is left for both: the longer one is cut to what the other leaves,
- * but both to half where both are longer than that (tokenizers' truncate_encodings, longest_first). */
+/* How many ids of each text stay where `room` is left for both: the longer one is cut to what
+ * the other leaves, but both to half where both are longer than that (tokenizers'
+ * truncate_encodings, longest_first). */
 static void share_room(size_t *first, size_t *second, size_t room)
 {
     if (*first + *second <= room) return;
@@ -155,8 +157,8 @@ void tokenizer_encode(const struct tokenizer *tok, struct token_list *out, const
     size_t room =
         max_length > template->num_special ? (size_t)(max_length - template->num_special) : 0;
     struct id_list a = {0}, b = {0};
-    /* Of the first text of a pair all ids are needed: where both are too long, which one is longer decides which
-     * gets the odd place. */
+    /* Of the first text of a pair all ids are needed: where both are too long, which one is
+     * longer decides which gets the odd place. */
     encode_text(tok, &a, first, second ? SIZE_MAX : room);
     if (second) encode_text(tok, &b, second, (a.count > room ? a.count : room) + 1);
     share_room(&a.count, &b.count, room);

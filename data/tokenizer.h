@@ -1,13 +1,13 @@
 /* Text to token ids, exactly as Hugging Face's tokenizers library does it.
  *
- * Reads tokenizer.json, or vocab.txt with tokenizer_config.json.  Today: WordPiece with BertNormalizer and
- * BertPreTokenizer (BERT, MiniLM, DistilBERT, ELECTRA); other models are refused by name.
- * Truncation and padding stored in tokenizer.json are ignored: the caller says how long.
+ * Reads tokenizer.json, or vocab.txt with tokenizer_config.json.  Today: WordPiece with
+ * BertNormalizer and BertPreTokenizer (BERT, MiniLM, DistilBERT, ELECTRA); other models are refused
+ * by name.  Truncation and padding stored in tokenizer.json are ignored: the caller says how long.
  *
  *     struct tokenizer *tok;
  *     if (tokenizer_open(&tok, "models/minilm-l6-ce", err)) return -1;
  *     struct token_list ids = {0};
- *     tokenizer_encode(tok, &ids, "a query", "a document", 256);  // [CLS] a query [SEP] a document [SEP]
+ *     tokenizer_encode(tok, &ids, "a query", "a document", 256); // [CLS] a query [SEP] ...
  */
 #ifndef RETORT_TOKENIZER_H
 #define RETORT_TOKENIZER_H
@@ -17,19 +17,23 @@
 struct tokenizer; /* immutable after opening: may be shared by threads */
 
 struct token_list {
-    int32_t *ids,
-        *types; /* types: 0 for the first text and its specials, 1 for the second (by the template) */
+    int32_t *ids;
+    int32_t *types; /* 0 for the first text and its specials, 1 for the second (by the template) */
     size_t count, capacity;
 };
 void token_list_free(struct token_list *list);
 
-/* folder holds tokenizer.json or vocab.txt. */
+/* folder holds tokenizer.json or vocab.txt.  Where tokenizer_config.json contradicts tokenizer.json
+ * (do_lower_case, strip_accents, tokenize_chinese_chars) the former is taken, as transformers does,
+ * and a warning printed. */
 int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err);
 void tokenizer_close(struct tokenizer *tok);
 
-/* Replaces *out by the ids of one text (second NULL) or a pair, special tokens included, truncated to max_length
- * (>= 3) by removing from the longer text's end one token at a time (longest_first, tokenizers' rule).
- * Text must be valid UTF-8 (utf8_check); invalid bytes become U+FFFD. */
+/* Replaces *out by the ids of one text (second NULL) or a pair, special tokens included, cut to
+ * max_length by tokenizers' longest_first: the longer text to what the shorter leaves, both to half
+ * where both are longer (of an odd place the longer has it, the second where they are equal).
+ * A max_length below the number of special tokens leaves these alone.  Text should be UTF-8
+ * (unicode.h: utf8_check); wrong bytes are read as U+FFFD. */
 void tokenizer_encode(const struct tokenizer *tok, struct token_list *out, const char *first,
                       const char *second, int max_length);
 /* Without special tokens, untruncated. */
@@ -37,14 +41,15 @@ void tokenizer_encode_plain(const struct tokenizer *tok, struct token_list *out,
 
 int tokenizer_vocab_size(const struct tokenizer *tok); /* largest id + 1 */
 int32_t tokenizer_unknown_id(const struct tokenizer *tok);
-bool tokenizer_is_special(const struct tokenizer *tok, int32_t id); /* [CLS], [SEP], ... */
+/* Flagged special in the tokenizer's files ([UNK] is, too), or added by its template. */
+bool tokenizer_is_special(const struct tokenizer *tok, int32_t id);
 /* model_max_length of tokenizer_config.json; 0 where absent or absurd (1e30). */
 int tokenizer_model_max_length(const struct tokenizer *tok);
 bool tokenizer_lowercases(const struct tokenizer *tok);
 
-/* Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt into folder, with max_length
- * as the one length in all of them (formats: see student/export.h).  Files that the model's folder had are
- * copied with that change; missing ones are made. */
+/* Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt (unless its ids
+ * have gaps) into folder, which is made, with max_length as the one length in all of them.
+ * Files that the model's folder had are copied with that change; missing ones are made. */
 int tokenizer_export(const struct tokenizer *tok, const char *folder, int max_length,
                      struct error *err);
 

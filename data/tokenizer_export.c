@@ -1,5 +1,5 @@
-/* tokenizer_export: see tokenizer.h.  sentence-transformers, text-embeddings-inference and fastembed each take the maximum
- * length from another key, so all of them must say the same. */
+/* tokenizer_export: see tokenizer.h.  sentence-transformers, text-embeddings-inference and
+ * fastembed each take the maximum length from another key, so all of them must say the same. */
 #include "data/tokenizer_parts.h"
 
 #include <stdlib.h>
@@ -123,7 +123,8 @@ static struct json *make_model(const struct tokenizer *tok)
     return out;
 }
 
-/* As read, with the one length and the normaliser that is really used; or made from vocab.txt's parts. */
+/* As read, with the one length and the normaliser that is really used; or made from vocab.txt's
+ * parts. */
 static struct json *make_tokenizer(const struct tokenizer *tok, int max_length)
 {
     struct json *out = copy_or_new(tok->tokenizer_json);

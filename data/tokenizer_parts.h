@@ -16,7 +16,8 @@ struct place {
     int32_t type;
 };
 enum { MAX_PLACES = 16 };
-struct template {
+struct template
+{
     struct place places[MAX_PLACES];
     int count, num_special;
 };
@@ -39,8 +40,8 @@ int tokenizer_from_json(struct tokenizer *tok, const struct json *json, const ch
                         struct error *err);
 int tokenizer_from_vocab(struct tokenizer *tok, const char *path, struct error *err);
 
-/* A special token's text in tokenizer_config.json or special_tokens_map.json ("cls_token"): a string or an object with
- * "content"; the fallback where there is none. */
+/* A special token's text in tokenizer_config.json or special_tokens_map.json ("cls_token"): a
+ * string or an object with "content"; the fallback where there is none. */
 const char *special_token_text(const struct json *config, const char *key, const char *fallback);
 
 #endif

@@ -55,8 +55,8 @@ static int template_add(struct template *template, struct place place, const cha
 
 /* ---- added tokens ---- */
 
-/* The ids that tokens in the text have: the model's, whatever the file says, else the next free one, as in the
- * library. */
+/* The ids that tokens in the text have: the model's, whatever the file says, else the next free
+ * one, as in the library. */
 struct adding {
     struct tokenizer *tok;
     struct strmap known; /* those that the model lacks */
@@ -150,7 +150,8 @@ static int read_template(struct template *out, const struct json *list, const st
     return 0;
 }
 
-/* A template must hold each of its texts once, or texts would vanish silently, and tokens that there are. */
+/* A template must hold each of its texts once, or texts would vanish silently, and tokens that
+ * there are. */
 static int check_template(const struct tokenizer *tok, const struct template *template, int texts,
                           const char *path, struct error *err)
 {
@@ -270,7 +271,8 @@ static int find_unknown(struct tokenizer *tok, const char *path, struct error *e
 
 /* ---- normaliser ---- */
 
-/* transformers' BERT tokenizers set the normaliser from tokenizer_config.json, over tokenizer.json. */
+/* transformers' BERT tokenizers set the normaliser from tokenizer_config.json, over
+ * tokenizer.json. */
 static void override_flag(bool *flag, const struct json *config, const char *key)
 {
     bool wanted = *flag;
@@ -349,7 +351,8 @@ const char *special_token_text(const struct json *config, const char *key, const
     return content ? content : fallback;
 }
 
-/* One token a line, its id the line's number from 0; of equal lines the last counts, as in Python. */
+/* One token a line, its id the line's number from 0; of equal lines the last counts, as in
+ * Python. */
 static int read_lines(struct tokenizer *tok, char *text, const char *path, struct error *err)
 {
     struct strmap seen = {0};

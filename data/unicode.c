@@ -8,8 +8,9 @@
 
 /* ---- UTF-8 ---- */
 
-/* Bytes of the valid sequence at bytes, 0 if there is none.  The bounds on the second byte exclude overlong
- * forms, surrogates and code points beyond U+10FFFF (The Unicode Standard, table 3-7). */
+/* Bytes of the valid sequence at bytes, 0 if there is none.  The bounds on the second byte
+ * exclude overlong forms, surrogates and code points beyond U+10FFFF (The Unicode Standard,
+ * table 3-7). */
 static size_t sequence_length(const unsigned char *bytes, size_t available)
 {
     unsigned char first = bytes[0];

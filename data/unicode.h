@@ -1,16 +1,17 @@
-/* UTF-8, and code points as Hugging Face's tokenizers library sees them.  The only file that includes utf8proc; where
- * the two disagree (unicode_tables.h lists every code point) the tokenizers library is right.
+/* UTF-8, and code points as Hugging Face's tokenizers library sees them.  The only file that
+ * includes utf8proc; where the two disagree (unicode_tables.h lists every code point) the
+ * tokenizers library is right.
  */
 #ifndef RETORT_UNICODE_H
 #define RETORT_UNICODE_H
 
 #include "data/base.h"
 
-/* Whether all bytes are valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF); where it is not, *bad is the
- * offset of the first wrong byte (bad may be NULL). */
+/* Whether all bytes are valid UTF-8 (no surrogates, no overlong forms, at most U+10FFFF); where
+ * it is not, *bad is the offset of the first wrong byte (bad may be NULL). */
 bool utf8_check(const char *bytes, size_t length, size_t *bad);
-/* Decodes one code point at bytes < end; the number of bytes it takes.  A byte that begins no valid sequence is
- * U+FFFD and takes one. */
+/* Decodes one code point at bytes < end; the number of bytes it takes.  A byte that begins no
+ * valid sequence is U+FFFD and takes one. */
 size_t utf8_decode(uint32_t *code, const char *bytes, const char *end);
 /* Encodes; the number of bytes written. */
 size_t utf8_encode(char out[4], uint32_t code);

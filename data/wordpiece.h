@@ -1,5 +1,5 @@
-/* WordPiece: words cut into the longest pieces that the vocabulary has (Schuster & Nakajima 2012), as tokenizers'
- * BertPreTokenizer and WordPiece do it. */
+/* WordPiece: words cut into the longest pieces that the vocabulary has (Schuster & Nakajima
+ * 2012), as tokenizers' BertPreTokenizer and WordPiece do it. */
 #ifndef RETORT_WORDPIECE_H
 #define RETORT_WORDPIECE_H
 
@@ -26,8 +26,8 @@ struct wordpiece {
 void wordpiece_add(struct wordpiece *model, const char *token, int32_t id);
 void wordpiece_free(struct wordpiece *model);
 
-/* Cuts a normal form at white space and punctuation and appends the ids of its words' pieces; stops early, at a
- * word's end, once *out holds `enough`. */
+/* Cuts a normal form at white space and punctuation and appends the ids of its words' pieces;
+ * stops early, at a word's end, once *out holds `enough`. */
 void wordpiece_encode(const struct wordpiece *model, struct id_list *out, const char *text,
                       size_t length, size_t enough);
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes data/unicode_tables.c: what the tokenizers package believes about every code point.
 
-Its tables come from several Unicode versions (categories 8, decomposition 9, lower case the newest), so
-that no one version of a Unicode library agrees with it.  Needs: pip install tokenizers.
+Its tables come from several Unicode versions (categories 8, decomposition 9, lower case 17),
+so that no one version of a Unicode library agrees with it.  Needs: pip install tokenizers.
 
     python3 scripts/unicode_tables.py > data/unicode_tables.c
 """
@@ -28,7 +28,7 @@ def ranges(points):
 
 
 def classes():
-    """code point -> 'D'ropped by clean_text, 'P'unctuation or nonspacing 'M'ark, where it is one."""
+    """Code point -> 'D'ropped by clean_text, 'P'unctuation or nonspacing 'M'ark."""
     clean = normalizers.BertNormalizer(True, False, False, False)
     strip = normalizers.BertNormalizer(False, False, True, False)
     split = BertPreTokenizer()
@@ -71,13 +71,17 @@ def unknown_to_nfd(library):
             out.append(i)
         elif count == 1 and theirs == chr(i):
             known = library.utf8proc_get_property(i)[0].combining_class
-            if known and known < 240 and nfd.normalize_str("a\u0345" + chr(i)) == "a\u0345" + chr(i):
+            if (
+                known
+                and known < 240
+                and nfd.normalize_str("a\u0345" + chr(i)) == "a\u0345" + chr(i)
+            ):
                 out.append(i)
     return out
 
 
 def lower_case(library):
-    """Ranges [first, last, lower case of first] where utf8proc has another; U+0130 is code's business."""
+    """Ranges [first, last, lower case of first] where utf8proc has another; not U+0130."""
     lower = normalizers.BertNormalizer(False, False, False, True)
     out = []
     for i in CODE_POINTS:
@@ -103,7 +107,7 @@ def rows(items):
 
 
 def main():
-    library = utf8proc()
+    library, version = utf8proc(), tokenizers.__version__
     by_class = classes()
     merged = []
     for kind in "DPM":
@@ -111,7 +115,8 @@ def main():
     table = rows(f"{{0x{a:X}, 0x{b:X}, {k}}}," for a, b, k in sorted(merged))
     unknown = rows(f"{{0x{a:X}, 0x{b:X}}}," for a, b in ranges(unknown_to_nfd(library)))
     lower = rows(f"{{0x{a:X}, 0x{b:X}, 0x{c:X}}}," for a, b, c in lower_case(library))
-    print(f"""/* See unicode_tables.h.  Made by scripts/unicode_tables.py with tokenizers {tokenizers.__version__}; do not edit. */
+    print(
+        f"""/* See unicode_tables.h.  Made by scripts/unicode_tables.py, tokenizers {version}; do not edit. */
 #include "data/unicode_tables.h"
 
 #define D UNICODE_DROPPED
@@ -133,7 +138,8 @@ const struct unicode_lower_range unicode_lower_newer[] = {{
 {lower}
 }};
 const size_t num_unicode_lower_newer = sizeof unicode_lower_newer / sizeof *unicode_lower_newer;
-/* clang-format on */""")
+/* clang-format on */"""
+    )
 
 
 if __name__ == "__main__":

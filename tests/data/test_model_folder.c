@@ -1,4 +1,5 @@
-/* data/model_folder: every kind of folder that is read, and every mistake that is refused by name. */
+/* data/model_folder: every kind of folder that is read, and every mistake that is refused by
+ * name. */
 #include "data/model_folder.h"
 #include "data/output.h"
 #include "tests/support.h"

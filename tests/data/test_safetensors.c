@@ -1,4 +1,5 @@
-/* data/safetensors: what is written is read back; every way in which a header can lie is refused by name. */
+/* data/safetensors: what is written is read back; every way in which a header can lie is refused
+ * by name. */
 #include "data/safetensors.h"
 #include "data/output.h"
 #include "tests/support.h"

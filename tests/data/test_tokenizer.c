@@ -1,4 +1,5 @@
-/* data/tokenizer: ids equal to the tokenizers library's, exports that read back, files that are refused by name. */
+/* data/tokenizer: ids equal to the tokenizers library's, exports that read back, files that are
+ * refused by name. */
 #include "data/tokenizer.h"
 #include "data/json.h"
 #include "data/output.h"

@@ -123,8 +123,9 @@ START_TEST(mappings_are_as_the_library_has_them)
 }
 END_TEST
 
-/* All that the tokenizers see of all code points, in one number; scripts/check_tokenizer.py unicode compares with
- * the library, so that this number changes only with another version of utf8proc or of the tables. */
+/* All that the tokenizers see of all code points, in one number; scripts/check_tokenizer.py
+ * unicode compares with the library, so that this number changes only with another version of
+ * utf8proc or of the tables. */
 START_TEST(all_code_points_are_as_compared)
 {
     uint64_t hash = 0;

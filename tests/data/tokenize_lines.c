@@ -1,9 +1,10 @@
 /* Prints token ids, for scripts/check_tokenizer.py:
  *
- *     tokenize_lines FOLDER MAX_LENGTH < LINES
+ *     tokenize_lines FOLDER MAX_LENGTH [EXPORT] < LINES
  *
- * A line is a JSON string, a text, or an array of two, a pair.  Out: ids, a tab, type ids.  MAX_LENGTH 0: without special
- * tokens, whole.  The time that the encoding alone took goes to stderr. */
+ * A line is a JSON string, a text, or an array of two, a pair.  Out: ids, a tab, type ids.
+ * MAX_LENGTH 0: without special tokens, whole.  The time that the encoding alone took goes to
+ * stderr.  EXPORT: a folder into which the tokenizer is exported first. */
 #define _GNU_SOURCE
 #include "data/base.h"
 #include "data/json.h"
@@ -50,8 +51,9 @@ int main(int argc, char **argv)
     size_t size = 0, count = 0;
     ssize_t length;
     double seconds = 0;
-    if (argc != 3) return EXIT_FAILURE;
+    if (argc < 3) return EXIT_FAILURE;
     if (tokenizer_open(&tok, argv[1], &err)) return stop(&err);
+    if (argc > 3 && tokenizer_export(tok, argv[3], atoi(argv[2]), &err)) return stop(&err);
     while ((length = getline(&line, &size, stdin)) > 0) {
         struct json *json;
         if (json_parse_line(&json, line, (size_t)length, "stdin", &err)) return stop(&err);
