@@ -84,7 +84,14 @@ expect 0 'texts with ids' "$retort" inspect "$folder/texts.tsv"
 expect 0 'sentence pairs' "$retort" inspect "$folder/sts.tsv"
 expect 0 'texts with ids' "$retort" inspect "$folder/queries.jsonl"
 expect 0 'name: scifact' "$retort" inspect configs/scifact.yaml
-mkdir "$folder/empty"
+mkdir -p "$folder/empty" "$folder/run/stages"
+cp configs/scifact.yaml "$folder/run/job.yaml"
+: >"$folder/run/stages/mine"
+printf 'system\tlayers\nstudent\t3\n' >"$folder/run/grid.tsv"
+expect 0 'run of a job' "$retort" inspect "$folder/run"
+grep -q 'stages/mine *there' "$folder/out" || wrong 'inspect: a stage that is done'
+grep -q 'stages/train *not yet' "$folder/out" || wrong 'inspect: a stage that is not done'
+grep -q 'student.3' "$folder/out" || wrong 'inspect: the grid'
 expect 1 'no corpus.jsonl' "$retort" inspect "$folder/empty"
 expect 1 'neither model' "$retort" inspect "$folder/what"
 expect 1 'is empty' "$retort" inspect "$folder/nothing"

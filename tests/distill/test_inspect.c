@@ -10,6 +10,7 @@
 #include "data/safetensors.h"
 #include "data/score_cache.h"
 #include "distill/inspect.h"
+#include "student/index.h"
 
 static char *put(const char *name, const char *content)
 {
@@ -158,6 +159,46 @@ START_TEST(numbers_on_disk)
 }
 END_TEST
 
+START_TEST(indexes)
+{
+    struct text out = {0};
+    struct error err = {0};
+    char *folder = xasprintf("%s/index", scratch_folder());
+    const char *ids[] = {"d1", "d2"};
+    const float vectors[] = {0.6f, 0.8f, 1, 0};
+    const struct index_info info = {.model = (char *)"/m/x",
+                                    .fingerprint = "0123456789abcdef0123456789abcdef",
+                                    .layers = 3,
+                                    .dim = 2,
+                                    .count = 2,
+                                    .normalized = true};
+    struct index_writer writer;
+    check_ok(index_writer_open(&writer, folder, &info, &err), &err);
+    check_ok(index_writer_add(&writer, ids, vectors, 2, &err), &err);
+    check_ok(index_writer_commit(&writer, &err), &err);
+    check_ok(inspect_index(&out, folder, &err), &err);
+    check_fact(&out, "model", "/m/x, 3 layers, 2 dimensions, of length 1");
+    check_fact(&out, "vectors", "2 of 2 dimensions");
+    check_fact(&out, "documents", "d1 to d2");
+    text_free(&out);
+    free(folder);
+}
+END_TEST
+
+START_TEST(models_without_a_tokenizer)
+{
+    struct text out = {0};
+    struct error err = {0};
+    check_ok(inspect_model(&out, "tests/golden/encoders/bert", &err), &err);
+    check_fact(&out, "kind", "cross-encoder, 1 label");
+    check_fact(&out, "positions", "24 tokens; vocabulary 30");
+    ck_assert_msg(strstr(out.bytes, "tokenizer      tests/golden/encoders/bert") != NULL, "%s",
+                  out.bytes);
+    text_free(&out);
+    check_failed(inspect_model(&out, scratch_folder(), &err), &err, STATUS_WORLD, "config.json");
+}
+END_TEST
+
 START_TEST(models)
 {
     const char *folder = shared("models/minilm-l6-ce");
@@ -185,6 +226,8 @@ int main(void)
         TEST(collections),
         TEST(judgements_runs_and_texts),
         TEST(numbers_on_disk),
+        TEST(indexes),
+        TEST(models_without_a_tokenizer),
         TEST(models),
         {0},
     };
