@@ -33,7 +33,7 @@ FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c)
 # The harnesses that have seeds, with a driver of their own in place of the fuzzing engine: a test.
 REPLAYS := $(patsubst tests/fuzz/seeds/%,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/seeds/*))
 TESTS   += $(REPLAYS)
-FUZZ_PARTS = $(BUILD)/tests/fuzz/support.o $(BUILD)/tests/fuzz/replay.o
+FUZZ_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/fuzz/support.c tests/fuzz/replay.c))
 SUPPORT  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/*.c))
 SCRIPTS := $(wildcard tests/*/test_*.sh)
 

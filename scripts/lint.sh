@@ -3,6 +3,7 @@
 #   sh scripts/lint.sh [CHECK...]      from the root; without names all checks, listed at the end
 # Needs gcc, clang, clang-format and universal-ctags (sh scripts/setup.sh --dev).
 export LC_ALL=C.UTF-8
+unset MAKEFLAGS MFLAGS # of the make that calls this
 folders='data nn teacher student distill'
 
 sources() { # of the program
@@ -142,8 +143,12 @@ check_files() { # at most 600 lines
 }
 
 check_width() { # at most 100 characters
-    ! { all_c; find scripts tests .ci -name '*.sh' -o -name '*.py' -o -name run; } 2>/dev/null |
-        xargs grep -nHE '^.{101}'
+    wide=$({ all_c; find scripts tests .ci -name '*.sh' -o -name '*.py' -o -path .ci/run; } \
+        2>/dev/null | xargs grep -nHE '^.{101}')
+    [ -z "$wide" ] || {
+        echo "$wide"
+        return 1
+    }
 }
 
 check_shell() {
