@@ -46,6 +46,7 @@ static int parse_options(struct score_options *out, int argc, char **argv, struc
     if (first < 0) return first;
     if (!out->teacher) return fail_usage(err, "--teacher DIR is missing");
     if (argc - first > 1) return fail_usage(err, "one file at most, not %d", argc - first);
+    if (out->label < -1) return fail_usage(err, "--label counts from 0");
     if (out->max_length < 4) return fail_usage(err, "--max-length must be at least 4 tokens");
     return first;
 }
