@@ -2,6 +2,7 @@
 #include "student/index.h"
 
 #include "data/json.h"
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +198,8 @@ int index_writer_add(struct index_writer *writer, const char *const *ids, const 
     }
     output_write(&writer->vectors, vectors, n * dim * sizeof *vectors);
     writer->written += n;
-    return 0;
+    errno = writer->vectors.failed ? writer->vectors.failed : writer->ids.failed;
+    return errno ? fail_errno(err, "%s: cannot be written", writer->folder.path) : 0;
 }
 
 int index_writer_commit(struct index_writer *writer, struct error *err)

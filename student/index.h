@@ -48,7 +48,8 @@ struct index_writer {
 int index_writer_open(struct index_writer *out, const char *folder, const struct index_info *info,
                       struct error *err);
 /* The next n documents: ids [n], vectors [n, dim].  Fails on an id that is empty or holds a tab or
- * newline (no run could name it) and on a vector that is not finite. */
+ * newline (no run could name it), on a vector that is not finite, and soon after the disk is full.
+ */
 int index_writer_add(struct index_writer *writer, const char *const *ids, const float *vectors,
                      size_t n, struct error *err);
 /* After info.count documents.  Releases *writer in every case. */

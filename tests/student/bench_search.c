@@ -11,8 +11,8 @@
 static double best_seconds(struct hit *hits, const float *queries, size_t num_queries,
                            const float *vectors, size_t n, int dim, int k, struct pool *pool)
 {
-    double best = 1e30;
-    for (int repeat = 0; repeat < 5; repeat++) {
+    double best = 1e30, begin = seconds_now();
+    for (int repeat = 0; repeat < 5 || seconds_now() - begin < 0.5; repeat++) {
         double start = seconds_now();
         search_top_k(hits, queries, num_queries, vectors, n, dim, k, pool);
         double seconds = seconds_now() - start;

@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { N = 5, D = 3 };
@@ -207,6 +209,37 @@ START_TEST(damage_is_named)
 }
 END_TEST
 
+/* A limit on file sizes stands for a full disk. */
+START_TEST(a_full_disk_is_noticed_while_documents_are_added)
+{
+    enum { ROWS = 1000, WIDTH = 16, BATCH = 100 };
+    struct rlimit before, small = {.rlim_cur = 20000};
+    struct index_info info = info_of_test;
+    struct index_writer writer;
+    struct error err = {0};
+    const char *names[BATCH];
+    float *vectors = xcalloc(BATCH * WIDTH, sizeof *vectors);
+    char *path = fresh("full");
+    info.count = ROWS, info.dim = WIDTH;
+    for (size_t i = 0; i < BATCH; i++) names[i] = "document";
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small.rlim_max = before.rlim_max;
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    check_ok(index_writer_open(&writer, path, &info, &err), &err);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    int status = 0, batches = 0;
+    for (; status == 0 && batches < ROWS / BATCH; batches++)
+        status = index_writer_add(&writer, names, vectors, BATCH, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, handler);
+    check_failed(status, &err, STATUS_WORLD, path, "cannot be written", "too large");
+    ck_assert_int_lt(batches, ROWS / BATCH); /* 6400 bytes each */
+    index_writer_abandon(&writer);
+    ck_assert(!path_exists(path));
+    free(vectors), free(path);
+}
+END_TEST
+
 START_TEST(missing_rows_are_noticed)
 {
     float vectors[N * D];
@@ -255,6 +288,7 @@ int main(void)
         TEST(folders_of_others_are_left_alone),
         TEST(what_no_index_can_hold_is_refused),
         TEST(damage_is_named),
+        TEST(a_full_disk_is_noticed_while_documents_are_added),
         TEST(missing_rows_are_noticed),
         TEST(a_value_that_is_not_finite_is_noticed),
         TEST(a_missing_folder_is_named),
