@@ -1,12 +1,12 @@
 /* The ground that every file stands on: errors, memory, strings.
  *
  * Three kinds of failure, one treatment each:
- *   our bug (shape mismatch, library misuse)   REQUIRE(condition): prints and aborts, in release too
+ *   our bug (shape mismatch, library misuse)   REQUIRE(condition): prints, aborts, in release too
  *   out of memory                              xmalloc and friends abort; no caller checks
  *   the world (files, job files, archives)     return -1 with one sentence in struct error
  *
- * Ownership, everywhere in retort: the caller owns what it passed; X_free releases what X_* allocated,
- * accepts a zeroed or half-built X, and leaves it zeroed.
+ * Ownership, everywhere in retort: the caller owns what it passed; X_free releases what X_*
+ * allocated, accepts a zeroed or half-built X, and leaves it zeroed.
  */
 #ifndef RETORT_BASE_H
 #define RETORT_BASE_H
@@ -29,7 +29,8 @@ struct error {
     int status; /* 0 while nothing failed, else STATUS_* */
 };
 
-/* Fill *err (the first error is kept) and return -1, so that `return fail(err, ...)` is one line. */
+/* Fill *err (the first error is kept) and return -1, so that `return fail(err, ...)` is one
+ * line. */
 int fail(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int fail_usage(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* STATUS_INTERRUPTED, where a long loop saw interrupted() and has saved its work. */
@@ -77,7 +78,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 char *arena_strndup(struct arena *arena, const char *bytes, size_t length);
 void arena_free(struct arena *arena);
 
-/* A map from strings to non-negative integers (ids to rows).  Keys are not copied: they must outlive it. */
+/* A map from strings to non-negative integers (ids to rows).  Keys are not copied: they must
+ * outlive it. */
 struct strmap {
     struct strmap_slot *slots;
     size_t count, capacity;
@@ -98,8 +100,8 @@ struct hash128 hash128(const void *bytes, size_t length);
 /* Hash of a whole file's content as 32 hexadecimal digits and NUL in hex. */
 int hash_file(char hex[33], const char *path, struct error *err);
 
-/* Counter-based random numbers: a value depends on (seed, stream, counter) alone, never on what was drawn
- * before, so that a resumed or differently ordered run draws the same. */
+/* Counter-based random numbers: a value depends on (seed, stream, counter) alone, never on what was
+ * drawn before, so that a resumed or differently ordered run draws the same. */
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t counter);
 double random_uniform(uint64_t seed, uint64_t stream, uint64_t counter); /* [0, 1) */
 double random_normal(uint64_t seed, uint64_t stream, uint64_t counter);  /* mean 0, deviation 1 */

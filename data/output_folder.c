@@ -1,5 +1,5 @@
-/* The temporary name is "NAME.tmp.PID" in the same folder.  It is locked while it is filled, so that
- * the next writer of NAME can tell what a killed process left. */
+/* The temporary name is "NAME.tmp.PID" in the same folder.  It is locked while it is filled, so
+ * that the next writer of NAME can tell what a killed process left. */
 #define _GNU_SOURCE
 #include "data/output_folder.h"
 

@@ -4,7 +4,7 @@
  *     struct output_folder out = {0};
  *     if (output_folder_open(&out, "runs/x/export", "modules.json", err)) return -1;
  *     ... write files into out.temporary ...
- *     if (output_folder_commit(&out, err)) return -1;      // an older one of its kind is replaced here
+ *     if (output_folder_commit(&out, err)) return -1; // an older one of its kind is replaced here
  */
 #ifndef RETORT_OUTPUT_FOLDER_H
 #define RETORT_OUTPUT_FOLDER_H

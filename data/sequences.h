@@ -12,8 +12,8 @@ struct sequences {
     size_t count;
 };
 
-/* Tokenises n texts (second NULL) or pairs, special tokens included, each cut to max_length; prompt ("" for none) is put
- * before every first text.  The result does not depend on the pool. */
+/* Tokenises n texts (second NULL) or pairs, special tokens included, each cut to max_length; prompt
+ * ("" for none) is put before every first text.  The result does not depend on the pool. */
 void sequences_encode(struct sequences *out, const struct tokenizer *tok, struct pool *pool,
                       const char *const *first, const char *const *second, size_t n,
                       const char *prompt, int max_length);

@@ -47,8 +47,8 @@ bool tokenizer_is_special(const struct tokenizer *tok, int32_t id);
 int tokenizer_model_max_length(const struct tokenizer *tok);
 bool tokenizer_lowercases(const struct tokenizer *tok);
 
-/* Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt (unless its ids
- * have gaps) into folder, which is made, with max_length as the one length in all of them.
+/* Writes tokenizer.json, tokenizer_config.json, special_tokens_map.json and vocab.txt (unless its
+ * ids have gaps) into folder, which is made, with max_length as the one length in all of them.
  * Files that the model's folder had are copied with that change; missing ones are made. */
 int tokenizer_export(const struct tokenizer *tok, const char *folder, int max_length,
                      struct error *err);

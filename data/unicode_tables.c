@@ -1,4 +1,4 @@
-/* See unicode_tables.h.  Made by scripts/unicode_tables.py, tokenizers 0.23.3; do not edit. */
+/* See unicode_tables.h.  By scripts/unicode_tables.py, tokenizers 0.23.3: no edits. */
 #include "data/unicode_tables.h"
 
 #define D UNICODE_DROPPED

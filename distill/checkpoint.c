@@ -1,5 +1,5 @@
-/* A checkpoint is the parameter table three times (values, first and second moments) and one "state" tensor of 64-bit
- * integers: step, best as double bits, finished, identity. */
+/* A checkpoint is the parameter table three times (values, first and second moments) and one
+ * "state" tensor of 64-bit integers: step, best as double bits, finished, identity. */
 #include "distill/checkpoint.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* Choosing the best checkpoint: mean nDCG@10 over all taps on dev queries, against a pool of documents that holds their relevant ones
- * and their mined candidates (harder than a random sample, far cheaper than the whole collection). */
+/* Choosing the best checkpoint: mean nDCG@10 over all taps on dev queries, against a pool of
+ * documents that holds their relevant ones and their mined candidates (harder than a random sample,
+ * far cheaper than the whole collection). */
 #ifndef RETORT_DEV_EVAL_H
 #define RETORT_DEV_EVAL_H
 
@@ -18,7 +19,8 @@ struct dev_eval {
     bool cosine, drop_same_id;
     int max_query_tokens, max_document_tokens;
 };
-/* Sets documents from the queries' relevant rows and the given candidates (rows, any order, repeats allowed). */
+/* Sets documents from the queries' relevant rows and the given candidates (rows, any order, repeats
+ * allowed). */
 void dev_eval_pool(struct dev_eval *dev, const uint32_t *candidates, size_t num_candidates);
 /* Mean over taps; each tap's value goes to the report as "ndcg_cut_10 (layer, dim)". */
 double dev_eval_run(const struct dev_eval *dev, struct report *report);

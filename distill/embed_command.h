@@ -1,4 +1,5 @@
-/* retort embed: texts, one a line, to a .npy of embeddings; or of a teacher's early-layer representations. */
+/* retort embed: texts, one a line, to a .npy of embeddings; or of a teacher's early-layer
+ * representations. */
 #ifndef RETORT_EMBED_COMMAND_H
 #define RETORT_EMBED_COMMAND_H
 

@@ -1,4 +1,5 @@
-/* retort evaluate: measures of a dual encoder on a collection or on sentence pairs, as a TSV grid. */
+/* retort evaluate: measures of a dual encoder on a collection or on sentence pairs, as a TSV
+ * grid. */
 #ifndef RETORT_EVALUATE_COMMAND_H
 #define RETORT_EVALUATE_COMMAND_H
 

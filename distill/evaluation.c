@@ -60,7 +60,8 @@ int evaluate_run(struct evaluation *evaluation, const char *system, int layers, 
     return write_run(evaluation, row, run, err);
 }
 
-/* Milliseconds of exact search for one query at a time, best of three rounds over up to 64 queries. */
+/* Milliseconds of exact search for one query at a time, best of three rounds over up to 64
+ * queries. */
 static double search_ms(const struct evaluation *evaluation, const struct vector_pair *vectors,
                         int dim)
 {
@@ -114,7 +115,8 @@ int evaluate_vectors(struct evaluation *evaluation, const char *system, int laye
     return 0;
 }
 
-/* Documents embedded a second with the first `layer` blocks: a sample that stands for the collection, best of two rounds. */
+/* Documents embedded a second with the first `layer` blocks: a sample that stands for the
+ * collection, best of two rounds. */
 static double encode_rate(const struct evaluation *evaluation, const struct dual_encoder *de,
                           int layer)
 {

@@ -1,4 +1,5 @@
-/* Measuring systems on one split: rankings, measures per query, cost.  What `retort evaluate` and a job's grid share. */
+/* Measuring systems on one split: rankings, measures per query, cost.  What `retort evaluate` and a
+ * job's grid share. */
 #ifndef RETORT_EVALUATION_H
 #define RETORT_EVALUATION_H
 
@@ -40,8 +41,8 @@ struct document_vectors {
 void document_vectors_make(struct document_vectors *out, const struct evaluation *evaluation,
                            const struct dual_encoder *de, const struct int_list *layers);
 void document_vectors_free(struct document_vectors *vectors);
-/* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out); documents: made with
- * the same layers. */
+/* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out);
+ * documents: made with the same layers. */
 int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
                      const struct int_list *dims, const struct document_vectors *documents,

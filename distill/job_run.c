@@ -11,17 +11,20 @@
 /* clang-format off */
 const struct stage job_stages[] = {
     {"embed", "early-layer representations of the teacher, their probe, PCA",
-     "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens data.max_query_tokens "
-     "data.drop_same_id probe distill.hpd.layer distill.hpd.form distill.hpd.centred student.projection teacher.precision",
+     "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "
+     "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
+     "distill.hpd.centred student.projection teacher.precision",
      "", "", embed_stage},
     {"mine", "candidates for the teacher, by BM25 and by early-layer vectors",
-     "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
+     "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
+     "data.drop_same_id data.max_train_queries",
      "", "embed", mine_stage},
     {"score", "the teacher's logits of all candidates",
      "teacher.max_length teacher.precision mine.false_negative_margin",
      "", "mine", score_stage},
     {"train", "the student, and its control without a teacher",
-     "seed precision student distill mine.negatives_per_query data.query_prefix data.document_prefix",
+     "seed precision student distill mine.negatives_per_query data.query_prefix "
+     "data.document_prefix",
      "evaluate.systems", "embed score", train_stage},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "", "train", evaluate_stage},

@@ -1,17 +1,18 @@
 /* One run of a job: its folder, what its stages share, and which stages are done.
  *
- * Stages meet in files: each reads what earlier ones wrote in the run folder, also within one process.  A stage is done when
- * stages/NAME holds the hash of everything that it depends on: the job keys that it names, the stages before it, the teacher's and
- * the collection's content.  A rerun does only what changed.
+ * Stages meet in files: each reads what earlier ones wrote in the run folder, also within one
+ * process.  A stage is done when stages/NAME holds the hash of everything that it depends on: the
+ * job keys that it names, the stages before it, the teacher's and the collection's content.  A
+ * rerun does only what changed.
  *
  *     runs/NAME/
- *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, timings; what was said
+ *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, times; what it said
  *       stages/                            one small file a finished stage
  *       probe.tsv representations/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
  *       train/                             checkpoints, weights and logs of each phase
- *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run a system and point
- *       grid_dev.tsv                       the student's grid on dev, from which the point is picked
+ *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run for each
+ *       grid_dev.tsv                       the student's grid on dev, where the point is picked
  *       student/                           a sentence-transformers folder of all layers and dims
  *       export/                            the picked model
  */

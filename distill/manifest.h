@@ -4,8 +4,8 @@
 
 #include "distill/job_run.h"
 
-/* Hashes of collection, teacher and every file of the run that a rerun reproduces; version, processor, threads, precision, seed, the
- * stages with their seconds, the picked point. */
+/* Hashes of collection, teacher and every file of the run that a rerun reproduces; version,
+ * processor, threads, precision, seed, the stages with their seconds, the picked point. */
 int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err);
 
 /* The model card of the exported folder: what it is, how it was made, its row of the grid. */

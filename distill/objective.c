@@ -105,7 +105,8 @@ static void reserve_d_s(struct objective *objective, size_t size)
     memset(objective->d_s, 0, size * sizeof *objective->d_s);
 }
 
-/* All ranking losses of the tap of rows[first]: one similarity, one gradient.  Returns the first row of another tap. */
+/* All ranking losses of the tap of rows[first]: one similarity, one gradient.  Returns the first
+ * row of another tap. */
 static size_t tap_rows(struct objective *objective, const struct objective_input *input,
                        size_t first, double hpd_factor, double *loss, double *sums)
 {

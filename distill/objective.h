@@ -1,7 +1,9 @@
-/* The student's loss at all taps: a list of rows (tap, loss, weight), each adding to the gradient of z.
+/* The student's loss at all taps: a list of rows (tap, loss, weight), each adding to the gradient
+ * of z.
  *
- * No method is a special case: InfoNCE with mined negatives, listwise KL, MarginMSE, self-distillation and HPD are rows of the
- * same list (methods.md 4.5).  Terms are summed over taps.
+ * No method is a special case: InfoNCE with mined negatives, listwise KL, MarginMSE,
+ * self-distillation and HPD are rows of the same list (methods.md 4.5).  Terms are summed over
+ * taps.
  */
 #ifndef RETORT_OBJECTIVE_H
 #define RETORT_OBJECTIVE_H
@@ -42,7 +44,8 @@ void objective_free(struct objective *objective);
 /* The distinct layers of the rows and of `full`, rising, into layers (room for max); how many. */
 int objective_layers(const struct objective *objective, int *layers, int max);
 
-/* What the losses of one step look at.  The first num_queries rows of z are queries, then num_documents documents. */
+/* What the losses of one step look at.  The first num_queries rows of z are queries, then
+ * num_documents documents. */
 struct objective_input {
     int num_queries, num_documents, width; /* width of z */
     const int *positive;                   /* [num_queries] column of each query's positive */
@@ -56,8 +59,8 @@ struct objective_input {
     float *const *z;   /* [num_layers] of [num_queries + num_documents, width] */
     float *const *d_z; /* the same; zeroed, then added to */
 };
-/* The weighted sum of all rows; sums[kind] is the unweighted sum over taps.  hpd_factor multiplies the weights of LOSS_HPD rows
- * (their schedule). */
+/* The weighted sum of all rows; sums[kind] is the unweighted sum over taps.  hpd_factor multiplies
+ * the weights of LOSS_HPD rows (their schedule). */
 double objective_evaluate(struct objective *objective, const struct objective_input *input,
                           double hpd_factor, double sums[NUM_LOSSES]);
 

@@ -1,5 +1,6 @@
-/* The two phases of training (methods.md 4.6): HPD on all texts without labels, then distillation on queries with their
- * candidates.  A phase_context holds what a step needs; the trainer calls hpd_step or distil_step. */
+/* The two phases of training (methods.md 4.6): HPD on all texts without labels, then distillation
+ * on queries with their candidates.  A phase_context holds what a step needs; the trainer calls
+ * hpd_step or distil_step. */
 #ifndef RETORT_PHASES_H
 #define RETORT_PHASES_H
 

@@ -1,5 +1,5 @@
-/* The queries that a job trains on, chooses on and is measured on: rows of the collection's queries with their judgements.
- * Train and dev never share a query. */
+/* The queries that a job trains on, chooses on and is measured on: rows of the collection's queries
+ * with their judgements.  Train and dev never share a query. */
 #ifndef RETORT_QUERY_SET_H
 #define RETORT_QUERY_SET_H
 
@@ -12,11 +12,13 @@ struct query_set {
     size_t count;
 };
 
-/* Train and dev queries that have at least one relevant judgement.  Where the collection has no dev split, data.dev_fraction of the
- * train queries, chosen by a hash of seed and query id, are dev and leave train.  No train split: both are empty. */
+/* Train and dev queries that have at least one relevant judgement.  Where the collection has no dev
+ * split, data.dev_fraction of the train queries, chosen by a hash of seed and query id, are dev and
+ * leave train.  No train split: both are empty. */
 void query_sets_split(struct query_set *train, struct query_set *dev,
                       const struct collection *collection, const struct job *job);
-/* All queries of a split that have a text and a relevant judgement (known document or not); counts go to `note`. */
+/* All queries of a split that have a text and a relevant judgement (known document or not); counts
+ * go to `note`. */
 void query_set_of(struct query_set *out, const struct collection *collection, const char *split);
 /* The first `count` by hash of the id: a smaller set that does not depend on file order. */
 void query_set_sample(struct query_set *set, const struct collection *collection, size_t count,
@@ -24,11 +26,12 @@ void query_set_sample(struct query_set *set, const struct collection *collection
 void query_set_copy(struct query_set *out, const struct query_set *from);
 void query_set_free(struct query_set *set);
 
-/* Rows of the documents that the query is judged relevant to (grade > 0) and that the collection has, highest grade first, then
- * file order; *rows is allocated. */
+/* Rows of the documents that the query is judged relevant to (grade > 0) and that the collection
+ * has, highest grade first, then file order; *rows is allocated. */
 size_t relevant_rows(uint32_t **rows, const struct collection *collection,
                      const struct judged_query *judged);
-/* The texts of a set, prepared for encoders: pointers into the collection, freshly allocated array. */
+/* The texts of a set, prepared for encoders: pointers into the collection, freshly allocated
+ * array. */
 const char **query_texts(const struct query_set *set, const struct collection *collection);
 
 #endif

@@ -1,4 +1,5 @@
-/* From embeddings to a ranked run, and from a run to a measure per query: what dev selection and the grid share. */
+/* From embeddings to a ranked run, and from a run to a measure per query: what dev selection and
+ * the grid share. */
 #ifndef RETORT_RANKING_H
 #define RETORT_RANKING_H
 
@@ -14,8 +15,9 @@ struct embedded {
     const float *zq, *zd; /* [queries->count, width], [num_documents, width] */
     int width;
 };
-/* The top k documents of each query by cosine of the first dim values (by dot product of them where !cosine); a document whose id is
- * the query's own is left out if drop_same_id.  Sorted by trec_eval's rule. */
+/* The top k documents of each query by cosine of the first dim values (by dot product of them where
+ * !cosine); a document whose id is the query's own is left out if drop_same_id.  Sorted by
+ * trec_eval's rule. */
 void rank_embedded(struct run *out, const struct embedded *embedded, int dim, bool cosine, int k,
                    bool drop_same_id, const char *tag, struct pool *pool);
 

@@ -1,4 +1,5 @@
-/* The embed stage: probe the teacher's layers, embed all texts at the best (or the given) one, fit the PCA. */
+/* The embed stage: probe the teacher's layers, embed all texts at the best (or the given) one, fit
+ * the PCA. */
 #include <stdlib.h>
 
 #include "data/json.h"

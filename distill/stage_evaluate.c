@@ -1,4 +1,5 @@
-/* The evaluate stage: all systems on the test split, in one table; and the student on dev, where the point to ship is picked. */
+/* The evaluate stage: all systems on the test split, in one table; and the student on dev, where
+ * the point to ship is picked. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,8 +263,8 @@ static int write_grid(const struct evaluate_stage *stage, const struct evaluatio
     return status;
 }
 
-/* Whether a row of another system is what the student's row at this point is compared with: the same point, or the only row of a
- * system that has one (BM25, the teacher, a baseline). */
+/* Whether a row of another system is what the student's row at this point is compared with: the
+ * same point, or the only row of a system that has one (BM25, the teacher, a baseline). */
 static bool is_opponent(const struct evaluated *student, const struct evaluated *other)
 {
     static const char *const with_grid[] = {"init", "no-teacher", "pca"};

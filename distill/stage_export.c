@@ -1,4 +1,5 @@
-/* The export stage: pick a point by the job's rule, on dev; write the model, read it back, compare; write the manifest. */
+/* The export stage: pick a point by the job's rule, on dev; write the model, read it back, compare;
+ * write the manifest. */
 #include <stdlib.h>
 
 #include "data/output.h"

@@ -1,5 +1,5 @@
-/* The mine stage: candidates of all train queries (for the teacher) and dev queries (for the dev pool), by BM25 and by the
- * teacher's early-layer vectors. */
+/* The mine stage: candidates of all train queries (for the teacher) and dev queries (for the dev
+ * pool), by BM25 and by the teacher's early-layer vectors. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* The score stage: the teacher's logits of all candidates of train queries, and what becomes of each candidate.  (Dev queries' candidates
- * only make the dev pool; nothing trains on them, so the teacher need not read them.) */
+/* The score stage: the teacher's logits of all candidates of train queries, and what becomes of
+ * each candidate.  (Dev queries' candidates only make the dev pool; nothing trains on them, so the
+ * teacher need not read them.) */
 #include <stdlib.h>
 
 #include "data/progress.h"

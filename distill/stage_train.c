@@ -1,4 +1,5 @@
-/* The train stage: initial student, HPD on all texts, distillation, and the control that sees labels only. */
+/* The train stage: initial student, HPD on all texts, distillation, and the control that sees
+ * labels only. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,7 +242,8 @@ static int run_phase(struct train_stage *stage, struct phase *phase, struct phas
     return status;
 }
 
-/* Rows of all documents, then of the train queries (counted after the documents), at most max_texts of them by a seeded shuffle. */
+/* Rows of all documents, then of the train queries (counted after the documents), at most max_texts
+ * of them by a seeded shuffle. */
 static size_t hpd_texts(uint32_t **out, const struct job_run *run)
 {
     size_t documents = run->collection.documents.count, count = documents + run->train.count;

@@ -65,7 +65,8 @@ static int draw(struct step_batch *batch, const struct train_set *set,
     return positive;
 }
 
-/* Labelled positives other than the drawn one are no negatives, nor are those that the teacher rates as high. */
+/* Labelled positives other than the drawn one are no negatives, nor are those that the teacher
+ * rates as high. */
 static void fill_mask(struct step_batch *batch, const struct train_set *set, int row,
                       const struct train_query *query)
 {
@@ -82,7 +83,8 @@ static void fill_mask(struct step_batch *batch, const struct train_set *set, int
     mask[batch->positive[row]] = 1;
 }
 
-/* All candidates of the query in the step, whichever query brought them: the drawn positive first. */
+/* All candidates of the query in the step, whichever query brought them: the drawn positive
+ * first. */
 static int fill_list(struct step_batch *batch, const struct train_query *query, int row, int count)
 {
     int positive = batch->positive[row], first = count++;

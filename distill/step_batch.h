@@ -1,7 +1,8 @@
 /* One step's queries and documents: which texts, which columns are positive, allowed, scored.
  *
- * Each query brings one labelled positive and some of its mined candidates, drawn anew each epoch; a document that several
- * queries bring stands once.  Everything depends on (seed, epoch, place in the epoch) alone.
+ * Each query brings one labelled positive and some of its mined candidates, drawn anew each epoch;
+ * a document that several queries bring stands once.  Everything depends on (seed, epoch, place in
+ * the epoch) alone.
  */
 #ifndef RETORT_STEP_BATCH_H
 #define RETORT_STEP_BATCH_H
@@ -33,8 +34,8 @@ struct step_batch {
     int num_queries, num_documents;
     uint32_t *queries, *documents; /* rows of the collection */
     int *positive;                 /* [num_queries] column */
-    uint8_t *
-        mask; /* [num_queries, num_documents] columns that InfoNCE may count as negatives, or the positive */
+    /* [num_queries, num_documents] columns that InfoNCE may count as negatives, or the positive */
+    uint8_t *mask;
     int *starts, *columns; /* candidate lists, positive first */
     float *teacher;
     size_t query_capacity, drawn_capacity;

@@ -38,7 +38,8 @@ struct trainer {
     double saved_at;
 };
 
-/* Appends the rows gathered so far to the log file: it is for people, so a lost tail does no harm. */
+/* Appends the rows gathered so far to the log file: it is for people, so a lost tail does no
+ * harm. */
 static void log_flush(struct trainer *trainer)
 {
     FILE *file = trainer->log.length ? fopen(trainer->log_path, "a") : NULL;

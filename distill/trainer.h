@@ -1,11 +1,12 @@
-/* The training loop: optimiser, schedule, checkpoints, best model on dev, log.  What a step computes is the phase's affair.
+/* The training loop: optimiser, schedule, checkpoints, best model on dev, log.  What a step
+ * computes is the phase's affair.
  *
- * Everything a step does depends on the weights, the moments and the step's number, so that a run killed at any time
- * goes on from its last checkpoint to the same bytes.  Files in folder:
+ * Everything a step does depends on the weights, the moments and the step's number, so that a run
+ * killed at any time goes on from its last checkpoint to the same bytes.  Files in folder:
  *
  *     NAME.checkpoint.safetensors   weights, both moments, step, best value so far; replaced whole
- *     NAME.best.safetensors         weights with the best dev value (the last ones where nothing is evaluated)
- *     NAME.tsv                      step, learning rate, loss and its parts, gradient norm, dev values
+ *     NAME.best.safetensors         weights with the best dev value (the last, where none is taken)
+ *     NAME.tsv                      step, rate, loss and its parts, gradient norm, dev values
  */
 #ifndef RETORT_TRAINER_H
 #define RETORT_TRAINER_H
@@ -32,8 +33,8 @@ struct phase {
     double learning_rate, weight_decay, clip_norm;
     enum schedule schedule;
     double checkpoint_seconds;
-    struct hash128
-        identity; /* of everything that determines the phase; a checkpoint of another one is not resumed */
+    /* Of everything that determines the phase: a checkpoint of another one is not resumed. */
+    struct hash128 identity;
     /* Forward, loss and backward of one step (0-based): adds to gradients, returns the loss. */
     double (*step)(void *arg, uint64_t step, float *gradients, struct report *report);
     /* Dev value, higher is better. */
@@ -41,9 +42,10 @@ struct phase {
     void *arg;
 };
 
-/* Trains *de from its present weights, or from the phase's checkpoint in folder if there is one; leaves the best weights in *de.
- * A phase that was finished before only loads them.  A loss that is not a number stops with an error that names the step.
- * Fails with STATUS_INTERRUPTED, checkpoint written, when interrupted(). */
+/* Trains *de from its present weights, or from the phase's checkpoint in folder if there is one;
+ * leaves the best weights in *de.  A phase that was finished before only loads them.  A loss that
+ * is not a number stops with an error that names the step.  Fails with STATUS_INTERRUPTED,
+ * checkpoint written, when interrupted(). */
 int trainer_run(struct dual_encoder *de, const struct phase *phase, const char *folder,
                 struct pool *pool, struct error *err);
 

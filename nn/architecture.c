@@ -1,6 +1,8 @@
-/* The families and their names: see architecture.h; configuration and tensor names of encoder.h that follow from them.
+/* The families and their names: see architecture.h; configuration and tensor names of encoder.h
+ * that follow from them.
  *
- * Canonical names are BERT's (transformers' modeling_bert.py).  DistilBERT's are of modeling_distilbert.py.
+ * Canonical names are BERT's (transformers' modeling_bert.py).  DistilBERT's are of
+ * modeling_distilbert.py.
  */
 #include "nn/architecture.h"
 
@@ -119,8 +121,8 @@ static const char *const *renaming(const struct architecture *kind, const char *
     return NULL;
 }
 
-/* A name is read as stems that the table renames ("encoder.layer.", "output.dense.") and characters that it keeps
- * ("0.", "weight"); every stem begins the name or follows a '.'. */
+/* A name is read as stems that the table renames ("encoder.layer.", "output.dense.") and characters
+ * that it keeps ("0.", "weight"); every stem begins the name or follows a '.'. */
 const char *encoder_tensor_name(const struct encoder_config *config, const char *canonical,
                                 char buffer[160])
 {

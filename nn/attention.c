@@ -1,8 +1,9 @@
 /* Attention by sequence, head and block of queries: see attention.h.
  *
- * A head's q, k, v of one sequence fit the second-level cache (512 x 64: 128 KiB each), so each head gathers them once into
- * f32 panels, and a block of probabilities [BLOCK, length] stays in the first level between softmax and product.
- * Measured against batched products by oneDNN, which are no faster at these sizes and need a primitive for each length.
+ * A head's q, k, v of one sequence fit the second-level cache (512 x 64: 128 KiB each), so each
+ * head gathers them once into f32 panels, and a block of probabilities [BLOCK, length] stays in the
+ * first level between softmax and product.  Measured against batched products by oneDNN, which are
+ * no faster at these sizes and need a primitive for each length.
  */
 #include "nn/attention.h"
 
@@ -13,7 +14,8 @@
 
 enum { BLOCK = 24 }; /* queries; a multiple of the product kernel's rows */
 
-/* The panels of one head of one sequence.  [n, d]: rows padded to kernel_padded(d); [d, n]: to kernel_padded(n). */
+/* The panels of one head of one sequence.  [n, d]: rows padded to kernel_padded(d); [d, n]: to
+ * kernel_padded(n). */
 struct panels {
     float *q, *k, *v;               /* [n, d]; q is divided by sqrt(head size) */
     float *k_by_dim, *v_by_dim;     /* [d, n] */
@@ -65,7 +67,8 @@ struct head {
     int hidden;
 };
 
-/* First element of the head's columns in part `part` of rows that hold `parts` times the hidden size. */
+/* First element of the head's columns in part `part` of rows that hold `parts` times the hidden
+ * size. */
 static size_t first_of(const struct head *head, int part, int parts)
 {
     size_t row = (size_t)parts * head->hidden;

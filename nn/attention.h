@@ -2,8 +2,8 @@
  *
  *     q, k, v = rows of qkv;  p = softmax(q k^T / sqrt(head_size));  context = drop(p) v
  *
- * q, k, v are f32 in any precision: errors of q k^T grow in the softmax, and bf16 would save little here.
- * Probabilities live only for a block of queries; backward computes them again.
+ * q, k, v are f32 in any precision: errors of q k^T grow in the softmax, and bf16 would save little
+ * here.  Probabilities live only for a block of queries; backward computes them again.
  */
 #ifndef RETORT_ATTENTION_H
 #define RETORT_ATTENTION_H

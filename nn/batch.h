@@ -1,5 +1,5 @@
-/* Packed batches: the tokens of all sequences end to end, no padding anywhere; and the cutting of many texts into
- * such batches by a token budget. */
+/* Packed batches: the tokens of all sequences end to end, no padding anywhere; and the cutting of
+ * many texts into such batches by a token budget. */
 #ifndef RETORT_BATCH_H
 #define RETORT_BATCH_H
 
@@ -15,7 +15,8 @@ void batch_clear(struct batch *batch);
 void batch_add(struct batch *batch, const int32_t *ids, const int32_t *types, size_t length);
 void batch_free(struct batch *batch);
 
-/* Chunks of sequences of similar length, each within a token budget (one longer sequence is a chunk of its own). */
+/* Chunks of sequences of similar length, each within a token budget (one longer sequence is a chunk
+ * of its own). */
 struct chunks {
     uint32_t *order; /* [count of sequences], longest first, ties by index */
     size_t *starts;  /* [num_chunks + 1]: chunk c is order[starts[c]] .. order[starts[c + 1] - 1] */

@@ -1,8 +1,9 @@
 /* oneDNN behind a few functions: see dnn.h.
  *
- * A oneDNN matmul is described, compiled (0.2 ms) and then executed any number of times with other pointers.  Compiled
- * ones are kept in an open-addressing table by everything that the code depends on.  oneDNN's own cache would answer
- * in microseconds too, but is shared, locked and would still need the descriptors.
+ * A oneDNN matmul is described, compiled (0.2 ms) and then executed any number of times with other
+ * pointers.  Compiled ones are kept in an open-addressing table by everything that the code depends
+ * on.  oneDNN's own cache would answer in microseconds too, but is shared, locked and would still
+ * need the descriptors.
  */
 #include "nn/dnn.h"
 
@@ -89,7 +90,8 @@ static dnnl_primitive_attr_t attributes(const struct key *key)
     return attr;
 }
 
-/* packed: layout of b, or NULL to let oneDNN choose it (with LAYOUT_B_PACKED) or take a plain one.  NULL where oneDNN cannot. */
+/* packed: layout of b, or NULL to let oneDNN choose it (with LAYOUT_B_PACKED) or take a plain one.
+ * NULL where oneDNN cannot. */
 static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *key,
                                       const dnnl_memory_desc_t *packed)
 {
@@ -245,7 +247,8 @@ bool dnn_has_fast_bf16(void)
 
 /* ---- weights ---- */
 
-/* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any number of rows. */
+/* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any
+ * number of rows. */
 struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
                                      enum dnn_direction direction)
 {

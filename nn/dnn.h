@@ -1,12 +1,13 @@
 /* Matrix products, by oneDNN: the only file that knows it.
  *
- * A struct dnn is one thread's: its primitives (made once per shape), memory handles and scratchpad.  Products run on the
- * calling thread alone; parallel work runs several threads, each with its own struct dnn.
+ * A struct dnn is one thread's: its primitives (made once per shape), memory handles and
+ * scratchpad.  Products run on the calling thread alone; parallel work runs several threads, each
+ * with its own struct dnn.
  *
  *     struct dnn *dnn = dnn_open();
  *     struct dnn_weights *w = dnn_weights_open(1536, 384, ELEMENT_BF16, DNN_FORWARD);
  *     dnn_weights_pack(dnn, w, values);                               // [1536, 384] f32
- *     dnn_linear_forward(dnn, y, x, w, bias, 57, DNN_WRITE_BF16);     // y [57, 1536] = x W^T + bias
+ *     dnn_linear_forward(dnn, y, x, w, bias, 57, DNN_WRITE_BF16); // y [57, 1536] = x W^T + bias
  *
  * All matrices are row-major without gaps.  bf16 products accumulate in f32.
  */
@@ -20,7 +21,8 @@
 struct dnn;
 struct dnn *dnn_open(void);
 void dnn_close(struct dnn *dnn);
-/* Whether this processor has a bf16 product that is worth using (not an emulation, which is slower than f32). */
+/* Whether this processor has a bf16 product that is worth using (not an emulation, which is slower
+ * than f32). */
 bool dnn_has_fast_bf16(void);
 
 enum dnn_direction {
@@ -38,21 +40,25 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
 void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values);
 void dnn_weights_close(struct dnn_weights *weights);
 
-/* y = x W^T + bias.  x [rows, inputs] of the weights' element, bias [outputs] f32 or NULL, y [rows, outputs]. */
+/* y = x W^T + bias.  x [rows, inputs] of the weights' element, bias [outputs] f32 or NULL, y [rows,
+ * outputs]. */
 void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
                         const float *bias, int rows, enum dnn_store store);
-/* d_x = d_y W.  d_y [rows, outputs] of the weights' element (packed with DNN_BACKWARD), d_x [rows, inputs]. */
+/* d_x = d_y W.  d_y [rows, outputs] of the weights' element (packed with DNN_BACKWARD), d_x [rows,
+ * inputs]. */
 void dnn_linear_backward(struct dnn *dnn, void *d_x, const void *d_y,
                          const struct dnn_weights *weights, int rows, enum dnn_store store);
-/* d_w += d_y^T x.  d_y [rows, outputs], x [rows, inputs] of one element; d_w [outputs, inputs] f32. */
+/* d_w += d_y^T x.  d_y [rows, outputs], x [rows, inputs] of one element; d_w [outputs, inputs]
+ * f32. */
 struct dnn_shape {
     int rows, outputs, inputs;
 };
 void dnn_linear_gradient(struct dnn *dnn, float *d_w, const void *d_y, const void *x,
                          struct dnn_shape shape, enum element element);
 
-/* c [m, n] (+)= op(a) op(b) in f32, where op(a) is [m, k] and op(b) is [k, n]: a is stored [k, m] if transpose_a, b
- * [n, k] if transpose_b.  For products of activations; the layouts of weights above are faster. */
+/* c [m, n] (+)= op(a) op(b) in f32, where op(a) is [m, k] and op(b) is [k, n]: a is stored [k, m]
+ * if transpose_a, b [n, k] if transpose_b.  For products of activations; the layouts of weights
+ * above are faster. */
 struct dnn_product {
     int m, n, k;
     bool transpose_a, transpose_b, add;

@@ -1,7 +1,8 @@
-/* Embeddings: x_0 = drop(LN(word + position + type)), projected where they are narrower than the hidden states.
+/* Embeddings: x_0 = drop(LN(word + position + type)), projected where they are narrower than the
+ * hidden states.
  *
- * The projection is in f32 whatever the precision: it is small, and nothing normalises its output, which makes errors in
- * it grow in the first block. */
+ * The projection is in f32 whatever the precision: it is small, and nothing normalises its output,
+ * which makes errors in it grow in the first block. */
 #include "nn/layer.h"
 
 #include "nn/dropout.h"
@@ -58,7 +59,8 @@ void embedding_forward(const struct step *step, const struct embedding_params *p
     if (step->element == ELEMENT_BF16) step_narrow(step, step->scratch.x, out, hidden);
 }
 
-/* sum = word + position + type  =>  each row of the three tables gets the gradients of the tokens that used it. */
+/* sum = word + position + type  =>  each row of the three tables gets the gradients of the tokens
+ * that used it. */
 static void add_to_rows(const struct step *step, const struct embedding_params *grads,
                         const float *d_sum)
 {

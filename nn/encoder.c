@@ -133,7 +133,8 @@ static size_t carve_pass(struct encoder_pass *pass, char *base, int longest)
     return carver.used;
 }
 
-/* Multiples of 8 above 32: few shapes to compile, under 1 % of surplus rows in a batch of 512 tokens. */
+/* Multiples of 8 above 32: few shapes to compile, under 1 % of surplus rows in a batch of 512
+ * tokens. */
 static int rounded_rows(int tokens)
 {
     return tokens <= 32 ? tokens : (tokens + 7) / 8 * 8;

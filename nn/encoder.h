@@ -1,13 +1,15 @@
 /* The BERT-family encoder over packed batches: forward, backward, hidden state of every layer.
  *
- * One encoder serves teacher and student.  BERT, RoBERTa, XLM-R, DistilBERT and ELECTRA differ only in rows of a table
- * (nn/architecture.c): tensor names, first position, token types, an embedding projection.  Post-norm blocks:
+ * One encoder serves teacher and student.  BERT, RoBERTa, XLM-R, DistilBERT and ELECTRA differ only
+ * in rows of a table (nn/architecture.c): tensor names, first position, token types, an embedding
+ * projection.  Post-norm blocks:
  *
  *     x_0 = LN(word[id] + position[p] + type[t])          (ELECTRA: then embeddings_project)
  *     a_l = LN(x_{l-1} + drop(W_o attention(x_{l-1}) + b_o))
  *     x_l = LN(a_l + drop(W_2 act(W_1 a_l + b_1) + b_2))
  *
- * Layers are counted as Hugging Face's hidden_states: 0 is the embedding output, l the output of block l.
+ * Layers are counted as Hugging Face's hidden_states: 0 is the embedding output, l the output of
+ * block l.
  *
  * Usage, one pass per worker thread:
  *
@@ -15,9 +17,9 @@
  *     encoder_forward(pass, &batch, (struct forward_mode){.num_layers = 3});
  *     const float *h = encoder_hidden(pass, 3);             // [num_tokens, hidden_size]
  *
- * Details that have caused bugs: GELU is the erf form unless the config says gelu_new; RoBERTa's first position is
- * pad + 1; a single text always has token type 0; layer_norm_eps differs (1e-12 BERT, 1e-5 RoBERTa); queries are scaled
- * by 1/sqrt(head size) before the softmax.
+ * Details that have caused bugs: GELU is the erf form unless the config says gelu_new; RoBERTa's
+ * first position is pad + 1; a single text always has token type 0; layer_norm_eps differs (1e-12
+ * BERT, 1e-5 RoBERTa); queries are scaled by 1/sqrt(head size) before the softmax.
  */
 #ifndef RETORT_ENCODER_H
 #define RETORT_ENCODER_H
@@ -31,8 +33,8 @@ enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
 /* "auto", "f32", "bf16" */
 int precision_parse(enum precision *out, const char *name, struct error *err);
 const char *precision_name(enum precision precision);
-/* AUTO resolved by a probe (bf16 where oneDNN has a fast bf16 product on this processor), said once on stderr; BF16
- * where the processor cannot: an error. */
+/* AUTO resolved by a probe (bf16 where oneDNN has a fast bf16 product on this processor), said once
+ * on stderr; BF16 where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
 
 struct encoder_config {
@@ -62,8 +64,8 @@ void encoder_declare(struct encoder *encoder, const struct encoder_config *confi
                      struct params *params);
 /* After params_alloc: points into the block.  precision must be resolved. */
 void encoder_init(struct encoder *encoder, enum precision precision);
-/* Reads the encoder's weights from st, whose tensors may carry the architecture's prefix ("bert.") or not, and old
- * names (gamma, beta).  Then encoder_refresh. */
+/* Reads the encoder's weights from st, whose tensors may carry the architecture's prefix ("bert.")
+ * or not, and old names (gamma, beta).  Then encoder_refresh. */
 int encoder_load(struct encoder *encoder, const struct safetensors *st, const char *where,
                  struct error *err);
 /* Converts and packs the weights for the matrix products; call after the values changed. */
@@ -72,7 +74,8 @@ void encoder_free(struct encoder *encoder);
 /* The tensor name that the architecture's checkpoints use for a canonical name, without prefix. */
 const char *encoder_tensor_name(const struct encoder_config *config, const char *canonical,
                                 char buffer[160]);
-/* The architecture's checkpoint prefix ("bert.", "roberta.", "distilbert.", "electra."), its bare class ("BertModel", ...). */
+/* The architecture's checkpoint prefix ("bert.", "roberta.", "distilbert.", "electra."), its bare
+ * class ("BertModel", ...). */
 const char *encoder_prefix(const struct encoder_config *config);
 const char *encoder_bare_class(const struct encoder_config *config);
 
@@ -89,12 +92,13 @@ void encoder_pass_close(struct encoder_pass *pass);
 /* Every id < vocab_size, every sequence 1..encoder_max_tokens long: REQUIREd. */
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch,
                      struct forward_mode mode);
-/* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next forward.  All layers 0..num_layers are
- * kept. */
+/* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next
+ * forward.  All layers 0..num_layers are kept. */
 const float *encoder_hidden(const struct encoder_pass *pass, int layer);
-/* Adds the gradient of the loss to d_params (layout of params->values), given its gradient with respect to hidden states:
- * d_hidden[layer] is [num_tokens, hidden_size] or NULL, for layer 0..num_layers.  After a forward with keep, same batch.
- * Taps are summed as the pass comes down. */
+/* Adds the gradient of the loss to d_params (layout of params->values), given its gradient with
+ * respect to hidden states: d_hidden[layer] is [num_tokens, hidden_size] or NULL, for layer
+ * 0..num_layers.  After a forward with keep, same batch.  Taps are summed as the pass comes
+ * down. */
 void encoder_backward(struct encoder_pass *pass, const struct batch *batch,
                       const float *const *d_hidden, float *d_params);
 /* Bytes that a kept forward of so many tokens holds, for memory plans. */

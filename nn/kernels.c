@@ -1,8 +1,8 @@
 /* The kernels of kernels.h, once for each instruction set: see the Makefile.
  *
- * Plain loops that compilers vectorise, which is why exp, tanh and the normal distribution are polynomials here and
- * sums are declared reductions; only the small matrix product names vectors, so that its sums stay in registers.
- * No intrinsics: measured, they were not needed.
+ * Plain loops that compilers vectorise, which is why exp, tanh and the normal distribution are
+ * polynomials here and sums are declared reductions; only the small matrix product names vectors,
+ * so that its sums stay in registers.  No intrinsics: measured, they were not needed.
  */
 #include "nn/kernels.h"
 
@@ -120,8 +120,9 @@ static void add_rows(float *d_bias, const void *values, enum element element, in
 
 /* ---- exponential, normal distribution, tanh ---- */
 
-/* e^x: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.  Relative error 2e-7; x is
- * clamped to [-87.3, 88.3], where 2^n is a normal number.  Adding 1.5 * 2^23 rounds, and leaves n in the low bits. */
+/* e^x: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.
+ * Relative error 2e-7; x is clamped to [-87.3, 88.3], where 2^n is a normal number.  Adding 1.5 *
+ * 2^23 rounds, and leaves n in the low bits. */
 INLINE float exponential(float x)
 {
     x = x < -87.3f ? -87.3f : x;
@@ -139,7 +140,8 @@ INLINE float exponential(float x)
     return p * float_of((bits_of(shifted) << 23) + 0x3f800000u);
 }
 
-/* P(N(0,1) < x) - 1/2 = x P(x^2) / Q(x^2), a rational least-maximum fit on |x| <= 5.6: absolute error 2e-7. */
+/* P(N(0,1) < x) - 1/2 = x P(x^2) / Q(x^2), a rational least-maximum fit on |x| <= 5.6: absolute
+ * error 2e-7. */
 INLINE float normal_above_half(float x)
 {
     x = x < -5.6f ? -5.6f : x;
@@ -316,7 +318,8 @@ static void norm_backward(const struct norm_backward *norm)
 
 /* ---- dropout ---- */
 
-/* Two rounds of a 32-bit mixer (the constants are MurmurHash3's finaliser) over the key and the index. */
+/* Two rounds of a 32-bit mixer (the constants are MurmurHash3's finaliser) over the key and the
+ * index. */
 static void dropout(float *out, const float *in, size_t n, const struct dropout *dropout)
 {
     uint32_t low = (uint32_t)dropout->key, high = (uint32_t)(dropout->key >> 32);

@@ -1,7 +1,8 @@
 /* The element-wise and small-matrix work between the matrix products, for one thread.
  *
- * nn/kernels.c is compiled once for each instruction set; kernels_best chooses among the results at run time.  A kernel sees
- * pointers and sizes only.  f32 arithmetic throughout; bf16 is a storage format.  NaN in gives NaN out.
+ * nn/kernels.c is compiled once for each instruction set; kernels_best chooses among the results at
+ * run time.  A kernel sees pointers and sizes only.  f32 arithmetic throughout; bf16 is a storage
+ * format.  NaN in gives NaN out.
  *
  * `void *` with an enum element: an array of that element.
  */
@@ -42,8 +43,9 @@ struct norm_backward {
     const float *gain;      /* [cols] */
 };
 
-/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache.  a(i, l) is a[i * a_row + l * a_col].  Rows of b and c
- * are b_row and c_row floats apart and have room for kernel_padded(n), of which c's surplus is overwritten. */
+/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache.  a(i, l) is a[i * a_row + l *
+ * a_col].  Rows of b and c are b_row and c_row floats apart and have room for kernel_padded(n), of
+ * which c's surplus is overwritten. */
 struct product {
     int m, n, k;
     float *c;
@@ -52,7 +54,8 @@ struct product {
     bool add;
 };
 
-/* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else 0. */
+/* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else
+ * 0. */
 struct dropout {
     uint64_t key;
     uint32_t threshold; /* probability of dropping, times 2^32 */
@@ -81,7 +84,8 @@ struct kernels {
     /* d_values = p * (d_p - dot), in place of d_p; dot [rows] is each row's <p, d_p>. */
     void (*softmax_backward)(float *d_p, const float *p, const float *dot, int rows, int n,
                              size_t stride);
-    /* out [rows, kernel_padded(cols)] = scale * in; rows of in are in_row elements apart.  Padding becomes 0. */
+    /* out [rows, kernel_padded(cols)] = scale * in; rows of in are in_row elements apart.  Padding
+     * becomes 0. */
     void (*gather)(float *out, const void *in, enum element element, int rows, int cols,
                    size_t in_row, float scale);
     /* out [cols, kernel_padded(rows)] = in^T [rows, kernel_padded(cols)].  Padding becomes 0. */

@@ -1,7 +1,7 @@
 /* One post-norm transformer block: see encoder.h for the formulas, layer.h for the names.
  *
- * In bf16 the products read and write bf16, except those that feed the residual stream; the stream itself, the norms and
- * every gradient that is summed over tokens stay f32.
+ * In bf16 the products read and write bf16, except those that feed the residual stream; the stream
+ * itself, the norms and every gradient that is summed over tokens stay f32.
  */
 #include "nn/layer.h"
 
@@ -124,7 +124,8 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
                  scratch->x);
 }
 
-/* y = x W^T + b  =>  d_w += d_y^T x;  d_b += column sums of d_y.  Surplus rows of d_y must be zero. */
+/* y = x W^T + b  =>  d_w += d_y^T x;  d_b += column sums of d_y.  Surplus rows of d_y must be
+ * zero. */
 static void linear_gradients(const struct step *step, float *d_w, float *d_b, const void *d_y,
                              const void *x, int outputs, int inputs)
 {
@@ -133,7 +134,8 @@ static void linear_gradients(const struct step *step, float *d_w, float *d_b, co
     step->kernels->add_rows(d_b, d_y, step->element, step->tokens, outputs);
 }
 
-/* out = LN(x + drop(branch))  =>  d_x, in place of d_out, is also d_drop(branch); d_branch is its dropped copy, narrowed. */
+/* out = LN(x + drop(branch))  =>  d_x, in place of d_out, is also d_drop(branch); d_branch is its
+ * dropped copy, narrowed. */
 static void norm_and_drop_backward(const struct step *step, struct norm_backward norm, int layer,
                                    enum dropout_place place)
 {

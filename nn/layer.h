@@ -6,7 +6,8 @@
 #include "nn/encoder.h"
 #include "nn/kernels.h"
 
-/* A block's parameters, in the parameter block or in a gradient block: hidden size H, intermediate size I. */
+/* A block's parameters, in the parameter block or in a gradient block: hidden size H, intermediate
+ * size I. */
 struct layer_params {
     float *qkv_weight, *qkv_bias;             /* [3 H, H], [3 H]: query, key, value */
     float *attention_weight, *attention_bias; /* [H, H], [H]: W_o */
@@ -88,7 +89,8 @@ void embedding_backward(const struct step *step, const struct embedding_params *
                         struct dnn_weights *const *projection, const struct embedding_kept *kept,
                         const struct embedding_params *grads, float *d_out);
 
-/* Zeroes the surplus rows of values [rows, cols], so that products over tokens may run over rows. */
+/* Zeroes the surplus rows of values [rows, cols], so that products over tokens may run over
+ * rows. */
 void step_clear_surplus(const struct step *step, void *values, int cols, enum element element);
 /* out [rows, cols] = in [tokens, cols] in the pass's element, surplus rows zero. */
 void step_narrow(const struct step *step, void *out, const float *in, int cols);

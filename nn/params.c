@@ -49,7 +49,8 @@ static bool is_norm_gain(const char *name)
     return length >= tail && strcmp(name + length - tail, end) == 0;
 }
 
-/* The stream of a parameter is its name's hash, so that its values do not depend on what else is in the table. */
+/* The stream of a parameter is its name's hash, so that its values do not depend on what else is in
+ * the table. */
 void params_init_random(struct params *params, int first, int last, double deviation, uint64_t seed)
 {
     for (int i = first; i < last; i++) {

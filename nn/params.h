@@ -1,12 +1,12 @@
 /* The named parameters of a model, in one block, described by one table.
  *
- * The table drives load, save, count, gradient check, optimiser and export.  Gradients and optimiser moments live in
- * blocks of equal layout: the gradient of values[i] is d_values[i].
+ * The table drives load, save, count, gradient check, optimiser and export.  Gradients and
+ * optimiser moments live in blocks of equal layout: the gradient of values[i] is d_values[i].
  *
  *     struct params params = {0};
  *     encoder_declare(&config, &params);                          // adds the encoder's rows
  *     int head = params_add(&params, "projection.weight", 128, 384, true);
- *     params_alloc(&params);                                      // the table is fixed from here on
+ *     params_alloc(&params); // the table is fixed from here on
  *     params_load(&params, st, names, err);
  *     float *w = params_values(&params, head);                    // [128, 384]
  */
@@ -38,8 +38,9 @@ size_t params_param_size(const struct param *param); /* rows * cols */
 /* Normal(0, deviation) for decayed parameters, 1 for *LayerNorm.weight, 0 for other vectors. */
 void params_init_random(struct params *params, int first, int last, double deviation,
                         uint64_t seed);
-/* Reads parameters first..last-1: the tensor is looked up as translate(name) (NULL: the name itself).  Missing
- * tensor, wrong shape (a [n] vector matches [1, n]), not a float type, or NaN/Inf inside: an error that names it. */
+/* Reads parameters first..last-1: the tensor is looked up as translate(name) (NULL: the name
+ * itself).  Missing tensor, wrong shape (a [n] vector matches [1, n]), not a float type, or NaN/Inf
+ * inside: an error that names it. */
 int params_load(struct params *params, int first, int last, const struct safetensors *st,
                 const char *(*translate)(const char *name, char buffer[160], const void *arg),
                 const void *arg, const char *where, struct error *err);

@@ -1,4 +1,5 @@
-/* The encoder's rows of the parameter table, their loading and their packing: see encoder.h and weights.h. */
+/* The encoder's rows of the parameter table, their loading and their packing: see encoder.h and
+ * weights.h. */
 #include "nn/weights.h"
 
 #include <pthread.h>
@@ -23,7 +24,8 @@ struct row {
     enum size rows, cols;
 };
 
-/* Weights of query, key and value stand end to end, and so do their biases: together they are one [3 H, H] product. */
+/* Weights of query, key and value stand end to end, and so do their biases: together they are one
+ * [3 H, H] product. */
 enum { QUERY_WEIGHT, QUERY_BIAS = 3, ATTENTION_WEIGHT = 6, LAYER_ROWS = 16 };
 static const struct row layer_rows[LAYER_ROWS] = {
     {"attention.self.query.weight", SIZE_HIDDEN, SIZE_HIDDEN},
@@ -168,7 +170,8 @@ struct naming {
     const char *prefix; /* the architecture's, or "" where the file has bare names */
 };
 
-/* The checkpoint's name for a canonical one.  Old checkpoints call a norm's weight gamma and its bias beta. */
+/* The checkpoint's name for a canonical one.  Old checkpoints call a norm's weight gamma and its
+ * bias beta. */
 static const char *checkpoint_name(const char *canonical, char buffer[160], const void *arg)
 {
     const struct naming *naming = arg;

@@ -127,8 +127,8 @@ SPACES = [" ", "\t", "\n", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u00a0", "\u
 REMOVED = ["\u200b", "\ufeff", "\ufffd", "\x01", "\x7f", "\u00ad", "\ue000", "\U000e0001"]
 PIECES = (
     """a B Zürich İ ǅ Σας ΟΔΟΣ straße ﬁ Å 각 가 中文 豈 丽 日本 ไทย नमस्ते שָׁלוֹם مرحبا 🦙 👩‍👩‍👧 🇩🇪
-    e\u0301 [SEP] [CLS] [UNK] [MASK] [PAD] [sep] [unused5] ##ing ## ' ’ don't x² ½ ① Ⅷ . ... $ € ¿ _ -
-    — \U00011938 1,000.5 C++ user@x.org""".split()
+    e\u0301 [SEP] [CLS] [UNK] [MASK] [PAD] [sep] [unused5] ##ing ## ' ’ don't x² ½ ① Ⅷ . ... $ €
+    ¿ _ - — \U00011938 1,000.5 C++ user@x.org""".split()
     + MARKS
     + SPACES
     + REMOVED

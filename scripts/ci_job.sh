@@ -1,12 +1,13 @@
 #!/bin/sh
-# One short real job: the shared teacher and the wikiqa collection, cut down until it takes a minute or two; every file of
-# the run is looked for, and a second run must find nothing left to do.  Skips, loudly, where the material is absent.
+# One short real job: the shared teacher and the wikiqa collection, cut down until it takes a minute
+# or two; every file of the run is looked for, and a second run must find nothing left to do.
+# Skips, loudly, where the material is absent.
 #   sh scripts/ci_job.sh [PROGRAM]
 set -eu
 program=${1:-./retort}
 shared=${RETORT_SHARED:-../shared}
 if [ ! -d "$shared/models/minilm-l6-ce" ] || [ ! -f "$shared/datasets/wikiqa.tar.gz" ]; then
-    echo "SKIPPED: the real job needs $shared/models/minilm-l6-ce and $shared/datasets/wikiqa.tar.gz"
+    echo "SKIPPED: the real job needs models/minilm-l6-ce and datasets/wikiqa.tar.gz in $shared"
     exit 0
 fi
 folder=$(mktemp -d)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Writes tiny encoders of every family with their hidden states, logits and gradients, from transformers.
+"""Writes tiny encoders of every family with hidden states, logits and gradients, by transformers.
 
     python3 scripts/golden_encoders.py        (torch, transformers, safetensors)
 
-Folders: tests/golden/encoders/NAME/ with config.json and model.safetensors (a sequence classification
-model), inputs.json (ids, token_types; sequences are run one by one, unpadded) and expected.safetensors:
-hidden.0 .. hidden.L [tokens, hidden], logits [sequences, labels], and grad.NAME of every encoder parameter
-for the loss sum over l of <hidden.l, tap.l>, computed in f64.  Norms and biases are random on purpose, so
-that a forgotten one shows.  Nothing here shares code with the C program.
+Folders: tests/golden/encoders/NAME/ with config.json and model.safetensors (a sequence
+classification model), inputs.json (ids, token_types; sequences are run one by one, unpadded) and
+expected.safetensors: hidden.0 .. hidden.L [tokens, hidden], logits [sequences, labels], and
+grad.NAME of every encoder parameter for the loss sum over l of <hidden.l, tap.l>, computed in f64.
+Norms and biases are random on purpose, so that a forgotten one shows.  Nothing here shares code
+with the C program.
 """
 
 import json
@@ -26,7 +27,9 @@ DISTIL = dict(vocab_size=30, dim=20, n_layers=2, n_heads=4, hidden_dim=36,
               max_position_embeddings=24, initializer_range=0.3)
 FAMILIES = {
     "bert": transformers.BertConfig(**SIZES),
-    "bert_tanh": transformers.BertConfig(**SIZES, hidden_act="gelu_new", layer_norm_eps=1e-5, num_labels=3),
+    "bert_tanh": transformers.BertConfig(
+        **SIZES, hidden_act="gelu_new", layer_norm_eps=1e-5, num_labels=3
+    ),
     "roberta": transformers.RobertaConfig(**SIZES, pad_token_id=1, type_vocab_size=1),
     "xlm_roberta": transformers.XLMRobertaConfig(**SIZES, pad_token_id=1, type_vocab_size=1),
     "distilbert": transformers.DistilBertConfig(**DISTIL),
@@ -68,8 +71,9 @@ def write(name, config):
     types = [[int(j > n // 2) for j in range(n)] for n in LENGTHS]
     folder = os.path.join(ROOT, name)
     model.save_pretrained(folder)
+    given_types = types if name in TYPED else [[0] * n for n in LENGTHS]
     with open(os.path.join(folder, "inputs.json"), "w") as file:
-        json.dump({"ids": ids, "token_types": types if name in TYPED else [[0] * n for n in LENGTHS]}, file)
+        json.dump({"ids": ids, "token_types": given_types}, file)
     expected = {}
     model = model.double()
     hidden, logits = run(model, ids, types if name in TYPED else None)
@@ -84,7 +88,8 @@ def write(name, config):
     for parameter, value in model.base_model.named_parameters():
         if not parameter.startswith("pooler."):
             expected[f"grad.{parameter}"] = value.grad.float()
-    by = f"golden_encoders.py seed {SEED}, transformers {transformers.__version__}, torch {torch.__version__}"
+    versions = f"transformers {transformers.__version__}, torch {torch.__version__}"
+    by = f"golden_encoders.py seed {SEED}, {versions}"
     save_file(expected, os.path.join(folder, "expected.safetensors"), {"made_by": by})
     for file in os.listdir(folder):
         os.chmod(os.path.join(folder, file), 0o644)

@@ -116,7 +116,7 @@ def main():
     unknown = rows(f"{{0x{a:X}, 0x{b:X}}}," for a, b in ranges(unknown_to_nfd(library)))
     lower = rows(f"{{0x{a:X}, 0x{b:X}, 0x{c:X}}}," for a, b, c in lower_case(library))
     print(
-        f"""/* See unicode_tables.h.  Made by scripts/unicode_tables.py, tokenizers {version}; do not edit. */
+        f"""/* See unicode_tables.h.  By scripts/unicode_tables.py, tokenizers {version}: no edits. */
 #include "data/unicode_tables.h"
 
 #define D UNICODE_DROPPED

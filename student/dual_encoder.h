@@ -4,8 +4,9 @@
  *     z_l  = P h_l + b, or h_l where there is no projection         [output_size]
  *     e    = z_l[0:d], then divided by its norm                     cut first, then normalise
  *
- * One projection serves all layers.  Opened from a sentence-transformers folder, a bare Hugging Face encoder, or a
- * retort checkpoint (a sentence-transformers folder with all layers); made from a teacher's layers by dual_encoder_create.
+ * One projection serves all layers.  Opened from a sentence-transformers folder, a bare Hugging
+ * Face encoder, or a retort checkpoint (a sentence-transformers folder with all layers); made from
+ * a teacher's layers by dual_encoder_create.
  */
 #ifndef RETORT_DUAL_ENCODER_H
 #define RETORT_DUAL_ENCODER_H
@@ -34,18 +35,20 @@ struct dual_encoder {
 /* num_layers 0: all that the folder has. */
 int dual_encoder_open(struct dual_encoder *out, const char *folder, int num_layers,
                       enum precision precision, struct error *err);
-/* A new student: the shape of `like` with num_layers blocks, all values zero, tokenizer of tokenizer_folder;
- * output_size 0: no projection.  The caller fills params and calls encoder_refresh. */
+/* A new student: the shape of `like` with num_layers blocks, all values zero, tokenizer of
+ * tokenizer_folder; output_size 0: no projection.  The caller fills params and calls
+ * encoder_refresh. */
 int dual_encoder_create(struct dual_encoder *out, const struct encoder_config *like, int num_layers,
                         int output_size, enum pooling pooling, const char *tokenizer_folder,
                         enum precision precision, struct error *err);
 void dual_encoder_free(struct dual_encoder *de);
 
-/* z of one batch at one layer: pooled [num_seqs, hidden_size] and z [num_seqs, output_size] (may be the same buffer where there is no
- * projection), after encoder_forward. */
+/* z of one batch at one layer: pooled [num_seqs, hidden_size] and z [num_seqs, output_size] (may be
+ * the same buffer where there is no projection), after encoder_forward. */
 void dual_encoder_heads(const struct dual_encoder *de, const struct encoder_pass *pass,
                         const struct batch *batch, int layer, float *pooled, float *z);
-/* The reverse: adds to d_params, writes d_pooled [num_seqs, hidden_size] (scratch) and d_hidden [num_tokens, hidden_size].
+/* The reverse: adds to d_params, writes d_pooled [num_seqs, hidden_size] (scratch) and d_hidden
+ * [num_tokens, hidden_size].
  */
 void dual_encoder_heads_backward(const struct dual_encoder *de, const struct batch *batch,
                                  const float *pooled, const float *d_z, float *d_pooled,
@@ -64,8 +67,8 @@ struct embed_request {
  * cut nor normalised). */
 void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
                         const struct embed_request *request, float *const *out);
-/* Cuts rows of [n, from] to the first dim values and divides each by its norm if normalize (a zero row stays zero); out is
- * [n, dim], may not overlap. */
+/* Cuts rows of [n, from] to the first dim values and divides each by its norm if normalize (a zero
+ * row stays zero); out is [n, dim], may not overlap. */
 void vectors_cut(float *out, const float *z, size_t n, int from, int dim, bool normalize);
 
 #endif

@@ -32,7 +32,8 @@ static int write_encoder(const struct dual_encoder *de, int layers, const char *
         char buffer[160];
         if (sscanf(param->name, "encoder.layer.%d.", &block) == 1 && block >= layers) continue;
         const char *name = encoder_tensor_name(&encoder->config, param->name, buffer);
-        /* decay tells matrices from vectors, also where a matrix has one row (RoBERTa's token types) */
+        /* decay tells matrices from vectors, also where a matrix has one row (RoBERTa's token
+         * types) */
         list[count++] = (struct tensor){
             .name = arena_strndup(&names, name, strlen(name)),
             .dtype = DTYPE_F32,
@@ -91,7 +92,8 @@ static int write_dense(const struct dual_encoder *de, int dim, const char *folde
 
 /* ---- configs ---- */
 
-/* Keys of a classifier or of the training library that would make a reader take the encoder for a re-ranker. */
+/* Keys of a classifier or of the training library that would make a reader take the encoder for a
+ * re-ranker. */
 static void drop_head_keys(struct json *config)
 {
     static const char *const keys[] = {"id2label",

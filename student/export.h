@@ -1,14 +1,17 @@
-/* A student as a sentence-transformers folder of exactly the chosen layers and dims, in the classic layout that every reader takes.
+/* A student as a sentence-transformers folder of exactly the chosen layers and dims, in the classic
+ * layout that every reader takes.
  *
  *     config.json               the source model's, rewritten for a bare encoder of so many layers
  *     model.safetensors         the encoder's tensors without a prefix, F32
  *     tokenizer.json tokenizer_config.json special_tokens_map.json vocab.txt
- *     sentence_bert_config.json modules.json 1_Pooling/ [2_Dense/] 3_Normalize (nothing to write) config_sentence_transformers.json
+ *     sentence_bert_config.json modules.json config_sentence_transformers.json
+ *     1_Pooling/ [2_Dense/]     3_Normalize has nothing to write
  *     README.md                 the model card
  *
- * One maximum length stands in sentence_bert_config, tokenizer_config and tokenizer.json's truncation, and is at most the
- * positions of config.json.  The Dense module holds the first `dim` rows of the projection (or of the identity, where there is
- * none and dims are cut), so no truncate_dim is needed, which sentence-transformers would apply after normalising.
+ * One maximum length stands in sentence_bert_config, tokenizer_config and tokenizer.json's
+ * truncation, and is at most the positions of config.json.  The Dense module holds the first `dim`
+ * rows of the projection (or of the identity, where there is none and dims are cut), so no
+ * truncate_dim is needed, which sentence-transformers would apply after normalising.
  */
 #ifndef RETORT_EXPORT_H
 #define RETORT_EXPORT_H
@@ -17,10 +20,10 @@
 
 struct export_options {
     int layers, dim;
-    bool
-        normalize; /* a Normalize module at the end; false for a folder whose dims are still to be cut */
-    const struct tap *
-        taps; /* trained taps, for a folder of several sizes: config.json's matryoshka_dimensions; NULL: none */
+    /* A Normalize module at the end; false for a folder whose dims are still to be cut. */
+    bool normalize;
+    /* Trained taps of a folder of several sizes (config: matryoshka_dimensions), or NULL. */
+    const struct tap *taps;
     size_t num_taps;
     const char *card; /* README.md's text; NULL: none */
 };
@@ -34,7 +37,8 @@ struct export_check {
     double worst_cosine_distance;
 };
 enum { EXPORT_MAX_DISTANCE_PPM = 10 }; /* cosine distance beyond 1e-5 fails */
-/* Opens the folder and compares token ids and embeddings of n texts with the student's at (layers, dim); a mismatch is an error. */
+/* Opens the folder and compares token ids and embeddings of n texts with the student's at (layers,
+ * dim); a mismatch is an error. */
 int dual_encoder_verify(struct export_check *out, const struct dual_encoder *de,
                         const struct export_options *options, const char *folder,
                         const char *const *texts, size_t n, struct pool *pool, struct error *err);

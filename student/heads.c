@@ -61,7 +61,8 @@ static void project_forward(float *z, const float *pooled, const struct dual_enc
         }
 }
 
-/* d_P[i][j] += d_z[s][i] pooled[s][j];  d_b[i] += d_z[s][i];  d_pooled[s][j] = sum_i d_z[s][i] P[i][j] */
+/* d_P[i][j] += d_z[s][i] pooled[s][j];  d_b[i] += d_z[s][i];  d_pooled[s][j] = sum_i d_z[s][i]
+ * P[i][j] */
 static void project_backward(float *d_pooled, float *d_params, const float *d_z,
                              const float *pooled, const struct dual_encoder *de, int n)
 {

@@ -102,7 +102,8 @@ static struct encoder_pass *pass_of(const struct tape *tape, const struct lane *
     return tape->keep ? tape->batches[c].pass : lane->pass;
 }
 
-/* Copies rows of a batch between its own order and the step's: the row of batch sequence s is order[first + s]. */
+/* Copies rows of a batch between its own order and the step's: the row of batch sequence s is
+ * order[first + s]. */
 static void rows_out(float *all, const float *own, const uint32_t *order, size_t n, size_t width)
 {
     for (size_t s = 0; s < n; s++)

@@ -1,12 +1,14 @@
 /* One training step's texts through the student: forward at the tapped layers, backward from d_z.
  *
- * The texts are cut into packed batches and spread over lanes, one a core; batch c always belongs to lane c mod lanes and each
- * lane sums its own gradients, which are then added in lane order: the same bytes whatever the threads do.  Where the
- * activations of all batches fit into keep_bytes they are kept; otherwise a batch is run forward again just before its
- * backward (gradient caching, Gao et al. 2021), with the same dropout masks: memory is bounded by the token budget, not the step.
+ * The texts are cut into packed batches and spread over lanes, one a core; batch c always belongs
+ * to lane c mod lanes and each lane sums its own gradients, which are then added in lane order: the
+ * same bytes whatever the threads do.  Where the activations of all batches fit into keep_bytes
+ * they are kept; otherwise a batch is run forward again just before its backward (gradient caching,
+ * Gao et al. 2021), with the same dropout masks: memory is bounded by the token budget, not the
+ * step.
  *
  *     struct tape *tape = tape_open(&student, pool, keep_bytes);
- *     tape_forward(tape, texts, n, layers, num_layers, seed, z);      // z[i] is [n, output_size] at layers[i]
+ *     tape_forward(tape, texts, n, layers, num_layers, seed, z); // z[i]: [n, output_size]
  *     ... losses fill d_z ...
  *     tape_backward(tape, d_z, gradients);                            // adds to gradients
  */

@@ -11,8 +11,8 @@ wrong() {
     failures=$((failures + 1))
 }
 
-# expect STATUS WORDS COMMAND...: runs it, compares the status, looks for WORDS in what it printed on
-# stderr (stdout where the status is 0).
+# expect STATUS WORDS COMMAND...: runs it, compares the status, looks for WORDS in what it printed
+# on stderr (stdout where the status is 0).
 expect() {
     status=$1 words=$2
     shift 2
@@ -40,7 +40,7 @@ commands=$("$retort" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 for command in $commands; do
     expect 0 "Usage: retort $command " "$retort" "$command" --help
     expect 0 '--help' "$retort" "$command" -h
-    ! grep -qE '.{81}| $' "$folder/out" || wrong "$command --help: lines too long, or blanks at ends"
+    ! grep -qE '.{81}| $' "$folder/out" || wrong "$command --help: long lines, or blanks at ends"
     expect 2 "retort $command: unknown option --bananas; see retort $command --help" \
         "$retort" "$command" --bananas
     expect 2 'did you mean --help?' "$retort" "$command" --hepl

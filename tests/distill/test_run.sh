@@ -16,7 +16,8 @@ wrong() {
 run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
     output=$1
     shift
-    "$RETORT" run "$folder/job.yaml" --output "$folder/$output" "$@" >"$folder/out" 2>"$folder/said" \
+    "$RETORT" run "$folder/job.yaml" --output "$folder/$output" "$@" \
+        >"$folder/out" 2>"$folder/said" \
         </dev/null || wrong "run $output $*: status $?: $(cat "$folder/said")"
     [ ! -s "$folder/out" ] || wrong "run $output $*: wrote on standard output"
 }
@@ -79,15 +80,20 @@ done
 left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
 [ -z "$left" ] || wrong "temporary files stay: $left"
 # bm25, teacher, 4 grids: init, no-teacher, student of 2 x 3 points, pca of 3
-[ "$(wc -l <"$folder/one/grid.tsv")" -eq 24 ] || wrong "the grid has other rows: $(cat "$folder/one/grid.tsv")"
+[ "$(wc -l <"$folder/one/grid.tsv")" -eq 24 ] ||
+    wrong "the grid has other rows: $(cat "$folder/one/grid.tsv")"
 [ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 7 ] || wrong "the dev grid has other rows"
 grep -q '^seed: 13$' "$folder/one/job.yaml" || wrong "job.yaml is not resolved"
 fingerprint one >"$folder/expected"
 
 # ---- a second run does nothing, and its own job.yaml makes the same run ----
-before=$(cd "$folder/one" && find . -type f ! -name log.txt ! -name job.yaml -exec ls -l --time-style=full-iso {} + | sort)
+files_and_times() {
+    (cd "$folder/one" && find . -type f ! -name log.txt ! -name job.yaml \
+        -exec ls -l --time-style=full-iso {} + | sort)
+}
+before=$(files_and_times)
 run one
-after=$(cd "$folder/one" && find . -type f ! -name log.txt ! -name job.yaml -exec ls -l --time-style=full-iso {} + | sort)
+after=$(files_and_times)
 expect_skipped "a second run" "embed mine score train evaluate export "
 [ "$before" = "$after" ] || wrong "a second run changed files"
 cp "$folder/one/job.yaml" "$folder/resolved.yaml"
@@ -104,8 +110,9 @@ expect_same "another folder" two
 
 wait=1 kills=0
 while [ $kills -lt 40 ]; do
-    timeout -s KILL "$(awk -v n=$wait 'BEGIN { print n * 0.083 }')" "$RETORT" run "$folder/job.yaml" \
-        --output "$folder/killed" >"$folder/out" 2>"$folder/said" </dev/null && break
+    timeout -s KILL "$(awk -v n=$wait 'BEGIN { print n * 0.083 }')" \
+        "$RETORT" run "$folder/job.yaml" --output "$folder/killed" \
+        >"$folder/out" 2>"$folder/said" </dev/null && break
     kills=$((kills + 1)) wait=$((wait % 7 + kills / 10 + 1))
 done
 [ $kills -gt 0 ] || wrong "nothing was killed"
@@ -125,7 +132,8 @@ expect_skipped "other dims" "embed mine score train "
 [ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 5 ] || wrong "the grid keeps its old dims"
 run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8'
 expect_skipped "another pick" "embed mine score train evaluate "
-grep -q '"num_hidden_layers": 1' "$folder/one/export/config.json" || wrong "the pick was not exported"
+grep -q '"num_hidden_layers": 1' "$folder/one/export/config.json" ||
+    wrong "the pick was not exported"
 run one --set 'evaluate.systems=[student, bm25, no-teacher]'
 expect_skipped "other systems" "embed mine score "
 grep -q ' steps in ' "$folder/said" && wrong "other systems: trained again"

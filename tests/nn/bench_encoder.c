@@ -1,6 +1,7 @@
-/* Encoder speed at MiniLM-L6's shape with random weights: GFLOP/s of real tokens, forward and training, against the best
- * matrix product of this library in the same run.  Lengths are lognormal (median 57, sigma 0.6, 8..256), cut into
- * chunks of 512 tokens.  Times are processor seconds of each thread, so that other load matters less; the best of a few. */
+/* Encoder speed at MiniLM-L6's shape with random weights: GFLOP/s of real tokens, forward and
+ * training, against the best matrix product of this library in the same run.  Lengths are lognormal
+ * (median 57, sigma 0.6, 8..256), cut into chunks of 512 tokens.  Times are processor seconds of
+ * each thread, so that other load matters less; the best of a few. */
 #define _GNU_SOURCE
 #include "data/base.h"
 #include "data/threads.h"

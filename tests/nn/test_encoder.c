@@ -1,5 +1,6 @@
-/* nn/encoder: hidden states and gradients against an independent implementation (PyTorch), for every family; and loading.
- * Committed models are tiny (scripts/golden_encoders.py); the shared ones are wider and longer. */
+/* nn/encoder: hidden states and gradients against an independent implementation (PyTorch), for
+ * every family; and loading.  Committed models are tiny (scripts/golden_encoders.py); the shared
+ * ones are wider and longer. */
 #include "tests/golden.h"
 #include "tests/support.h"
 
@@ -163,8 +164,9 @@ static float *tapped_gradient(const struct model *model, const struct batch *bat
     return d_params;
 }
 
-/* Every gradient within tolerance of its tensor's largest value, and the cosine of all of them together.  A key's bias
- * moves no probability: its gradient is zero but for rounding, and left out. */
+/* Every gradient within tolerance of its tensor's largest value, and the cosine of all of them
+ * together.  A key's bias moves no probability: its gradient is zero but for rounding, and left
+ * out. */
 static void check_gradients(const struct model *model, const struct batch *batch,
                             const struct safetensors *expected, double tolerance, double cosine)
 {

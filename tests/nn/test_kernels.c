@@ -1,4 +1,5 @@
-/* nn/kernels: each kernel of each instruction set that runs here, against its naive twin in double. */
+/* nn/kernels: each kernel of each instruction set that runs here, against its naive twin in
+ * double. */
 #include "tests/support.h"
 
 #include "nn/kernels.h"
