@@ -1,5 +1,5 @@
-/* The encoder's layers, dropout included, against a naive twin in double; its gradients against finite differences of
- * that twin; and the properties of a pass. */
+/* The encoder's layers, dropout included, against a naive twin in double; its gradients against
+ * finite differences of that twin; and the properties of a pass. */
 #include "tests/support.h"
 
 #include "data/threads.h"
@@ -156,7 +156,8 @@ static void twin_embedding(const struct twin *t, table x)
     twin_linear(t, x, narrow, "embeddings_project", 0, config->hidden_size, width);
 }
 
-/* The loss sum over layers of <x_l, taps_l>, and x_l in states unless NULL; taps [layers + 1, tokens, hidden]. */
+/* The loss sum over layers of <x_l, taps_l>, and x_l in states unless NULL; taps [layers + 1,
+ * tokens, hidden]. */
 static double twin_loss(const struct twin *t, const float *taps, float *states)
 {
     static table x;
@@ -372,7 +373,8 @@ static int num_precisions(void)
     return dnn_has_fast_bf16() ? 2 : 1;
 }
 
-/* A used pass, whose surplus rows (37 tokens are 40 rows) were tokens of the batch before, gives the bytes of a fresh one. */
+/* A used pass, whose surplus rows (37 tokens are 40 rows) were tokens of the batch before, gives
+ * the bytes of a fresh one. */
 START_TEST(the_same_batch_gives_the_same_bytes)
 {
     for (int p = 0; p < num_precisions(); p++) {

@@ -86,6 +86,8 @@ expect files data/x.c
 
 printf '/* %099d */\n' 0 >data/x.c
 expect width 'data/x.c:1:'
+printf 'echo %0120d\n' 0 >scripts/x.sh
+expect width 'scripts/x.sh:1:'
 
 echo 'if true; then' >scripts/x.sh
 expect shell scripts/x.sh
