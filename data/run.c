@@ -196,6 +196,9 @@ int run_write(struct run *run, const char *path, struct error *err)
     struct output out = {0};
     if (output_open(&out, path, err)) return -1;
     char space = spaced ? '\t' : ' ';
+    /* The reader takes one mark away from the first line. */
+    static const char mark[] = "\xef\xbb\xbf";
+    if (run->count && strncmp(run->queries[0].id, mark, 3) == 0) output_printf(&out, "%s", mark);
     for (size_t i = 0; i < run->count; i++) {
         const struct ranked_query *query = &run->queries[i];
         for (size_t j = 0; j < query->count; j++) {

@@ -137,6 +137,20 @@ START_TEST(ids_with_spaces_are_divided_by_tabs)
 }
 END_TEST
 
+START_TEST(an_id_like_a_byte_order_mark_survives)
+{
+    struct run run = {0}, back;
+    struct error err = {0};
+    run_add(&run, "\xef\xbb\xbfq", "d", 1, "t");
+    struct text text = written(&run);
+    check_ok(read_text(&back, text.bytes, &err), &err);
+    ck_assert_str_eq(back.queries[0].id, "\xef\xbb\xbfq");
+    text_free(&text);
+    run_free(&run);
+    run_free(&back);
+}
+END_TEST
+
 START_TEST(what_no_column_can_hold_is_not_written)
 {
     static const struct {
@@ -168,6 +182,7 @@ int main(void)
         TEST(many_lines_hold_no_document_twice),
         TEST(written_runs_read_back_the_same),
         TEST(ids_with_spaces_are_divided_by_tabs),
+        TEST(an_id_like_a_byte_order_mark_survives),
         TEST(what_no_column_can_hold_is_not_written),
         {0},
     };
