@@ -18,6 +18,9 @@ static int fail_with(struct error *err, int status, const char *suffix, const ch
     int used = vsnprintf(err->message, sizeof err->message, format, arguments);
     if (suffix && used >= 0 && (size_t)used < sizeof err->message)
         snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", suffix);
+    /* A message quotes names out of files: it stays one line and says nothing to the terminal. */
+    for (char *c = err->message; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
     err->status = status;
     return -1;
 }

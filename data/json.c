@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "data/output.h"
+#include "data/unicode.h"
 
 static const size_t largest_file = (size_t)1 << 30;
 
@@ -255,6 +256,18 @@ void json_next(struct json_member *member)
 
 /* ---- building ---- */
 
+/* A file's name or a message may hold any bytes: wrong ones are written as U+FFFD. */
+static struct json *new_string(const char *string)
+{
+    size_t length = strlen(string);
+    if (utf8_check(string, length, NULL)) return ours(json_stringn_nocheck(string, length));
+    struct text valid = {0};
+    utf8_repair(&valid, string, length);
+    struct json *json = ours(json_stringn_nocheck(valid.bytes, valid.length));
+    text_free(&valid);
+    return json;
+}
+
 struct json *json_new_object(void)
 {
     return ours(json_object());
@@ -277,7 +290,7 @@ void json_set(struct json *object, const char *key, struct json *value)
 
 void json_set_string(struct json *object, const char *key, const char *string)
 {
-    json_set(object, key, ours(json_string(string)));
+    json_set(object, key, new_string(string));
 }
 
 void json_set_int(struct json *object, const char *key, int64_t value)
@@ -312,7 +325,7 @@ void json_append(struct json *array, struct json *value)
 
 void json_append_string(struct json *array, const char *string)
 {
-    json_append(array, ours(json_string(string)));
+    json_append(array, new_string(string));
 }
 
 void json_append_int(struct json *array, int64_t value)

@@ -89,9 +89,10 @@ void json_next(struct json_member *member);
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_clone(const struct json *json); /* deep */
-/* The value is given away.  An existing key keeps its place; a new one comes last. */
+/* The value is given away.  An existing key keeps its place; a new one comes last.  Keys are
+ * UTF-8; in strings, wrong bytes become U+FFFD. */
 void json_set(struct json *object, const char *key, struct json *value);
-void json_set_string(struct json *object, const char *key, const char *string);
+void json_set_string(struct json *object, const char *key, const char *string); /* copied */
 void json_set_int(struct json *object, const char *key, int64_t value);
 void json_set_number(struct json *object, const char *key, double value); /* finite */
 void json_set_bool(struct json *object, const char *key, bool value);

@@ -90,6 +90,17 @@ size_t utf8_encode(char out[4], uint32_t code)
     return 4;
 }
 
+void utf8_repair(struct text *out, const char *bytes, size_t length)
+{
+    const char *end = bytes + length;
+    while (bytes < end) {
+        uint32_t code;
+        char valid[4];
+        bytes += utf8_decode(&code, bytes, end);
+        text_append(out, valid, utf8_encode(valid, code));
+    }
+}
+
 const char *utf8_previous(const char *start, const char *bytes)
 {
     do bytes--;

@@ -15,6 +15,8 @@ bool utf8_check(const char *bytes, size_t length, size_t *bad);
 size_t utf8_decode(uint32_t *code, const char *bytes, const char *end);
 /* Encodes; the number of bytes written. */
 size_t utf8_encode(char out[4], uint32_t code);
+/* Appends the bytes with U+FFFD for every wrong one. */
+void utf8_repair(struct text *out, const char *bytes, size_t length);
 /* The start of the code point that ends at bytes > start. */
 const char *utf8_previous(const char *start, const char *bytes);
 

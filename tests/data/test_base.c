@@ -15,6 +15,14 @@ START_TEST(first_error_is_kept)
 }
 END_TEST
 
+START_TEST(a_message_is_one_line)
+{
+    struct error err = {0};
+    fail(&err, "tensor \"%s\"", "a\n\033[31mb\177");
+    ck_assert_str_eq(err.message, "tensor \"a??[31mb?\"");
+}
+END_TEST
+
 START_TEST(map_finds_what_was_inserted_first)
 {
     static char keys[1000][8];
@@ -84,6 +92,7 @@ int main(void)
 {
     const struct test_row rows[] = {
         TEST(first_error_is_kept),
+        TEST(a_message_is_one_line),
         TEST(map_finds_what_was_inserted_first),
         TEST(text_grows),
         TEST(random_numbers_have_their_moments),

@@ -140,6 +140,18 @@ START_TEST(checked_members_say_what_is_wrong)
 }
 END_TEST
 
+START_TEST(wrong_bytes_are_written_as_replacements)
+{
+    struct json *list = json_new_array();
+    struct text text = {0};
+    json_append_string(list, "a\xff");
+    json_print(&text, list, 0);
+    ck_assert_str_eq(text.bytes, "[\"a\xef\xbf\xbd\"]");
+    text_free(&text);
+    json_free(list);
+}
+END_TEST
+
 START_TEST(what_is_built_is_written_in_order)
 {
     struct json *root = json_new_object(), *list = json_new_array();
@@ -185,6 +197,7 @@ int main(void)
                                     TEST(deep_nesting_is_refused),
                                     TEST(huge_integers_become_numbers),
                                     TEST(checked_members_say_what_is_wrong),
+                                    TEST(wrong_bytes_are_written_as_replacements),
                                     TEST(what_is_built_is_written_in_order),
                                     {0}};
     return run_tests("data/json", rows);

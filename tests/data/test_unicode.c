@@ -65,6 +65,15 @@ START_TEST(a_wrong_byte_is_one_replacement)
 }
 END_TEST
 
+START_TEST(wrong_bytes_are_repaired)
+{
+    struct text text = {0};
+    utf8_repair(&text, "a\xff\xc3\xa9\xe2\x82", 6);
+    ck_assert_str_eq(text.bytes, "a\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd");
+    text_free(&text);
+}
+END_TEST
+
 START_TEST(classes_are_as_the_library_has_them)
 {
     static const uint32_t punctuation[] = {'!',    '$',    '_',    '~',    0xa1,
@@ -151,6 +160,7 @@ int main(void)
                                     TEST(invalid_utf8_is_found),
                                     TEST(every_code_point_survives_encoding),
                                     TEST(a_wrong_byte_is_one_replacement),
+                                    TEST(wrong_bytes_are_repaired),
                                     TEST(classes_are_as_the_library_has_them),
                                     TEST(mappings_are_as_the_library_has_them),
                                     TEST(all_code_points_are_as_compared),
