@@ -1,0 +1,226 @@
+/* distill/objective: equal to the separate losses, gradients by differences. */
+#include "distill/objective.h"
+#include "tests/support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NQ = 3, ND = 6, ROWS = NQ + ND, WIDTH = 5, TARGET = 4, LAYERS = 2 };
+static const int positive[NQ] = {0, 2, 5};
+static const uint8_t mask[NQ * ND] = {1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 0, 1};
+static const int starts[NQ + 1] = {0, 3, 6, 8}, columns[8] = {0, 1, 3, 2, 4, 0, 5, 1};
+static const float teacher[8] = {3, 1, -2, 2, 2.5f, -1, 0.5f, 0.25f};
+static const int layers[LAYERS] = {1, 3};
+
+struct objective_case {
+    struct objective objective;
+    struct objective_input input;
+    float z[LAYERS][ROWS * WIDTH], d_z[LAYERS][ROWS * WIDTH], targets[ROWS * TARGET];
+    float *z_rows[LAYERS], *d_z_rows[LAYERS];
+};
+
+static void case_open(struct objective_case *out, bool cosine)
+{
+    *out = (struct objective_case){0};
+    for (int l = 0; l < LAYERS; l++) {
+        for (int i = 0; i < ROWS * WIDTH; i++) {
+            out->z[l][i] = test_value((uint64_t)(20 + l), (uint64_t)i);
+            out->d_z[l][i] = 7; /* zeroed by objective_evaluate */
+        }
+        out->z_rows[l] = out->z[l];
+        out->d_z_rows[l] = out->d_z[l];
+    }
+    for (int i = 0; i < ROWS * TARGET; i++) out->targets[i] = test_value(30, (uint64_t)i);
+    out->objective = (struct objective){.full = {3, WIDTH},
+                                        .cosine = cosine,
+                                        .scale = cosine ? 4 : 1.5,
+                                        .teacher_temperature = 2,
+                                        .margin_scale = 0.7};
+    out->input = (struct objective_input){
+        .num_queries = NQ,
+        .num_documents = ND,
+        .width = WIDTH,
+        .positive = positive,
+        .mask = mask,
+        .lists = {.starts = starts, .columns = columns, .teacher = teacher},
+        .targets = out->targets,
+        .target_width = TARGET,
+        .layers = layers,
+        .num_layers = LAYERS,
+        .z = out->z_rows,
+        .d_z = out->d_z_rows};
+}
+
+static void add_all(struct objective *objective)
+{
+    const struct tap taps[] = {{1, 3}, {3, 2}, {3, WIDTH}};
+    for (int t = 0; t < 3; t++)
+        for (int kind = 0; kind < NUM_LOSSES; kind++)
+            if (t < 2 || kind != LOSS_SELF_KL)
+                objective_add(objective, taps[t], kind, 0.3 + 0.1 * kind + 0.05 * t);
+}
+
+static double evaluate(struct objective_case *c, double hpd_factor)
+{
+    double sums[NUM_LOSSES];
+    return objective_evaluate(&c->objective, &c->input, hpd_factor, sums);
+}
+
+/* The value and gradient of one row by the losses' own functions. */
+static double separate(const struct objective_case *c, const struct objective_row *row,
+                       double hpd_factor, float d_z[LAYERS][ROWS * WIDTH])
+{
+    int at = row->tap.layer == layers[0] ? 0 : 1;
+    float d_s[NQ * ND] = {0};
+    const float *z = c->z[at], *full = c->z[1];
+    double value = 0;
+    if (row->kind == LOSS_HPD) {
+        int dim = row->tap.dim < TARGET ? row->tap.dim : TARGET;
+        return hpd_mse(z, WIDTH, c->targets, TARGET, ROWS, dim, row->weight * hpd_factor, d_z[at]);
+    }
+    struct similarity sim = {.cosine = c->objective.cosine, .scale = c->objective.scale};
+    struct similarity whole = sim;
+    similarity_forward(&sim, z, NQ, z + NQ * WIDTH, ND, WIDTH, row->tap.dim);
+    similarity_forward(&whole, full, NQ, full + NQ * WIDTH, ND, WIDTH, WIDTH);
+    if (row->kind == LOSS_INFO_NCE) value = info_nce(&sim, positive, mask, row->weight, d_s);
+    if (row->kind == LOSS_LISTWISE_KL)
+        value = listwise_kl(&sim, &c->input.lists, 2, row->weight, d_s);
+    if (row->kind == LOSS_MARGIN_MSE)
+        value = margin_mse(&sim, &c->input.lists, c->objective.margin_scale, row->weight, d_s);
+    if (row->kind == LOSS_SELF_KL) value = self_kl(&sim, whole.s, row->weight, d_s);
+    similarity_backward(&sim, d_s, WIDTH, d_z[at], d_z[at] + NQ * WIDTH);
+    similarity_free(&sim);
+    similarity_free(&whole);
+    return value;
+}
+
+static void check_sum(bool cosine, double hpd_factor)
+{
+    struct objective_case c;
+    double expected = 0, sums[NUM_LOSSES], expected_sums[NUM_LOSSES] = {0};
+    float d_z[LAYERS][ROWS * WIDTH] = {0};
+    case_open(&c, cosine);
+    add_all(&c.objective);
+    ck_assert_uint_eq(c.objective.count, 3 * NUM_LOSSES - 1);
+    double loss = objective_evaluate(&c.objective, &c.input, hpd_factor, sums);
+    for (size_t r = 0; r < c.objective.count; r++) {
+        const struct objective_row *row = &c.objective.rows[r];
+        double value = separate(&c, row, hpd_factor, d_z);
+        expected_sums[row->kind] += value;
+        expected += value * row->weight * (row->kind == LOSS_HPD ? hpd_factor : 1);
+    }
+    ck_assert_double_eq_tol(loss, expected, 1e-6 * fabs(expected));
+    for (int kind = 0; kind < NUM_LOSSES; kind++)
+        ck_assert_double_eq_tol(sums[kind], expected_sums[kind],
+                                1e-6 * expected_sums[kind] + 1e-12);
+    for (int l = 0; l < LAYERS; l++) check_close(c.d_z[l], d_z[l], ROWS * WIDTH, 1e-5);
+    objective_free(&c.objective);
+}
+
+START_TEST(it_is_the_sum_of_its_rows)
+{
+    check_sum(true, 1);
+    check_sum(false, 1);
+    check_sum(true, 0.25);
+    check_sum(true, 0);
+}
+END_TEST
+
+/* Of all z, where no row looks at what is held constant. */
+static void check_differences(struct objective_case *c, int l)
+{
+    float numeric[ROWS * WIDTH], analytic[ROWS * WIDTH];
+    evaluate(c, 0.5);
+    memcpy(analytic, c->d_z[l], sizeof analytic);
+    for (int i = 0; i < ROWS * WIDTH; i++) {
+        float kept = c->z[l][i], step = 1e-2f;
+        c->z[l][i] = kept + step;
+        double up = evaluate(c, 0.5), high = c->z[l][i];
+        c->z[l][i] = kept - step;
+        double down = evaluate(c, 0.5), low = c->z[l][i];
+        c->z[l][i] = kept;
+        numeric[i] = (float)((up - down) / (high - low));
+    }
+    check_close(analytic, numeric, ROWS * WIDTH, 3e-3);
+}
+
+START_TEST(gradients_are_those_of_differences)
+{
+    for (int cosine = 0; cosine < 2; cosine++) {
+        struct objective_case c;
+        case_open(&c, cosine);
+        for (int kind = 0; kind < NUM_LOSSES; kind++) {
+            objective_add(&c.objective, (struct tap){1, 3}, kind, 0.5 + 0.1 * kind);
+            if (kind != LOSS_SELF_KL)
+                objective_add(&c.objective, (struct tap){3, WIDTH}, kind, 0.4 + 0.1 * kind);
+        }
+        check_differences(&c, 0);
+        objective_free(&c.objective);
+        case_open(&c, cosine);
+        for (int kind = 0; kind < NUM_LOSSES; kind++)
+            if (kind != LOSS_SELF_KL) {
+                objective_add(&c.objective, (struct tap){3, 2}, kind, 0.4 + 0.1 * kind);
+                objective_add(&c.objective, (struct tap){3, WIDTH}, kind, 0.4 + 0.1 * kind);
+            }
+        check_differences(&c, 1);
+        objective_free(&c.objective);
+    }
+}
+END_TEST
+
+START_TEST(the_full_tap_learns_nothing_from_being_copied)
+{
+    struct objective_case c;
+    case_open(&c, true);
+    objective_add(&c.objective, (struct tap){1, 3}, LOSS_SELF_KL, 1);
+    evaluate(&c, 1);
+    for (int i = 0; i < ROWS * WIDTH; i++) ck_assert(c.d_z[1][i] == 0);
+    bool moved = false;
+    for (int i = 0; i < ROWS * WIDTH; i++) moved = moved || c.d_z[0][i] != 0;
+    ck_assert(moved);
+    objective_free(&c.objective);
+}
+END_TEST
+
+START_TEST(only_the_taps_dimensions_have_gradients)
+{
+    struct objective_case c;
+    case_open(&c, true);
+    for (int kind = 0; kind < NUM_LOSSES; kind++)
+        objective_add(&c.objective, (struct tap){1, 3}, kind, 1);
+    evaluate(&c, 1);
+    for (int r = 0; r < ROWS; r++)
+        for (int j = 3; j < WIDTH; j++) ck_assert(c.d_z[0][r * WIDTH + j] == 0);
+    objective_free(&c.objective);
+}
+END_TEST
+
+START_TEST(layers_rise_and_hold_the_copied_one)
+{
+    struct objective objective = {.full = {6, 8}};
+    int list[4];
+    objective_add(&objective, (struct tap){4, 2}, LOSS_INFO_NCE, 1);
+    objective_add(&objective, (struct tap){2, 2}, LOSS_HPD, 1);
+    objective_add(&objective, (struct tap){5, 2}, LOSS_MARGIN_MSE, 0);
+    objective_add(&objective, (struct tap){4, 4}, LOSS_INFO_NCE, 1);
+    ck_assert_int_eq(objective_layers(&objective, list, 4), 2);
+    ck_assert(list[0] == 2 && list[1] == 4);
+    objective_add(&objective, (struct tap){4, 4}, LOSS_SELF_KL, 1);
+    ck_assert_int_eq(objective_layers(&objective, list, 4), 3);
+    ck_assert(list[0] == 2 && list[1] == 4 && list[2] == 6);
+    objective_free(&objective);
+    ck_assert_str_eq(loss_name(LOSS_SELF_KL), "self_kl");
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {TEST(it_is_the_sum_of_its_rows),
+                                    TEST(gradients_are_those_of_differences),
+                                    TEST(the_full_tap_learns_nothing_from_being_copied),
+                                    TEST(only_the_taps_dimensions_have_gradients),
+                                    TEST(layers_rise_and_hold_the_copied_one),
+                                    {0}};
+    return run_tests("distill/objective", rows);
+}
