@@ -1,7 +1,9 @@
+#define _GNU_SOURCE
 #include "tests/tiny_collection.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "data/output.h"
 #include "tests/support.h"
@@ -62,7 +64,8 @@ void tiny_collection_read(struct collection *out, int documents, int queries,
 {
     static int count;
     struct error err = {0};
-    char *folder = xasprintf("%s/collection%d", scratch_folder(), count++);
+    /* Tests share the folder, and each may be a process of its own. */
+    char *folder = xasprintf("%s/collection%ld.%d", scratch_folder(), (long)getpid(), count++);
     char *qrels = path_join(folder, "qrels");
     check_ok(make_folder(qrels, &err), &err);
     write_texts(folder, documents, queries);

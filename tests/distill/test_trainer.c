@@ -1,0 +1,361 @@
+/* distill/trainer on a quadratic phase: killed at any step it ends with the same bytes; what is
+ * finished is only loaded; the best weights are kept. */
+#define _GNU_SOURCE
+#include "distill/trainer.h"
+#include "tests/support.h"
+#include "tests/tiny_student.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "data/output.h"
+#include "data/progress.h"
+
+enum { STEPS = 9, NOBODY = -1 };
+
+/* Pulls every weight towards 1, a little noise in each step's gradient. */
+struct quadratic {
+    struct dual_encoder *de;
+    int kill_at;      /* step in which the process dies; NOBODY: in none */
+    int interrupt_at; /* step in which SIGTERM comes */
+    int nan_at;
+    int best_at; /* step after which the dev value is highest; NOBODY: rising with the steps */
+    int calls, evaluations;
+};
+
+static double quadratic_step(void *arg, uint64_t step, float *gradients, struct report *report)
+{
+    struct quadratic *q = arg;
+    const struct params *params = &q->de->params;
+    double loss = 0;
+    if ((int)step == q->kill_at) _exit(9);
+    if ((int)step == q->interrupt_at) raise(SIGTERM);
+    for (size_t i = 0; i < params->size; i++) {
+        double away = params->values[i] - 1 + 0.1 * test_value(step, i);
+        gradients[i] += (float)away;
+        loss += 0.5 * away * away / (double)params->size;
+    }
+    report_add(report, loss, "quadratic");
+    q->calls++;
+    return (int)step == q->nan_at ? NAN : loss;
+}
+
+/* Depends on the weights alone, as a real one does. */
+static double quadratic_value(void *arg, struct report *report)
+{
+    struct quadratic *q = arg;
+    double sum = 0;
+    for (size_t i = 0; i < q->de->params.size; i++) sum += fabs(q->de->params.values[i] - 1);
+    q->evaluations++;
+    report_add(report, sum, "distance");
+    if (q->best_at == NOBODY) return 1 / (1 + sum);
+    return q->evaluations == q->best_at ? 0.9 : 0.5;
+}
+
+static const struct quadratic undisturbed = {
+    .kill_at = NOBODY, .interrupt_at = NOBODY, .nan_at = NOBODY, .best_at = NOBODY};
+
+static struct phase phase_of(struct quadratic *quadratic)
+{
+    return (struct phase){.name = "quadratic",
+                          .total_steps = STEPS,
+                          .warmup_steps = 2,
+                          .evaluate_every = 2,
+                          .learning_rate = 0.05,
+                          .weight_decay = 0.01,
+                          .clip_norm = 1,
+                          .schedule = SCHEDULE_LINEAR,
+                          .checkpoint_seconds = -1, /* after every step */
+                          .identity = {1, 2},
+                          .step = quadratic_step,
+                          .evaluate = quadratic_value,
+                          .arg = quadratic};
+}
+
+static void make(struct dual_encoder *out)
+{
+    const struct tiny_shape shape = {.layers = 1, .output_size = 4, .pooling = POOLING_MEAN};
+    tiny_student_make(out, &shape);
+}
+
+static char *fresh_folder(const char *name)
+{
+    struct error err = {0};
+    char *path = path_join(scratch_folder(), name);
+    check_ok(make_folder(path, &err), &err);
+    return path;
+}
+
+/* From fresh weights; the values at the end, freshly allocated, NULL where it failed. */
+static float *train(struct quadratic *quadratic, const char *folder, struct error *err)
+{
+    struct dual_encoder de;
+    struct pool *pool = pool_open(1);
+    make(&de);
+    quadratic->de = &de;
+    struct phase phase = phase_of(quadratic);
+    float *values = NULL;
+    if (trainer_run(&de, &phase, folder, pool, err) == 0) {
+        values = xcalloc(de.params.size, sizeof *values);
+        memcpy(values, de.params.values, de.params.size * sizeof *values);
+    }
+    dual_encoder_free(&de);
+    pool_close(pool);
+    return values;
+}
+
+static void hash_of(char hex[33], const char *folder, const char *name)
+{
+    struct error err = {0};
+    char *path = path_join(folder, name);
+    check_ok(hash_file(hex, path, &err), &err);
+    free(path);
+}
+
+static void expect_same_files(const char *a, const char *b)
+{
+    static const char *const names[] = {"quadratic.best.safetensors",
+                                        "quadratic.checkpoint.safetensors"};
+    for (int n = 0; n < 2; n++) {
+        char first[33], second[33];
+        hash_of(first, a, names[n]);
+        hash_of(second, b, names[n]);
+        ck_assert_msg(strcmp(first, second) == 0, "%s: other bytes", names[n]);
+    }
+}
+
+/* In a process of its own; its exit status: 0 done, 1 an error, 2 interrupted, 9 killed. */
+static int train_apart(struct quadratic quadratic, const char *folder)
+{
+    fflush(stdout);
+    pid_t child = fork();
+    ck_assert(child >= 0);
+    if (child == 0) {
+        struct error err = {0};
+        interrupt_install();
+        float *values = train(&quadratic, folder, &err);
+        free(values);
+        _exit(values ? 0 : err.status == STATUS_INTERRUPTED ? 2 : 1);
+    }
+    int status;
+    ck_assert(waitpid(child, &status, 0) == child && WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+START_TEST(killed_at_any_step_it_ends_with_the_same_bytes)
+{
+    char *whole = fresh_folder("whole");
+    ck_assert_int_eq(train_apart(undisturbed, whole), 0);
+    for (int step = 0; step < STEPS; step++) {
+        char name[32];
+        snprintf(name, sizeof name, "killed%d", step);
+        char *folder = fresh_folder(name);
+        struct quadratic killed = undisturbed;
+        killed.kill_at = step;
+        ck_assert_int_eq(train_apart(killed, folder), 9);
+        ck_assert_int_eq(train_apart(undisturbed, folder), 0);
+        expect_same_files(whole, folder);
+        free(folder);
+    }
+    free(whole);
+}
+END_TEST
+
+START_TEST(killed_at_every_step_in_turn_it_ends_with_the_same_bytes)
+{
+    char *whole = fresh_folder("whole2"), *folder = fresh_folder("every");
+    ck_assert_int_eq(train_apart(undisturbed, whole), 0);
+    for (int step = 0; step < STEPS; step++) {
+        struct quadratic killed = undisturbed;
+        killed.kill_at = step;
+        ck_assert_int_eq(train_apart(killed, folder), 9);
+    }
+    ck_assert_int_eq(train_apart(undisturbed, folder), 0);
+    expect_same_files(whole, folder);
+    free(whole), free(folder);
+}
+END_TEST
+
+START_TEST(interrupted_it_saves_and_goes_on)
+{
+    char *whole = fresh_folder("whole3"), *folder = fresh_folder("interrupted");
+    ck_assert_int_eq(train_apart(undisturbed, whole), 0);
+    struct quadratic stopped = undisturbed;
+    stopped.interrupt_at = 4;
+    ck_assert_int_eq(train_apart(stopped, folder), 2);
+    struct quadratic late = undisturbed;
+    late.kill_at = 4; /* step 4 is done: it must not come again */
+    ck_assert_int_eq(train_apart(late, folder), 0);
+    expect_same_files(whole, folder);
+    free(whole), free(folder);
+}
+END_TEST
+
+START_TEST(what_is_finished_is_only_loaded)
+{
+    struct error err = {0};
+    struct quadratic first = undisturbed, again = undisturbed;
+    char *folder = fresh_folder("finished");
+    float *a = train(&first, folder, &err);
+    check_ok(a ? 0 : -1, &err);
+    float *b = train(&again, folder, &err);
+    check_ok(b ? 0 : -1, &err);
+    ck_assert_int_eq(first.calls, STEPS);
+    ck_assert_int_eq(first.evaluations, 5); /* after 2, 4, 6, 8 and the last */
+    ck_assert_int_eq(again.calls + again.evaluations, 0);
+    struct dual_encoder de;
+    make(&de);
+    ck_assert_mem_eq(a, b, de.params.size * sizeof *a);
+    ck_assert_mem_ne(a, de.params.values, de.params.size * sizeof *a);
+    dual_encoder_free(&de);
+    free(a), free(b), free(folder);
+}
+END_TEST
+
+START_TEST(the_best_weights_are_kept)
+{
+    struct error err = {0};
+    struct quadratic whole = undisturbed, best = undisturbed;
+    best.best_at = 2; /* the second evaluation, after step 4 */
+    char *all = fresh_folder("all"), *folder = fresh_folder("best");
+    struct dual_encoder de;
+    struct pool *pool = pool_open(1);
+    make(&de);
+    whole.de = &de;
+    struct phase phase = phase_of(&whole);
+    phase.evaluate_every = 0;
+    phase.schedule = SCHEDULE_CONSTANT;
+    phase.total_steps = 4;
+    check_ok(trainer_run(&de, &phase, all, pool, &err), &err);
+    float *expected = xcalloc(de.params.size, sizeof *expected);
+    memcpy(expected, de.params.values, de.params.size * sizeof *expected);
+    dual_encoder_free(&de);
+    make(&de);
+    best.de = &de;
+    phase = phase_of(&best);
+    phase.schedule = SCHEDULE_CONSTANT;
+    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    ck_assert_mem_eq(de.params.values, expected, de.params.size * sizeof *expected);
+    ck_assert_int_eq(best.calls, STEPS);
+    dual_encoder_free(&de);
+    pool_close(pool);
+    free(expected), free(all), free(folder);
+}
+END_TEST
+
+START_TEST(a_phase_of_no_steps_keeps_the_weights)
+{
+    struct error err = {0};
+    struct dual_encoder de, before;
+    struct pool *pool = pool_open(1);
+    struct quadratic quadratic = undisturbed;
+    char *folder = fresh_folder("none");
+    make(&de);
+    make(&before);
+    quadratic.de = &de;
+    struct phase phase = phase_of(&quadratic);
+    phase.total_steps = 0;
+    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    ck_assert_mem_eq(de.params.values, before.params.values, de.params.size * sizeof(float));
+    ck_assert_int_eq(quadratic.calls, 0);
+    dual_encoder_free(&de);
+    dual_encoder_free(&before);
+    pool_close(pool);
+    free(folder);
+}
+END_TEST
+
+START_TEST(another_identity_starts_anew)
+{
+    struct error err = {0};
+    struct dual_encoder de;
+    struct pool *pool = pool_open(1);
+    struct quadratic quadratic = undisturbed;
+    char *folder = fresh_folder("identity");
+    float *first = train(&quadratic, folder, &err);
+    check_ok(first ? 0 : -1, &err);
+    make(&de);
+    quadratic = undisturbed;
+    quadratic.de = &de;
+    struct phase phase = phase_of(&quadratic);
+    phase.identity.high = 3;
+    phase.learning_rate = 0.01;
+    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    ck_assert_int_eq(quadratic.calls, STEPS);
+    ck_assert_mem_ne(first, de.params.values, de.params.size * sizeof *first);
+    dual_encoder_free(&de);
+    pool_close(pool);
+    free(first), free(folder);
+}
+END_TEST
+
+START_TEST(a_loss_that_is_no_number_names_its_step)
+{
+    struct error err = {0};
+    struct quadratic quadratic = undisturbed;
+    quadratic.nan_at = 3;
+    char *folder = fresh_folder("nan");
+    ck_assert_ptr_null(train(&quadratic, folder, &err));
+    check_failed(-1, &err, STATUS_WORLD, "quadratic", "step 3", "not a number");
+    free(folder);
+}
+END_TEST
+
+START_TEST(a_checkpoint_of_another_shape_is_named)
+{
+    struct error err = {0};
+    struct dual_encoder de;
+    struct pool *pool = pool_open(1);
+    struct quadratic quadratic = undisturbed;
+    const struct tiny_shape shape = {.layers = 1, .output_size = 5, .pooling = POOLING_MEAN};
+    char *folder = fresh_folder("shape");
+    free(train(&quadratic, folder, &err));
+    tiny_student_make(&de, &shape);
+    quadratic.de = &de;
+    struct phase phase = phase_of(&quadratic);
+    check_failed(trainer_run(&de, &phase, folder, pool, &err), &err, STATUS_WORLD,
+                 "quadratic.checkpoint.safetensors", "projection", "delete");
+    dual_encoder_free(&de);
+    pool_close(pool);
+    free(folder);
+}
+END_TEST
+
+START_TEST(the_log_has_each_step_once)
+{
+    struct error err = {0};
+    struct text log = {0};
+    struct quadratic quadratic = undisturbed;
+    char *folder = fresh_folder("log"), *path = path_join(folder, "quadratic.tsv");
+    free(train(&quadratic, folder, &err));
+    check_ok(read_whole_file(&log, path, 1 << 20, &err), &err);
+    int lines = 0;
+    for (size_t i = 0; i < log.length; i++) lines += log.bytes[i] == '\n';
+    ck_assert_int_eq(lines, 1 + STEPS * 4 + 5 * 2);
+    ck_assert(strncmp(log.bytes, "phase\tkind\tstep\tname\tvalue\n", 27) == 0);
+    ck_assert_ptr_nonnull(strstr(log.bytes, "quadratic\ttrain\t9\tlearning_rate\t"));
+    ck_assert_ptr_nonnull(strstr(log.bytes, "quadratic\tdev\t2\tdev_mean\t"));
+    text_free(&log);
+    free(path), free(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {TEST(killed_at_any_step_it_ends_with_the_same_bytes),
+                                    TEST(killed_at_every_step_in_turn_it_ends_with_the_same_bytes),
+                                    TEST(interrupted_it_saves_and_goes_on),
+                                    TEST(what_is_finished_is_only_loaded),
+                                    TEST(the_best_weights_are_kept),
+                                    TEST(a_phase_of_no_steps_keeps_the_weights),
+                                    TEST(another_identity_starts_anew),
+                                    TEST(a_loss_that_is_no_number_names_its_step),
+                                    TEST(a_checkpoint_of_another_shape_is_named),
+                                    TEST(the_log_has_each_step_once),
+                                    {0}};
+    return run_tests("distill/trainer", rows);
+}
