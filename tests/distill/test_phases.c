@@ -1,0 +1,292 @@
+/* distill/phases: the steps of both phases drive their losses down, are the same however memory is
+ * used, and heed their schedule. */
+#include "distill/phases.h"
+#include "tests/support.h"
+#include "tests/tiny_student.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAIRS = 8, OUT = 8, TARGET = 6 };
+static const char *const queries[PAIRS] = {"red cat", "blue dog",  "old fish", "new bird",
+                                           "a house", "the river", "in moon",  "of sun"};
+static const char *const documents[PAIRS] = {"the cat sat in the red house",
+                                             "a dog ran",
+                                             "fish of old",
+                                             "the new bird saw a fish",
+                                             "house in house of house",
+                                             "river . river . ",
+                                             "moon ate the moon",
+                                             "sun and sun"};
+
+/* Everything that a phase needs, with 8 pairs whose only relevant document is their own. */
+struct phase_case {
+    struct dual_encoder de;
+    struct pool *pool;
+    struct sequences queries, documents;
+    struct candidate candidates[PAIRS][PAIRS];
+    uint32_t relevant[PAIRS];
+    struct train_query train_queries[PAIRS];
+    struct train_set set;
+    float query_targets[PAIRS * TARGET], document_targets[PAIRS * TARGET];
+    uint32_t hpd_texts[2 * PAIRS];
+    struct phase_context context;
+};
+
+static void fill_set(struct phase_case *c)
+{
+    for (uint32_t q = 0; q < PAIRS; q++) {
+        for (uint32_t d = 0; d < PAIRS; d++) /* the positive first */
+            c->candidates[q][d] =
+                (struct candidate){.document = (q + d) % PAIRS,
+                                   .score = d ? -3.0f : 3.0f,
+                                   .kind = d ? CANDIDATE_NEGATIVE : CANDIDATE_POSITIVE};
+        c->relevant[q] = q;
+        c->train_queries[q] = (struct train_query){.query = q,
+                                                   .candidates = c->candidates[q],
+                                                   .num_candidates = PAIRS,
+                                                   .relevant = &c->relevant[q],
+                                                   .num_relevant = 1};
+    }
+    c->set = (struct train_set){.queries = c->train_queries,
+                                .count = PAIRS,
+                                .num_documents = PAIRS,
+                                .negatives = 3,
+                                .use_teacher = true,
+                                .seed = 13};
+}
+
+/* dropout: in every step. */
+static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
+{
+    const struct tiny_shape shape = {
+        .layers = 2, .output_size = OUT, .pooling = POOLING_MEAN, .dropout = dropout ? 0.1 : 0};
+    *out = (struct phase_case){.pool = pool_open(2)};
+    tiny_student_make(&out->de, &shape);
+    sequences_encode(&out->queries, out->de.tokenizer, out->pool, queries, NULL, PAIRS, "", 16);
+    sequences_encode(&out->documents, out->de.tokenizer, out->pool, documents, NULL, PAIRS, "", 16);
+    fill_set(out);
+    for (int i = 0; i < PAIRS * TARGET; i++) {
+        out->query_targets[i] = test_value(60, (uint64_t)i);
+        out->document_targets[i] = test_value(61, (uint64_t)i);
+    }
+    for (uint32_t i = 0; i < 2 * PAIRS; i++) out->hpd_texts[i] = i;
+    out->context = (struct phase_context){.de = &out->de,
+                                          .tape = tape_open(&out->de, out->pool, keep_bytes),
+                                          .queries = &out->queries,
+                                          .documents = &out->documents,
+                                          .query_targets = out->query_targets,
+                                          .document_targets = out->document_targets,
+                                          .target_width = TARGET,
+                                          .total_steps = 50,
+                                          .seed = 13,
+                                          .dropout = dropout,
+                                          .hpd_texts = out->hpd_texts,
+                                          .num_hpd_texts = 2 * PAIRS,
+                                          .batch_texts = 2 * PAIRS,
+                                          .train = &out->set,
+                                          .batch_queries = PAIRS};
+    out->context.objective = (struct objective){
+        .full = {2, OUT}, .cosine = true, .scale = 20, .teacher_temperature = 1, .margin_scale = 1};
+}
+
+static void case_close(struct phase_case *c)
+{
+    phase_release(&c->context);
+    sequences_free(&c->queries);
+    sequences_free(&c->documents);
+    dual_encoder_free(&c->de);
+    pool_close(c->pool);
+}
+
+static void add(struct phase_case *c, enum loss_kind kind, double weight)
+{
+    objective_add(&c->context.objective, (struct tap){1, 4}, kind, weight);
+    if (kind != LOSS_SELF_KL)
+        objective_add(&c->context.objective, (struct tap){2, OUT}, kind, weight);
+}
+
+static double entry(const struct report *report, const char *name)
+{
+    for (size_t i = 0; i < report->count; i++)
+        if (strcmp(report->entries[i].name, name) == 0) return report->entries[i].value;
+    ck_abort_msg("the report has no %s", name);
+    return 0;
+}
+
+typedef double step_function(void *context, uint64_t step, float *gradients, struct report *report);
+
+/* AdamW for so many steps; the loss of the last. */
+static double train(struct phase_case *c, step_function *step, uint64_t steps)
+{
+    struct adamw adamw;
+    size_t size = c->de.params.size;
+    float *gradients = xcalloc(size, sizeof *gradients);
+    double loss = NAN;
+    adamw_init(&adamw, &c->de.params);
+    adamw.weight_decay = 0;
+    for (uint64_t s = 0; s < steps; s++) {
+        struct report report = {0};
+        memset(gradients, 0, size * sizeof *gradients);
+        loss = step(&c->context, s, gradients, &report);
+        adamw_step(&adamw, &c->de.params, gradients, 1, 0.01, c->pool);
+        encoder_refresh(&c->de.encoder);
+        report_free(&report);
+    }
+    adamw_free(&adamw);
+    free(gradients);
+    return loss;
+}
+
+START_TEST(fifty_steps_learn_eight_pairs)
+{
+    struct phase_case c;
+    case_open(&c, SIZE_MAX, false);
+    add(&c, LOSS_INFO_NCE, 1);
+    phase_prepare(&c.context);
+    double before = train(&c, distil_step, 1), after = train(&c, distil_step, 50);
+    ck_assert_msg(before > 1, "the loss begins at %g", before);
+    ck_assert_msg(after < 0.02, "the loss goes from %g to %g", before, after);
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(fifty_steps_copy_targets)
+{
+    struct phase_case c;
+    case_open(&c, SIZE_MAX, false);
+    c.context.hpd_start = c.context.hpd_end = 1;
+    add(&c, LOSS_HPD, 1);
+    phase_prepare(&c.context);
+    double before = train(&c, hpd_step, 1), after = train(&c, hpd_step, 100);
+    ck_assert_msg(before > 0.3, "the loss begins at %g", before);
+    ck_assert_msg(after < 0.05 * before, "the loss goes from %g to %g", before, after);
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(all_losses_together_fall)
+{
+    struct phase_case c;
+    case_open(&c, SIZE_MAX, true);
+    c.context.hpd_start = 1;
+    c.context.hpd_end = 0.1;
+    for (int kind = 0; kind < NUM_LOSSES; kind++) add(&c, kind, 1);
+    phase_prepare(&c.context);
+    double before = train(&c, distil_step, 1), after = train(&c, distil_step, 50);
+    ck_assert_msg(after < 0.5 * before, "the loss goes from %g to %g", before, after);
+    case_close(&c);
+}
+END_TEST
+
+static void expect_same_training(step_function *step)
+{
+    struct phase_case kept, recomputed;
+    case_open(&kept, SIZE_MAX, true);
+    case_open(&recomputed, 0, true);
+    struct phase_case *const both[] = {&kept, &recomputed};
+    for (int i = 0; i < 2; i++) {
+        both[i]->context.hpd_start = both[i]->context.hpd_end = 1;
+        if (step == distil_step) add(both[i], LOSS_LISTWISE_KL, 1);
+        add(both[i], LOSS_HPD, 1);
+        phase_prepare(&both[i]->context);
+        train(both[i], step, 4);
+    }
+    ck_assert_mem_eq(kept.de.params.values, recomputed.de.params.values,
+                     kept.de.params.size * sizeof(float));
+    case_close(&kept);
+    case_close(&recomputed);
+}
+
+START_TEST(memory_does_not_change_what_is_learnt)
+{
+    expect_same_training(distil_step);
+    expect_same_training(hpd_step);
+}
+END_TEST
+
+/* A step's gradients depend on the weights and its number alone. */
+START_TEST(a_step_can_be_done_again)
+{
+    struct phase_case c;
+    struct report first = {0}, again = {0};
+    case_open(&c, SIZE_MAX, true);
+    add(&c, LOSS_INFO_NCE, 1);
+    phase_prepare(&c.context);
+    size_t size = c.de.params.size;
+    float *a = xcalloc(size, sizeof *a), *b = xcalloc(size, sizeof *b);
+    distil_step(&c.context, 7, a, &first);
+    report_free(&first);
+    memset(b, 0, size * sizeof *b);
+    distil_step(&c.context, 8, b, &again);
+    report_free(&again);
+    ck_assert_mem_ne(a, b, size * sizeof *a);
+    memset(b, 0, size * sizeof *b);
+    distil_step(&c.context, 7, b, &again);
+    ck_assert_mem_eq(a, b, size * sizeof *a);
+    report_free(&again);
+    free(a), free(b);
+    case_close(&c);
+}
+END_TEST
+
+/* Targets at a distance of 1 from where they are: the loss is the factor. */
+START_TEST(the_weight_of_hpd_falls_by_a_cosine)
+{
+    struct phase_case c;
+    case_open(&c, SIZE_MAX, false);
+    c.context.hpd_start = 1;
+    c.context.hpd_end = 0.2;
+    add(&c, LOSS_HPD, 1);
+    phase_prepare(&c.context);
+    float *gradients = xcalloc(c.de.params.size, sizeof *gradients);
+    for (uint64_t step = 0; step <= 50; step += 25) {
+        struct report report = {0};
+        double loss = distil_step(&c.context, step, gradients, &report);
+        double expected = step == 0 ? 1 : step == 25 ? 0.6 : 0.2;
+        ck_assert_double_eq_tol(loss / entry(&report, "hpd"), expected, 1e-6);
+        report_free(&report);
+    }
+    free(gradients);
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(hpd_epochs_hold_every_text_once)
+{
+    struct phase_case c;
+    int seen[2 * PAIRS] = {0};
+    case_open(&c, SIZE_MAX, false);
+    c.context.hpd_start = c.context.hpd_end = 1;
+    c.context.batch_texts = 5; /* 4 steps an epoch, the last of one text */
+    add(&c, LOSS_HPD, 1);
+    phase_prepare(&c.context);
+    float *gradients = xcalloc(c.de.params.size, sizeof *gradients);
+    for (uint64_t step = 0; step < 4; step++) {
+        struct report report = {0};
+        hpd_step(&c.context, step, gradients, &report);
+        report_free(&report);
+        for (int i = 0; i < (step < 3 ? 5 : 1); i++)
+            for (int t = 0; t < 2 * PAIRS; t++) {
+                const float *target = t < PAIRS ? c.document_targets + t * TARGET
+                                                : c.query_targets + (t - PAIRS) * TARGET;
+                seen[t] +=
+                    memcmp(c.context.targets + i * TARGET, target, TARGET * sizeof *target) == 0;
+            }
+    }
+    for (int t = 0; t < 2 * PAIRS; t++) ck_assert_int_eq(seen[t], 1);
+    free(gradients);
+    case_close(&c);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {
+        TEST(fifty_steps_learn_eight_pairs),   TEST(fifty_steps_copy_targets),
+        TEST(all_losses_together_fall),        TEST(memory_does_not_change_what_is_learnt),
+        TEST(a_step_can_be_done_again),        TEST(the_weight_of_hpd_falls_by_a_cosine),
+        TEST(hpd_epochs_hold_every_text_once), {0}};
+    return run_tests("distill/phases", rows);
+}
