@@ -9,12 +9,11 @@
 #include "student/index.h"
 #include <stdlib.h>
 
-enum { BLOCK = 2048 }; /* documents embedded between two looks at the clock and at signals */
+enum { BLOCK = 512 }; /* documents embedded between two looks at the clock and at signals */
 
 struct index_options {
     const char *model, *output, *precision_name;
     struct embedder_options tap;
-    bool quiet;
 };
 
 static int parse_options(struct index_options *out, int argc, char **argv, struct error *err)
@@ -26,7 +25,6 @@ static int parse_options(struct index_options *out, int argc, char **argv, struc
         {"output", OPTION_STRING, &out->output, "INDEX", "the index folder to write"},
         OPTION_PRECISION(&out->precision_name),
         OPTION_THREADS(&out->tap.threads),
-        {"quiet", OPTION_FLAG, &out->quiet, NULL, "no progress"},
         {0}};
     const struct command_help help = {
         "index", "--model DIR [--layers L] [--dim D] --output INDEX COLLECTION",
@@ -99,7 +97,6 @@ int index_command(int argc, char **argv, struct error *err)
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;
-    messages_quiet(options.quiet);
     interrupt_install();
 
     struct embedder embedder;

@@ -16,7 +16,6 @@ struct search_options {
     const char *index, *model, *tag, *precision_name;
     enum precision precision;
     int top, threads;
-    bool quiet;
 };
 
 static int parse_options(struct search_options *out, int argc, char **argv, struct error *err)
@@ -29,7 +28,6 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
         {"tag", OPTION_STRING, &out->tag, "NAME", "the run's last column (retort)"},
         OPTION_PRECISION(&out->precision_name),
         OPTION_THREADS(&out->threads),
-        {"quiet", OPTION_FLAG, &out->quiet, NULL, "no messages"},
         {0}};
     const struct command_help help = {
         "search", "--index INDEX [--top K] [QUERIES]",
@@ -150,7 +148,6 @@ int search_command(int argc, char **argv, struct error *err)
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;
-    messages_quiet(options.quiet);
     interrupt_install();
     return search_file(&options, first < argc ? argv[first] : NULL, err);
 }
