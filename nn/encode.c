@@ -2,12 +2,18 @@
 
 #include <stdlib.h>
 
+struct encode_workers {
+    const struct encoder *encoder;
+    struct pool *pool;
+    struct encoder_pass **passes; /* [pool_size] */
+    struct batch *batches;        /* [pool_size] */
+};
+
 struct encode_work {
+    struct encode_workers *workers;
     const struct sequences *sequences;
     const struct chunks *chunks;
-    struct encoder_pass **passes; /* [workers] */
-    struct batch *batches;        /* [workers] */
-    int num_layers;
+    struct forward_mode mode;
     encode_done *done;
     void *arg;
 };
@@ -18,45 +24,63 @@ static void encode_chunk(void *arg, size_t item, int worker)
     const struct sequences *all = work->sequences;
     const uint32_t *items = work->chunks->order + work->chunks->starts[item];
     size_t count = work->chunks->starts[item + 1] - work->chunks->starts[item];
-    struct batch *batch = &work->batches[worker];
+    struct encoder_pass *pass = work->workers->passes[worker];
+    struct batch *batch = &work->workers->batches[worker];
     batch_clear(batch);
     for (size_t s = 0; s < count; s++) {
         size_t at = all->offsets[items[s]];
         batch_add(batch, all->ids + at, all->types + at, (size_t)all->lengths[items[s]]);
     }
-    encoder_forward(work->passes[worker], batch,
-                    (struct forward_mode){.num_layers = work->num_layers});
-    work->done(work->arg, worker, work->passes[worker], batch, items);
+    encoder_forward(pass, batch, work->mode);
+    work->done(work->arg, worker, pass, batch, items);
 }
 
-void encode_chunks(const struct encoder *encoder, struct pool *pool,
-                   const struct sequences *sequences, const struct chunks *chunks, int num_layers,
-                   encode_done *done, void *arg)
+struct encode_workers *encode_workers_open(const struct encoder *encoder, struct pool *pool)
 {
-    size_t workers = (size_t)pool_size(pool);
-    struct encode_work work = {.sequences = sequences,
+    size_t count = (size_t)pool_size(pool);
+    struct encode_workers *workers = xcalloc(1, sizeof *workers);
+    *workers = (struct encode_workers){.encoder = encoder,
+                                       .pool = pool,
+                                       .passes = xcalloc(count, sizeof *workers->passes),
+                                       .batches = xcalloc(count, sizeof *workers->batches)};
+    for (size_t w = 0; w < count; w++) workers->passes[w] = encoder_pass_open(encoder);
+    return workers;
+}
+
+void encode_workers_close(struct encode_workers *workers)
+{
+    if (!workers) return;
+    for (int w = 0; w < pool_size(workers->pool); w++) {
+        encoder_pass_close(workers->passes[w]);
+        batch_free(&workers->batches[w]);
+    }
+    free(workers->passes);
+    free(workers->batches);
+    free(workers);
+}
+
+void encode_chunks(struct encode_workers *workers, const struct sequences *sequences,
+                   const struct chunks *chunks, struct forward_mode mode, encode_done *done,
+                   void *arg)
+{
+    struct encode_work work = {.workers = workers,
+                               .sequences = sequences,
                                .chunks = chunks,
-                               .passes = xcalloc(workers, sizeof *work.passes),
-                               .batches = xcalloc(workers, sizeof *work.batches),
-                               .num_layers = num_layers,
+                               .mode = mode,
                                .done = done,
                                .arg = arg};
-    for (size_t w = 0; w < workers; w++) work.passes[w] = encoder_pass_open(encoder);
-    pool_run(pool, chunks->num_chunks, encode_chunk, &work);
-    for (size_t w = 0; w < workers; w++) {
-        encoder_pass_close(work.passes[w]);
-        batch_free(&work.batches[w]);
-    }
-    free(work.passes);
-    free(work.batches);
+    pool_run(workers->pool, chunks->num_chunks, encode_chunk, &work);
 }
 
 void encode_sequences(const struct encoder *encoder, struct pool *pool,
                       const struct sequences *sequences, int num_layers, encode_done *done,
                       void *arg)
 {
+    struct encode_workers *workers = encode_workers_open(encoder, pool);
     struct chunks chunks;
     chunks_cut(&chunks, sequences->lengths, sequences->count, ENCODE_TOKEN_BUDGET);
-    encode_chunks(encoder, pool, sequences, &chunks, num_layers, done, arg);
+    encode_chunks(workers, sequences, &chunks, (struct forward_mode){.num_layers = num_layers},
+                  done, arg);
     chunks_free(&chunks);
+    encode_workers_close(workers);
 }

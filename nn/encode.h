@@ -21,10 +21,17 @@ typedef void encode_done(void *arg, int worker, const struct encoder_pass *pass,
 void encode_sequences(const struct encoder *encoder, struct pool *pool,
                       const struct sequences *sequences, int num_layers, encode_done *done,
                       void *arg);
-/* The same for the given chunks alone: what a chunk gives does not depend on which others are run
- * beside it, so part of a list may be computed, or computed later, with the bytes of the whole. */
-void encode_chunks(const struct encoder *encoder, struct pool *pool,
-                   const struct sequences *sequences, const struct chunks *chunks, int num_layers,
-                   encode_done *done, void *arg);
+
+/* A pass and a batch for each worker of a pool, kept from call to call: memory and compiled
+ * products are made once. */
+struct encode_workers;
+struct encode_workers *encode_workers_open(const struct encoder *encoder, struct pool *pool);
+void encode_workers_close(struct encode_workers *workers);
+/* encode_sequences for the given chunks alone.  What a chunk gives does not depend on which others
+ * are run beside it, so part of a list may be computed, or computed later, with the bytes of the
+ * whole. */
+void encode_chunks(struct encode_workers *workers, const struct sequences *sequences,
+                   const struct chunks *chunks, struct forward_mode mode, encode_done *done,
+                   void *arg);
 
 #endif

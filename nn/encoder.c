@@ -199,6 +199,20 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
 
 /* ---- the way up and the way down ---- */
 
+/* The last block, from its attention on for first tokens alone. */
+static void forward_first(struct encoder_pass *pass)
+{
+    const struct encoder *encoder = pass->encoder;
+    int last = pass->mode.num_layers - 1;
+    REQUIRE(last >= 0 && !pass->mode.keep && !pass->mode.dropout);
+    struct step first = pass->step;
+    first.tokens = first.batch->num_seqs;
+    first.rows = rounded_rows(first.tokens);
+    struct layer_params params = weights_of_layer(encoder, last, encoder->params->values);
+    layer_forward_first(&pass->step, &first, &params, packed_layer_of(encoder, last),
+                        &pass->kept[last], pass->hidden[last + 1], pass->hidden[last]);
+}
+
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode)
 {
     const struct encoder *encoder = pass->encoder;
@@ -207,11 +221,12 @@ void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struc
     struct embedding_params embedding = weights_of_embedding(encoder, values);
     embedding_forward(&pass->step, &embedding, packed_projection(encoder), &pass->embedding,
                       pass->hidden[0]);
-    for (int i = 0; i < mode.num_layers; i++) {
+    for (int i = 0; i < mode.num_layers - mode.first_only; i++) {
         struct layer_params params = weights_of_layer(encoder, i, values);
         layer_forward(&pass->step, i, &params, packed_layer_of(encoder, i), &pass->kept[i],
                       pass->hidden[i + 1], pass->hidden[i]);
     }
+    if (mode.first_only) forward_first(pass);
 }
 
 const float *encoder_hidden(const struct encoder_pass *pass, int layer)

@@ -80,9 +80,12 @@ const char *encoder_prefix(const struct encoder_config *config);
 const char *encoder_bare_class(const struct encoder_config *config);
 
 struct forward_mode {
-    int num_layers;        /* stop after this block, 0..config.num_layers */
-    bool keep;             /* keep what backward needs */
-    bool dropout;          /* with config's probabilities */
+    int num_layers;  /* stop after this block, 0..config.num_layers */
+    bool keep;       /* keep what backward needs */
+    bool dropout;    /* with config's probabilities */
+    bool first_only; /* the last block for each sequence's first token alone: its hidden state is
+                      * [num_seqs, hidden_size]; a sixth less work for a classifier of 6 layers.
+                      * Not with keep or dropout, num_layers > 0. */
     uint64_t dropout_seed; /* the masks depend on it and on (layer, place, token, element) alone */
 };
 

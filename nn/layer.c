@@ -79,20 +79,27 @@ static float *attended_of(const struct step *step, const struct layer_kept *kept
     return step->element == ELEMENT_BF16 ? step->scratch.attended : kept->attended;
 }
 
-void layer_forward(const struct step *step, int layer, const struct layer_params *params,
-                   const struct packed_layer *packed, const struct layer_kept *kept, float *out,
-                   const float *x)
+/* kept->context = attention(x) */
+static void attend(const struct step *step, int layer, const struct layer_params *params,
+                   const struct packed_layer *packed, const struct layer_kept *kept, const float *x)
+{
+    struct attention attention = attention_of(step, layer);
+    dnn_linear_forward(step->dnn, kept->qkv, narrowed(step, x, step->scratch.x),
+                       packed->qkv[DNN_FORWARD], params->qkv_bias, step->rows, DNN_WRITE_F32);
+    attention_forward(&attention, kept->context, kept->qkv);
+    step_clear_surplus(step, kept->context, step->config->hidden_size, step->element);
+}
+
+/* The block from kept->context on.  x and out may be the same. */
+static void finish_block(const struct step *step, int layer, const struct layer_params *params,
+                         const struct packed_layer *packed, const struct layer_kept *kept,
+                         float *out, const float *x)
 {
     const struct scratch *scratch = &step->scratch;
     int rows = step->rows;
     size_t inner_count = (size_t)step->tokens * step->config->intermediate_size;
     float *branch = scratch->branch, *attended = attended_of(step, kept);
-    struct attention attention = attention_of(step, layer);
 
-    dnn_linear_forward(step->dnn, kept->qkv, narrowed(step, x, scratch->x),
-                       packed->qkv[DNN_FORWARD], params->qkv_bias, rows, DNN_WRITE_F32);
-    attention_forward(&attention, kept->context, kept->qkv);
-    step_clear_surplus(step, kept->context, step->config->hidden_size, step->element);
     dnn_linear_forward(step->dnn, branch, kept->context, packed->attention[DNN_FORWARD],
                        params->attention_bias, rows, DNN_WRITE_F32);
     drop(step, branch, layer, DROPOUT_ATTENTION_OUTPUT);
@@ -122,6 +129,35 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
                                        .gain = params->output_gain,
                                        .bias = params->output_shift},
                  scratch->x);
+}
+
+void layer_forward(const struct step *step, int layer, const struct layer_params *params,
+                   const struct packed_layer *packed, const struct layer_kept *kept, float *out,
+                   const float *x)
+{
+    attend(step, layer, params, packed, kept, x);
+    finish_block(step, layer, params, packed, kept, out, x);
+}
+
+/* out [num_seqs, cols] = the rows of in that begin sequences; out may be in, since no row moves
+ * up. */
+static void gather_first(const struct batch *batch, void *out, const void *in, size_t row_size)
+{
+    for (int seq = 0; seq < batch->num_seqs; seq++)
+        memmove((char *)out + (size_t)seq * row_size,
+                (const char *)in + (size_t)batch->offsets[seq] * row_size, row_size);
+}
+
+void layer_forward_first(const struct step *step, const struct step *first,
+                         const struct layer_params *params, const struct packed_layer *packed,
+                         const struct layer_kept *kept, float *out, const float *x)
+{
+    size_t hidden = (size_t)step->config->hidden_size;
+    attend(step, 0, params, packed, kept, x);
+    gather_first(step->batch, kept->context, kept->context, hidden * element_size(step->element));
+    step_clear_surplus(first, kept->context, (int)hidden, step->element);
+    gather_first(step->batch, out, x, hidden * sizeof *x);
+    finish_block(first, 0, params, packed, kept, out, out);
 }
 
 /* y = x W^T + b  =>  d_w += d_y^T x;  d_b += column sums of d_y.  Surplus rows of d_y must be

@@ -75,6 +75,11 @@ struct step {
 void layer_forward(const struct step *step, int layer, const struct layer_params *params,
                    const struct packed_layer *packed, const struct layer_kept *kept, float *out,
                    const float *x);
+/* The same for the first token of each sequence alone; first: the step with as many tokens as there
+ * are sequences.  out: [first->rows, H].  No dropout; the context in kept is overwritten. */
+void layer_forward_first(const struct step *step, const struct step *first,
+                         const struct layer_params *params, const struct packed_layer *packed,
+                         const struct layer_kept *kept, float *out, const float *x);
 /* d_x is d_out on entry, [rows, H]; x as in forward.  Adds to grads. */
 void layer_backward(const struct step *step, int layer, const struct layer_params *params,
                     const struct packed_layer *packed, const struct layer_kept *kept,

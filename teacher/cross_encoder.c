@@ -161,24 +161,30 @@ struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce)
 
 /* ---- scoring ---- */
 
-void cross_encoder_heads(const struct cross_encoder *ce, const struct encoder_pass *pass,
-                         const struct batch *batch, float *logits)
+/* The head reads first tokens, so the last block is run for them alone. */
+static struct forward_mode scoring_mode(const struct cross_encoder *ce)
 {
-    size_t width = (size_t)ce->head.hidden_size;
+    return (struct forward_mode){.num_layers = ce->encoder.config.num_layers, .first_only = true};
+}
+
+/* The head on sequence s of a batch that was run in that mode. */
+static void score_sequence(const struct cross_encoder *ce, const struct encoder_pass *pass, int s,
+                           float *scratch, float *logits)
+{
     const float *hidden = encoder_hidden(pass, ce->encoder.config.num_layers);
-    float *scratch = xmalloc(width * sizeof *scratch);
-    for (int s = 0; s < batch->num_seqs; s++)
-        head_forward(&ce->head, &ce->params, hidden + (size_t)batch->offsets[s] * width, scratch,
-                     logits + (size_t)s * ce->head.num_labels);
-    free(scratch);
+    size_t width = (size_t)ce->head.hidden_size;
+    head_forward(&ce->head, &ce->params, hidden + (size_t)s * width, scratch, logits);
 }
 
 void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *pass,
                           const struct batch *batch, float *logits)
 {
-    encoder_forward(pass, batch,
-                    (struct forward_mode){.num_layers = ce->encoder.config.num_layers});
-    cross_encoder_heads(ce, pass, batch, logits);
+    size_t labels = (size_t)ce->head.num_labels;
+    float *scratch = xmalloc((size_t)ce->head.hidden_size * sizeof *scratch);
+    encoder_forward(pass, batch, scoring_mode(ce));
+    for (int s = 0; s < batch->num_seqs; s++)
+        score_sequence(ce, pass, s, scratch, logits + (size_t)s * labels);
+    free(scratch);
 }
 
 struct score_work {
@@ -191,22 +197,32 @@ static void score_done(void *arg, int worker, const struct encoder_pass *pass,
 {
     (void)worker;
     const struct score_work *work = arg;
-    size_t labels = (size_t)work->ce->head.num_labels, rows = (size_t)batch->num_seqs;
-    float *logits = xmalloc(rows * labels * sizeof *logits);
-    cross_encoder_heads(work->ce, pass, batch, logits);
-    for (size_t s = 0; s < rows; s++)
-        memcpy(work->logits + items[s] * labels, logits + s * labels, labels * sizeof *logits);
-    free(logits);
+    size_t labels = (size_t)work->ce->head.num_labels;
+    float *scratch = xmalloc((size_t)work->ce->head.hidden_size * sizeof *scratch);
+    for (int s = 0; s < batch->num_seqs; s++)
+        score_sequence(work->ce, pass, s, scratch, work->logits + items[s] * labels);
+    free(scratch);
+}
+
+void cross_encoder_score_chunks(const struct cross_encoder *ce, struct encode_workers *workers,
+                                const struct sequences *pairs, const struct chunks *chunks,
+                                float *logits)
+{
+    struct score_work work = {.ce = ce, .logits = logits};
+    encode_chunks(workers, pairs, chunks, scoring_mode(ce), score_done, &work);
 }
 
 void cross_encoder_score(const struct cross_encoder *ce, struct pool *pool,
                          const char *const *queries, const char *const *documents, size_t n,
                          int max_length, float *logits)
 {
-    struct sequences sequences;
-    sequences_encode(&sequences, ce->tokenizer, pool, queries, documents, n, "", max_length);
-    struct score_work work = {.ce = ce, .logits = logits};
-    encode_sequences(&ce->encoder, pool, &sequences, ce->encoder.config.num_layers, score_done,
-                     &work);
-    sequences_free(&sequences);
+    struct sequences pairs;
+    struct chunks chunks;
+    struct encode_workers *workers = encode_workers_open(&ce->encoder, pool);
+    sequences_encode(&pairs, ce->tokenizer, pool, queries, documents, n, "", max_length);
+    chunks_cut(&chunks, pairs.lengths, pairs.count, ENCODE_TOKEN_BUDGET);
+    cross_encoder_score_chunks(ce, workers, &pairs, &chunks, logits);
+    chunks_free(&chunks);
+    sequences_free(&pairs);
+    encode_workers_close(workers);
 }

@@ -16,7 +16,7 @@
 
 #include "data/threads.h"
 #include "data/tokenizer.h"
-#include "nn/encoder.h"
+#include "nn/encode.h"
 
 struct cross_encoder;
 
@@ -48,9 +48,11 @@ void cross_encoder_score(const struct cross_encoder *ce, struct pool *pool,
  * benches. */
 void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *pass,
                           const struct batch *batch, float *logits);
-/* From a forward of all layers to logits [num_seqs, num_labels]. */
-void cross_encoder_heads(const struct cross_encoder *ce, const struct encoder_pass *pass,
-                         const struct batch *batch, float *logits);
+/* For tokenised pairs, chosen chunks of them: only their rows of logits [pairs->count, num_labels]
+ * are written. */
+void cross_encoder_score_chunks(const struct cross_encoder *ce, struct encode_workers *workers,
+                                const struct sequences *pairs, const struct chunks *chunks,
+                                float *logits);
 
 /* How a single text is put into the cross-encoder (arXiv 2502.03552 pairs it with itself). */
 enum text_form {

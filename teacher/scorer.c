@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "nn/encode.h"
 
@@ -50,20 +49,6 @@ static size_t find_wanted(struct block *block, const char *const *queries,
 
 /* ---- computing ---- */
 
-static void block_done(void *arg, int worker, const struct encoder_pass *pass,
-                       const struct batch *batch, const uint32_t *items)
-{
-    (void)worker;
-    const struct block *block = arg;
-    const struct cross_encoder *ce = block->scorer->ce;
-    size_t labels = (size_t)cross_encoder_num_labels(ce), rows = (size_t)batch->num_seqs;
-    float *logits = xmalloc(rows * labels * sizeof *logits);
-    cross_encoder_heads(ce, pass, batch, logits);
-    for (size_t s = 0; s < rows; s++)
-        memcpy(block->logits + items[s] * labels, logits + s * labels, labels * sizeof *logits);
-    free(logits);
-}
-
 /* Leaves out the chunks of which nothing is wanted, keeping the order of the others. */
 static void keep_wanted(struct chunks *chunks, const bool *wanted)
 {
@@ -98,40 +83,41 @@ static int keep_scores(const struct block *block, const struct chunks *done,
     return 0;
 }
 
+static int stop_here(const struct scorer *scorer, struct error *err)
+{
+    fail(err, "interrupted%s",
+         scorer->cache ? "; the scores so far are kept, run it again to go on" : "");
+    err->status = STATUS_INTERRUPTED;
+    return -1;
+}
+
 /* Runs the chunks in groups of about a second, so that the cache can be flushed and a signal be
  * heard in between; groups have no influence on the scores. */
-static int run_chunks(struct block *block, const struct sequences *sequences,
-                      const struct chunks *chunks, struct progress *progress, struct error *err)
+static int run_chunks(struct block *block, const struct sequences *pairs,
+                      const struct chunks *chunks, struct encode_workers *workers,
+                      struct progress *progress, struct error *err)
 {
     const struct scorer *scorer = block->scorer;
-    const struct encoder *encoder = cross_encoder_encoder(scorer->ce);
     double flushed = seconds_now();
-    size_t step = 2 * (size_t)pool_size(scorer->pool), next = 0;
+    size_t step = (size_t)pool_size(scorer->pool), next = 0;
     while (next < chunks->num_chunks) {
         size_t left = chunks->num_chunks - next;
         struct chunks group = {.order = chunks->order,
                                .starts = chunks->starts + next,
                                .num_chunks = left < step ? left : step};
         double began = seconds_now();
-        encode_chunks(encoder, scorer->pool, sequences, &group, encoder->config.num_layers,
-                      block_done, block);
+        cross_encoder_score_chunks(scorer->ce, workers, pairs, &group, block->logits);
         next += group.num_chunks;
         if (keep_scores(block, &group, progress, err)) return -1;
 
         double now = seconds_now();
-        if (now - began < 0.5) step *= 2;
         bool stop = interrupted(), due = now - flushed > SCORER_FLUSH_SECONDS;
+        if (now - began < 0.5) step *= 2;
         if (scorer->cache && (stop || due || next == chunks->num_chunks)) {
             if (score_cache_flush(scorer->cache, err)) return -1;
             flushed = now;
         }
-        if (stop) {
-            fail(err, scorer->cache ? "interrupted; the scores so far are kept, run it again to "
-                                      "go on"
-                                    : "interrupted");
-            err->status = STATUS_INTERRUPTED;
-            return -1;
-        }
+        if (stop) return stop_here(scorer, err);
     }
     return 0;
 }
@@ -140,15 +126,18 @@ static int compute_block(struct block *block, const char *const *queries,
                          const char *const *documents, struct progress *progress, struct error *err)
 {
     const struct scorer *scorer = block->scorer;
-    struct sequences sequences;
+    struct sequences pairs;
     struct chunks chunks;
-    sequences_encode(&sequences, cross_encoder_tokenizer(scorer->ce), scorer->pool, queries,
-                     documents, block->n, "", scorer->max_length);
-    chunks_cut(&chunks, sequences.lengths, sequences.count, ENCODE_TOKEN_BUDGET);
+    sequences_encode(&pairs, cross_encoder_tokenizer(scorer->ce), scorer->pool, queries, documents,
+                     block->n, "", scorer->max_length);
+    chunks_cut(&chunks, pairs.lengths, pairs.count, ENCODE_TOKEN_BUDGET);
     keep_wanted(&chunks, block->wanted);
-    int status = run_chunks(block, &sequences, &chunks, progress, err);
+    struct encode_workers *workers =
+        encode_workers_open(cross_encoder_encoder(scorer->ce), scorer->pool);
+    int status = run_chunks(block, &pairs, &chunks, workers, progress, err);
+    encode_workers_close(workers);
     chunks_free(&chunks);
-    sequences_free(&sequences);
+    sequences_free(&pairs);
     return status;
 }
 
