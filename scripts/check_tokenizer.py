@@ -60,7 +60,7 @@ def ours(folder, lines, max_length):
 
 
 def theirs(tokenizer, lines, max_length):
-    start = time.perf_counter()
+    start = time.process_time()
     if max_length:
         tokenizer.enable_truncation(max_length)
     else:
@@ -72,7 +72,7 @@ def theirs(tokenizer, lines, max_length):
         else:
             encoding = tokenizer.encode(line[0], line[1])
         out.append((encoding.ids, encoding.type_ids))
-    return out, time.perf_counter() - start
+    return out, time.process_time() - start
 
 
 class Check:
@@ -98,7 +98,7 @@ class Check:
 
 
 def texts_of(archive):
-    """Every string of every record of a collection."""
+    """The different strings of all records of a collection."""
     out = []
     with tarfile.open(archive) as tar:
         for member in tar.getmembers():
@@ -112,7 +112,7 @@ def texts_of(archive):
                 text = io.TextIOWrapper(tar.extractfile(member), "utf-8", newline="")
                 for row in csv.reader(text, delimiter="\t", quoting=csv.QUOTE_NONE):
                     out += row
-    return [t for t in out if "\0" not in t]
+    return [t for t in dict.fromkeys(out) if "\0" not in t]
 
 
 def pairs_of(texts, seed):
@@ -335,7 +335,7 @@ def golden_lines():
     pieces = (
         """the The hello Hello world Zürich ZÜRICH naïve İstanbul ıσς ΣΑΣ Σ straße don't un able
         中文 日本 豈 각 가 한ㄱ ไน म् שלום م 🦙 ² ½ ① ﬁ Å Å e\u0301 a\u0323\u0301 a\u0301\u0323
-        a\u0345\u302e x\U0001d165\u302e [SEP] [CLS] [sep] [LEFT] [UNK] Solo Solo. Solos soloSolo
+        a\u0345\u302e x\U0001d165\u302e x\u302e\U0001d165 [SEP] [CLS] [sep] [LEFT] [UNK] Solo Solo. Solos soloSolo
         éclair ECLAIR fox foxes fox-fox ... — €5 1000 _ ##ing""".split()
     )
     pieces += [" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x0c", "\x85"] + REMOVED

@@ -234,6 +234,8 @@ START_TEST(exported_tokenizers_are_the_same)
         ck_assert_str_eq(json_get_string(cut, "strategy"), "LongestFirst");
         ck_assert_int_eq(json_kind(json_get(main, "padding")), JSON_KIND_NULL);
         ck_assert_ptr_null(json_get(config, "max_length"));
+        ck_assert_int_eq(json_kind(json_get(config, "do_lower_case")), JSON_KIND_BOOL);
+        ck_assert_int_eq(json_bool_or(config, "do_lower_case", false), tokenizer_lowercases(tok));
         ck_assert_str_eq(json_get_string(config, "tokenizer_class"), classes[i]);
         ck_assert_str_eq(json_get_string(map, "cls_token"), "[CLS]");
         ck_assert_str_eq(json_get_string(map, "sep_token"), "[SEP]");
@@ -298,6 +300,25 @@ START_TEST(small_tokenizer_works)
     struct tokenizer *tok = opened(folder_t());
     tokenizer_encode(tok, &ids, "AB a [SEP]", "\xc3\xa1", 99);
     check_ids(&ids, "1 3 4 3 0 0 0 2 3 2", "0 0 0 0 0 0 0 0 1 1", "small"); /* no added tokens */
+    tokenizer_close(tok);
+    token_list_free(&ids);
+}
+END_TEST
+
+/* "x" is twice in the list and has one id; "Y" is no special token, so it is looked for in lower
+ * case. */
+START_TEST(added_tokens_have_the_librarys_ids)
+{
+    struct token_list ids = {0};
+    put("tokenizer.json", "{" MODEL "," SPLIT "," CLEAN "," POST ",\"added_tokens\":["
+                          "{\"id\":9,\"content\":\"x\"},{\"id\":7,\"content\":\"Y\"},"
+                          "{\"id\":9,\"content\":\"x\",\"special\":true},"
+                          "{\"id\":2,\"content\":\"[SEP]\",\"special\":true}]}");
+    struct tokenizer *tok = opened(folder_t());
+    ck_assert_int_eq(tokenizer_vocab_size(tok), 7);
+    tokenizer_encode(tok, &ids, "axa Y y X [SEP]", NULL, 99);
+    check_ids(&ids, "1 3 5 3 6 6 0 2 2", "0 0 0 0 0 0 0 0 0", "added");
+    ck_assert(tokenizer_is_special(tok, 5) && !tokenizer_is_special(tok, 6));
     tokenizer_close(tok);
     token_list_free(&ids);
 }
@@ -425,6 +446,7 @@ int main(void)
                                     TEST(exported_tokenizers_are_the_same),
                                     TEST(vocab_txt_is_exported_as_it_came),
                                     TEST(small_tokenizer_works),
+                                    TEST(added_tokens_have_the_librarys_ids),
                                     TEST(tokenizer_config_overrides_as_in_transformers),
                                     TEST(other_tokenizers_are_refused),
                                     TEST(bad_vocab_txt_is_refused),
