@@ -190,6 +190,7 @@ static int run_evaluate(const struct evaluate_call *call, const char *path, stru
     struct dual_encoder de;
     enum precision precision = PRECISION_AUTO;
     bool is_sts = false;
+    messages_quiet(call->quiet);
     if (call->precision && precision_parse(&precision, call->precision, err)) return -1;
     if (sts_detect(&is_sts, path, err) || dual_encoder_open(&de, call->model, 0, precision, err))
         return -1;
@@ -227,6 +228,7 @@ int evaluate_command(int argc, char **argv, struct error *err)
         {"output", OPTION_STRING, &call.output, "F.tsv", "where to write (standard output)"},
         OPTION_THREADS(&call.threads),
         OPTION_PRECISION(&call.precision),
+        {"quiet", OPTION_FLAG, &call.quiet, NULL, "no messages but warnings"},
         {0}};
     const struct command_help help = {
         .command = "evaluate",
@@ -238,9 +240,15 @@ int evaluate_command(int argc, char **argv, struct error *err)
             "test.tsv).\nMeans are over every query of the split with a relevant document, "
             "0 where nothing was found.\nPairs: Spearman and Pearson of the cosines, from -1 to "
             "1."};
-    int first = options_parse(&help, argc, argv, err);
-    if (first < 0) return first == OPTIONS_HELP ? 0 : -1;
-    if (argc - first != 1) return fail_usage(err, "one collection is needed");
-    if (!call.model) return fail_usage(err, "--model DIR is missing");
-    return run_evaluate(&call, argv[first], err);
+    int first = options_parse(&help, argc, argv, err), status = -1;
+    if (first < 0)
+        status = first == OPTIONS_HELP ? 0 : -1;
+    else if (argc - first != 1)
+        fail_usage(err, "one collection is needed");
+    else if (!call.model)
+        fail_usage(err, "--model DIR is missing");
+    else
+        status = run_evaluate(&call, argv[first], err);
+    free(call.measures.items);
+    return status;
 }

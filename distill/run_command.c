@@ -35,9 +35,21 @@ static int run_job(const struct job *job, const char *output, const char *until,
     return status;
 }
 
+static int run_file(const char *path, const struct string_list *settings, const char *output,
+                    const char *until, struct error *err)
+{
+    struct job job;
+    if (job_read(&job, path, settings, err)) return -1;
+    int status = job_fit_models(&job, err);
+    if (!status) status = run_job(&job, output, until, err);
+    job_free(&job);
+    return status;
+}
+
 int run_command(int argc, char **argv, struct error *err)
 {
     const char *output = NULL, *until = NULL;
+    bool quiet = false;
     struct string_list settings = {0};
     const struct option options[] = {
         {"set", OPTION_LIST, &settings, "KEY=VALUE",
@@ -45,6 +57,7 @@ int run_command(int argc, char **argv, struct error *err)
         {"until", OPTION_STRING, &until, "STAGE",
          "stop after embed, mine, score, train, evaluate or export"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
+        {"quiet", OPTION_FLAG, &quiet, NULL, "no messages but warnings"},
         {0}};
     const struct command_help help = {
         .command = "run",
@@ -54,15 +67,14 @@ int run_command(int argc, char **argv, struct error *err)
         .options = options,
         .details = "A killed run goes on where it stopped when it is started again."};
     int first = options_parse(&help, argc, argv, err);
-    if (first < 0) return first == OPTIONS_HELP ? 0 : -1;
-    if (argc - first != 1) return fail_usage(err, "one job file is needed");
-    if (until && check_until(until, err)) return -1;
-    struct job job;
-    if (job_read(&job, argv[first], &settings, err)) return -1;
-    interrupt_install();
-    int status = job_fit_models(&job, err);
-    if (!status) status = run_job(&job, output, until, err);
-    job_free(&job);
+    int status = first < 0 ? first : 0;
+    if (!status && argc - first != 1) status = fail_usage(err, "one job file is needed");
+    if (!status && until) status = check_until(until, err);
+    if (!status) {
+        messages_quiet(quiet);
+        interrupt_install();
+        status = run_file(argv[first], &settings, output, until, err);
+    }
     free(settings.items);
-    return status;
+    return status == OPTIONS_HELP ? 0 : status;
 }

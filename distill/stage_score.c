@@ -58,9 +58,10 @@ static int score_sets(struct job_run *run, struct candidate_sets *train, struct 
     for (size_t s = 0; s < train->count; s++)
         for (size_t c = 0; c < train->sets[s].count; c++)
             train->sets[s].candidates[c].score = scores[at++];
-    if (!status)
-        note("score: %zu pairs, %zu false negatives", n,
-             filter_false_negatives(train, run->job->mine.false_negative_margin));
+    if (!status) {
+        size_t filtered = filter_false_negatives(train, run->job->mine.false_negative_margin);
+        note("score: %zu pairs, %zu false negatives", n, filtered);
+    }
     free(scores);
     free(documents);
     free(queries);
@@ -81,7 +82,6 @@ static void copy_sets(struct candidate_sets *to, const struct candidate_sets *fr
 int score_stage(struct job_run *run, struct error *err)
 {
     struct candidate_sets mined, scored;
-    candidate_sets_init(&mined, run->collection.queries.count);
     candidate_sets_init(&scored, run->collection.queries.count);
     char *from = job_run_path(run, "candidates.trec"), *to = job_run_path(run, "scores.trec");
     int status = candidate_sets_read(&mined, &run->collection, from, err);

@@ -351,8 +351,6 @@ static int read_candidates(struct train_stage *stage, struct error *err)
 int train_stage(struct job_run *run, struct error *err)
 {
     struct train_stage stage = {.run = run, .folder = job_run_path(run, "train")};
-    candidate_sets_init(&stage.candidates, run->collection.queries.count);
-    candidate_sets_init(&stage.mined, run->collection.queries.count);
     int status = read_candidates(&stage, err);
     if (!status) status = train_all(&stage, err);
     free(stage.folder);
