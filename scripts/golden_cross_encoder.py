@@ -5,7 +5,7 @@ its own, and what transformers computes with it.  Run from the root:
     python3 scripts/golden_cross_encoder.py          (torch, transformers, tokenizers, safetensors)
 
 pairs.tsv      query<TAB>document
-logits.tsv     per pair its logit at 64 tokens (all positions) and at 20 tokens
+logits.tsv     per pair its logit at 48 tokens (model_max_length, of 64 positions) and at 20
 texts.txt      single texts
 represent.safetensors
                FORM.LAYER [texts, 32]: mean of the layer's hidden states over the text's own tokens,
@@ -95,12 +95,12 @@ def make_tokenizer():
     tokenizer.save(f"{FOLDER}/tokenizer.json", pretty=False)
     special = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]",
                "sep_token": "[SEP]", "mask_token": "[MASK]"}
-    settings = {"do_lower_case": True, "model_max_length": 64, "tokenizer_class": "BertTokenizer",
+    settings = {"do_lower_case": True, "model_max_length": 48, "tokenizer_class": "BertTokenizer",
                 **special, "strip_accents": None, "tokenize_chinese_chars": True}
     with open(f"{FOLDER}/tokenizer_config.json", "w") as file:
         json.dump(settings, file, indent=2)
         file.write("\n")
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=64, **special,
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=48, **special,
                                    model_input_names=["input_ids", "token_type_ids"])
     return fast, len(vocabulary)
 
@@ -146,7 +146,7 @@ def write_logits(tokenizer, model):
     with open(f"{FOLDER}/pairs.tsv", "w") as lines, open(f"{FOLDER}/logits.tsv", "w") as logits:
         for query, document in PAIRS:
             lines.write(f"{query}\t{document}\n")
-            values = [logit(tokenizer, model, query, document, n) for n in (64, 20)]
+            values = [logit(tokenizer, model, query, document, n) for n in (48, 20)]
             logits.write("\t".join(f"{v:.9g}" for v in values) + "\n")
 
 

@@ -149,7 +149,7 @@ END_TEST
 
 /* ---- scores of texts ---- */
 
-/* column: 0 for 64 tokens, 1 for 20. */
+/* column: 0 for 48 tokens, 1 for 20. */
 static void check_tiny_scores(enum precision precision, int max_length, int column,
                               double tolerance)
 {
@@ -206,13 +206,13 @@ END_TEST
 START_TEST(lengths_are_bounded_by_the_model)
 {
     struct cross_encoder *ce = tiny_teacher_open(TINY_TEACHER, PRECISION_F32);
-    ck_assert_int_eq(cross_encoder_max_length(ce, 0), 64);
-    ck_assert_int_eq(cross_encoder_max_length(ce, 512), 64);
+    ck_assert_int_eq(cross_encoder_max_length(ce, 0), 48);
+    ck_assert_int_eq(cross_encoder_max_length(ce, 512), 48);
     ck_assert_int_eq(cross_encoder_max_length(ce, 20), 20);
     ck_assert_int_eq(cross_encoder_text_input(ce, FORM_SINGLE, 20).max_length, 20);
     ck_assert_int_eq(cross_encoder_text_input(ce, FORM_PAIR, 20).max_length, 39);
-    ck_assert_int_eq(cross_encoder_text_input(ce, FORM_PAIR, 40).max_length, 64);
-    ck_assert_int_eq(cross_encoder_text_input(ce, FORM_PAIR, 0).max_length, 64);
+    ck_assert_int_eq(cross_encoder_text_input(ce, FORM_PAIR, 40).max_length, 48);
+    ck_assert_int_eq(cross_encoder_text_input(ce, FORM_PAIR, 0).max_length, 48);
     cross_encoder_close(ce);
 }
 END_TEST
