@@ -70,7 +70,9 @@ int main(int argc, char **argv)
         json_free(json);
         count++;
     }
-    fprintf(stderr, "%zu lines, %.3f s, %.0f lines/s\n", count, seconds, (double)count / seconds);
+    if (count)
+        fprintf(stderr, "%zu lines, %.3f s, %.0f lines/s\n", count, seconds,
+                (double)count / seconds);
     token_list_free(&ids);
     tokenizer_close(tok);
     free(line);
