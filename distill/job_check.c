@@ -326,8 +326,10 @@ int job_fit(struct job *job, const struct encoder_config *teacher,
     derive_taps(job, width);
     derive_dims(job, width);
     if (check_taps(job, width, err)) return -1;
-    return check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
-                        "the student's width is", err);
+    if (check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
+                     "the student's width is", err))
+        return -1;
+    return check_pick(job, err); /* its point is among the dims now */
 }
 
 static int read_config(struct encoder_config *out, const char *folder, int *num_labels,

@@ -81,7 +81,8 @@ static int fit(struct job_run *run, struct error *err)
             vectors_cut(x + (documents.rows + q) * width,
                         queries.values + run->train.rows[q] * width, 1, (int)width, (int)width,
                         true);
-        int size = run->job->student.projection ? run->job->student.projection : (int)width;
+        int size = run->job->student.projection; /* a wider student has no HPD targets */
+        if (!size || size > (int)width) size = (int)width;
         status = pca_fit(&pca, x, rows, (int)width, size, run->job->distill.hpd.centred, err);
         free(x);
     }

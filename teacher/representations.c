@@ -184,14 +184,17 @@ static int finish(struct making *making, struct error *err)
     if (rename(making->part, making->npy))
         return fail_errno(err, "%s: cannot be renamed to %s", making->part, making->npy);
     if (write_description(making->json, &making->description, err)) return -1;
-    remove(making->part_json); /* describes nothing any more; harmless where it stays */
+    remove(making->part_json); /* describes nothing any more */
     return 0;
 }
 
 static int make(struct making *making, struct error *err)
 {
     size_t done;
-    if (is_made(making)) return 0;
+    if (is_made(making)) {
+        remove(making->part_json); /* a kill at the very end leaves it */
+        return 0;
+    }
     int status = open_part(making, &done, err);
     if (!status) status = append_rows(making, done, err);
     if (making->file && fclose(making->file) && !status)

@@ -142,6 +142,22 @@ expect_skipped "more epochs" "embed mine score "
 run one --set mine.scored=7 --until mine
 expect_skipped "fewer candidates" "embed "
 
+# ---- jobs of other kinds; what they start from is the run before ----
+run wide --set student.projection=48 --set 'student.taps=[[1, 8], [2, 48]]' \
+    --set distill.hpd.epochs=0 --set 'distill.loss.hpd=[0, 0]' --until train
+run bare --set student.projection=none --set 'student.taps=[]' --set 'evaluate.dims=[]' \
+    --set student.pooling=cls --set 'export.pick=layers = 1 dim = 32' \
+    --set 'evaluate.systems=[student]'
+[ ! -e "$folder/bare/export/2_Dense" ] || wrong "a Dense module without need"
+run short --set distill.epochs=0 --set 'evaluate.systems=[student]'
+cmp -s "$folder/short/train/hpd.best.safetensors" "$folder/short/train/distil.best.safetensors" ||
+    wrong "0 epochs change weights"
+run other --set "student.init.from=$folder/bare/student" --set distill.similarity=dot \
+    --set data.drop_same_id=true --set distill.loss.margin_mse=1 --set data.max_train_queries=5 \
+    --set 'mine.sources=[bm25]' --set "evaluate.baselines=[$folder/two/export]" \
+    --set 'evaluate.systems=[student]'
+grep -q "^export	2	8	" "$folder/other/grid.tsv" || wrong "the baseline is not in the grid"
+
 # ---- the world and the call are wrong ----
 fails 1 "config.json" "$folder/job.yaml" --set teacher.model=/nowhere
 fails 1 "/nowhere" "$folder/job.yaml" --set data.collection=/nowhere
@@ -153,5 +169,7 @@ fails 2 "epochs" "$folder/job.yaml" --set distill.epoch=3
 fails 2 "did you mean train" "$folder/job.yaml" --until trian
 fails 2 "one job file"
 fails 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
+fails 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
+    --set 'evaluate.dims=[]' --set 'export.pick=layers = 1 dim = 7'
 
 exit $wrong
