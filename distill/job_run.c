@@ -23,11 +23,14 @@ const struct stage job_stages[] = {
      "teacher.max_length teacher.precision mine.false_negative_margin",
      "", "mine", score_stage},
     {"train", "the student, and its control without a teacher",
-     "seed precision student distill mine.negatives_per_query data.query_prefix "
-     "data.document_prefix",
+     "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
+     "distill.hpd distill.loss distill.temperature distill.teacher_temperature "
+     "distill.similarity distill.tap_weights distill.epochs distill.batch_queries "
+     "distill.evaluations_per_epoch distill.learning_rate distill.weight_decay "
+     "distill.clip_norm distill.dropout distill.warmup distill.schedule",
      "evaluate.systems", "embed score", train_stage},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
-     "evaluate data.test_split teacher mine.bm25_k1 mine.bm25_b", "", "train", evaluate_stage},
+     "evaluate data.test_split", "", "train", evaluate_stage},
     {"export", "the picked model, read back and compared",
      "export", "", "evaluate", export_stage},
     {0},

@@ -79,7 +79,11 @@ double hpd_step(void *arg, uint64_t step, float *gradients, struct report *repor
     uint64_t per_epoch = (n + batch - 1) / batch;
     size_t first = (size_t)(step % per_epoch) * batch,
            count = n - first < batch ? n - first : batch;
-    random_permutation(context->order, n, context->seed ^ STREAM_HPD_ORDER, step / per_epoch);
+    uint64_t epoch = step / per_epoch;
+    if (!context->has_order || context->epoch != epoch)
+        random_permutation(context->order, n, context->seed ^ STREAM_HPD_ORDER, epoch);
+    context->has_order = true;
+    context->epoch = epoch;
     reserve(context, count);
     for (size_t i = 0; i < count; i++) {
         uint32_t row = context->hpd_texts[context->order[first + i]];

@@ -40,7 +40,9 @@ struct phase_context {
     float *z[MAX_TAP_LAYERS], *d_z[MAX_TAP_LAYERS];
     int layers[MAX_TAP_LAYERS], num_layers;
     size_t rows_capacity;
-    uint32_t *order;
+    uint32_t *order; /* of HPD texts in `epoch` */
+    uint64_t epoch;
+    bool has_order;
 };
 
 /* After de, tape, objective and the fields above `batch` are set. */

@@ -1,0 +1,146 @@
+/* distill/job_run: what each stage depends on. */
+#include "distill/job_run.h"
+#include "distill/job_keys.h"
+#include "tests/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+
+static const char text[] = "name: x\ndata: {collection: /c}\nteacher: {model: /t}\n";
+
+static struct job job_with(const char *setting)
+{
+    struct job job;
+    struct error err = {0};
+    const char *items[] = {setting};
+    const struct string_list settings = {.items = items, .count = setting != NULL};
+    check_ok(job_read_string(&job, "/x.yaml", text, &settings, &err), &err);
+    return job;
+}
+
+static struct hash128 hash_with(const char *setting, const char *stage)
+{
+    struct job job = job_with(setting);
+    const struct job_run run = {.job = &job};
+    struct hash128 hash = job_run_stage_hash(&run, stage);
+    job_free(&job);
+    return hash;
+}
+
+START_TEST(a_key_changes_its_stage_and_those_behind)
+{
+    static const struct {
+        const char *setting, *first; /* first stage whose result changes; NULL: none */
+    } changes[] = {{"seed=14", "embed"},
+                   {"probe.queries=9", "embed"},
+                   {"data.drop_same_id=true", "embed"},
+                   {"data.dev_fraction=0.2", "embed"},
+                   {"student.projection=64", "embed"},
+                   {"mine.depth=50", "mine"},
+                   {"data.max_train_queries=7", "mine"},
+                   {"mine.false_negative_margin=2", "score"},
+                   {"teacher.max_length=100", "score"},
+                   {"data.query_prefix=find", "train"},
+                   {"distill.epochs=2", "train"},
+                   {"distill.loss.info_nce=0.5", "train"},
+                   {"student.taps=[[1, 64], [3, 128]]", "train"},
+                   {"mine.negatives_per_query=3", "train"},
+                   {"evaluate.dims=[8, 16]", "evaluate"},
+                   {"evaluate.rerank_depth=3", "evaluate"},
+                   {"evaluate.systems=[student]", "evaluate"},
+                   {"data.test_split=other", "evaluate"},
+                   {"export.pick=layers = 1 dim = 16", "export"},
+                   {"threads=1", NULL},
+                   {"distill.checkpoint_minutes=5", NULL},
+                   {"name=y", NULL}};
+    for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
+        bool changed = false;
+        for (const struct stage *stage = job_stages; stage->name; stage++) {
+            struct hash128 a = hash_with(NULL, stage->name);
+            struct hash128 b = hash_with(changes[c].setting, stage->name);
+            bool differs = a.low != b.low || a.high != b.high;
+            bool is_first = changes[c].first && strcmp(stage->name, changes[c].first) == 0;
+            changed = changed || is_first;
+            ck_assert_msg(differs == changed, "%s: stage %s %s", changes[c].setting, stage->name,
+                          differs ? "changes" : "does not change");
+        }
+    }
+}
+END_TEST
+
+static bool names_key(const char *words, const char *key)
+{
+    while (*words) {
+        size_t length = strcspn(words, " ");
+        if (strncmp(words, key, length) == 0 && (key[length] == '\0' || key[length] == '.'))
+            return true;
+        words += length + (words[length] == ' ');
+    }
+    return false;
+}
+
+START_TEST(every_key_belongs_to_a_stage)
+{
+    /* The collection and the models count by their content; the others change no result. */
+    static const char others[] =
+        "data.collection teacher.model name threads distill.checkpoint_minutes";
+    for (int row = 0; row < job_key_count(); row++) {
+        bool found = names_key(others, job_keys[row].name);
+        for (const struct stage *stage = job_stages; stage->name; stage++)
+            found = found || names_key(stage->keys, job_keys[row].name);
+        ck_assert_msg(found, "%s changes no stage", job_keys[row].name);
+    }
+}
+END_TEST
+
+START_TEST(stages_name_keys_and_stages_that_are_there)
+{
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        const char *const lists[] = {stage->keys, stage->parts, stage->after};
+        for (int l = 0; l < 3; l++)
+            for (const char *at = lists[l]; *at; at += strspn(at, " ")) {
+                size_t length = strcspn(at, " ");
+                char *word = xstrndup(at, length);
+                bool known = l < 2 && (job_key_find(word) >= 0 || job_key_is_section(word));
+                for (const struct stage *s = job_stages; l == 2 && s != stage; s++)
+                    known = known || strcmp(s->name, word) == 0;
+                ck_assert_msg(known, "stage %s names %s", stage->name, word);
+                free(word);
+                at += length;
+            }
+    }
+}
+END_TEST
+
+START_TEST(a_stage_is_done_where_its_mark_says_so)
+{
+    struct error err = {0};
+    struct job job = job_with(NULL);
+    char *folder = path_join(scratch_folder(), "run"), *marks = path_join(folder, "stages");
+    const struct job_run run = {.job = &job, .folder = folder};
+    const struct stage *mine = &job_stages[1];
+    check_ok(make_folder(marks, &err), &err);
+    ck_assert(!stage_is_done(&run, mine));
+    free(scratch_file("run/stages/mine", "0123", 4));
+    ck_assert(!stage_is_done(&run, mine));
+    struct hash128 hash = job_run_stage_hash(&run, "mine");
+    char *mark = xasprintf("%016llx%016llx\t1.0\n", (unsigned long long)hash.high,
+                           (unsigned long long)hash.low);
+    free(scratch_file("run/stages/mine", mark, strlen(mark)));
+    ck_assert(stage_is_done(&run, mine));
+    job_free(&job);
+    free(mark), free(marks), free(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {TEST(a_key_changes_its_stage_and_those_behind),
+                                    TEST(every_key_belongs_to_a_stage),
+                                    TEST(stages_name_keys_and_stages_that_are_there),
+                                    TEST(a_stage_is_done_where_its_mark_says_so),
+                                    {0}};
+    return run_tests("distill/job_run", rows);
+}

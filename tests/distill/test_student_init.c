@@ -1,0 +1,196 @@
+/* distill/student_init: where each weight of a new student comes from. */
+#include "distill/student_init.h"
+#include "distill/checkpoint.h"
+#include "student/export.h"
+#include "tests/support.h"
+#include "tests/tiny_student.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/output.h"
+
+enum { OUT = 6, H = TINY_STUDENT_HIDDEN };
+static const char teacher[] = "tests/golden/cross_encoder"; /* 3 layers of width 32 */
+
+/* A folder with 3 layers and a Dense module of OUT rows; *de is what was exported. */
+static char *source_folder(struct dual_encoder *de, const char *name)
+{
+    const struct tiny_shape shape = {.layers = 3, .output_size = OUT, .pooling = POOLING_MEAN};
+    const struct export_options whole = {.layers = 3, .dim = OUT, .normalize = true};
+    struct error err = {0};
+    char *folder = path_join(scratch_folder(), name);
+    tiny_student_make(de, &shape);
+    check_ok(dual_encoder_export(de, &whole, folder, &err), &err);
+    return folder;
+}
+
+static struct job job_of(char *from, enum init_from kind, int *layers, size_t count, int projection)
+{
+    static char model[sizeof teacher], query[] = "query: ", document[] = "";
+    strcpy(model, teacher);
+    struct job job = {.seed = 5, .precision = PRECISION_F32};
+    job.teacher.model = model;
+    job.teacher.precision = PRECISION_F32;
+    job.data.query_prefix = query;
+    job.data.document_prefix = document;
+    job.data.max_query_tokens = 9;
+    job.data.max_document_tokens = 17;
+    job.student.init.from = from;
+    job.student.init.kind = kind;
+    job.student.init.layers = (struct int_list){layers, count};
+    job.student.projection = projection;
+    job.student.pooling = POOLING_CLS;
+    job.distill.dropout = 0.25;
+    return job;
+}
+
+static void expect_equal(const struct params *a, const char *name_a, const struct params *b,
+                         const char *name_b)
+{
+    int x = params_find(a, name_a), y = params_find(b, name_b);
+    ck_assert_msg(x >= 0 && y >= 0, "no %s or %s", name_a, name_b);
+    ck_assert_msg(memcmp(params_values(a, x), params_values(b, y),
+                         params_param_size(&a->list[x]) * sizeof(float)) == 0,
+                  "%s is not %s", name_a, name_b);
+}
+
+START_TEST(blocks_come_from_the_folder_in_the_order_given)
+{
+    struct dual_encoder source, de;
+    struct error err = {0};
+    int layers[] = {3, 1};
+    char *folder = source_folder(&source, "source1");
+    struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
+    struct job_run run = {.job = &job};
+    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    ck_assert_int_eq(de.encoder.config.num_layers, 2);
+    ck_assert_int_eq(de.pooling, POOLING_CLS);
+    ck_assert_int_eq(de.max_length, 17);
+    ck_assert_str_eq(de.query_prompt, "query: ");
+    ck_assert(de.encoder.config.hidden_dropout == 0.25);
+    expect_equal(&de.params, "embeddings.word_embeddings.weight", &source.params,
+                 "embeddings.word_embeddings.weight");
+    expect_equal(&de.params, "encoder.layer.0.output.dense.weight", &source.params,
+                 "encoder.layer.2.output.dense.weight");
+    expect_equal(&de.params, "encoder.layer.1.attention.self.key.bias", &source.params,
+                 "encoder.layer.0.attention.self.key.bias");
+    expect_equal(&de.params, "projection.weight", &source.params, "projection.weight");
+    dual_encoder_free(&de);
+    dual_encoder_free(&source);
+    free(folder);
+}
+END_TEST
+
+START_TEST(the_projection_is_the_pca_or_random)
+{
+    struct dual_encoder de, source;
+    struct error err = {0};
+    int layers[] = {1};
+    float components[OUT * H], other[3 * H];
+    for (int i = 0; i < OUT * H; i++) components[i] = test_value(70, (uint64_t)i);
+    struct pca pca = {.input_size = H, .output_size = OUT, .components = components};
+    struct pca narrow = {.input_size = H, .output_size = 3, .components = other};
+    char *folder = source_folder(&source, "source2");
+    struct job job = job_of(folder, INIT_FOLDER, layers, 1, OUT);
+    struct job_run run = {.job = &job};
+    job.student.projection = OUT + 1; /* neither the folder's nor the PCA's size */
+    check_ok(student_init(&de, &run, &pca, 2, &err), &err);
+    const float *weight = params_values(&de.params, de.projection_weight);
+    double squares = 0;
+    for (int i = 0; i < (OUT + 1) * H; i++) squares += (double)weight[i] * weight[i];
+    double variance = squares / ((OUT + 1) * H);
+    ck_assert(variance > 0.0002 && variance < 0.0007); /* 0.02 squared is 0.0004 */
+    dual_encoder_free(&de);
+
+    char *modules = path_join(folder, "modules.json");
+    ck_assert_int_eq(remove(modules), 0); /* now it has no Dense module */
+    job.student.projection = OUT;
+    check_ok(student_init(&de, &run, &pca, 2, &err), &err);
+    weight = params_values(&de.params, de.projection_weight);
+    for (int i = 0; i < OUT * H; i++) ck_assert(weight[i] == components[i] / 2);
+    dual_encoder_free(&de);
+    check_ok(student_init(&de, &run, &narrow, 2, &err), &err);
+    dual_encoder_free(&de);
+    dual_encoder_free(&source);
+    free(modules), free(folder);
+}
+END_TEST
+
+START_TEST(blocks_come_from_the_teacher)
+{
+    struct dual_encoder de;
+    struct error err = {0};
+    int layers[] = {2, 3};
+    char from[] = "teacher";
+    struct job job = job_of(from, INIT_TEACHER, layers, 2, 0);
+    struct job_run run = {.job = &job};
+    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    const struct params *params = cross_encoder_encoder(run.teacher)->params;
+    ck_assert_int_eq(de.projection_weight, -1);
+    ck_assert_int_eq(de.output_size, 32);
+    expect_equal(&de.params, "encoder.layer.0.intermediate.dense.weight", params,
+                 "encoder.layer.1.intermediate.dense.weight");
+    expect_equal(&de.params, "encoder.layer.1.output.LayerNorm.bias", params,
+                 "encoder.layer.2.output.LayerNorm.bias");
+    dual_encoder_free(&de);
+    job.student.init.kind = INIT_RANDOM;
+    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    const float *words = params_values(&de.params, 0);
+    ck_assert_mem_ne(words, params_values(params, 0), 32 * sizeof *words);
+    dual_encoder_free(&de);
+    cross_encoder_close(run.teacher);
+}
+END_TEST
+
+START_TEST(weights_are_saved_and_loaded)
+{
+    struct dual_encoder de, back, source;
+    struct error err = {0};
+    int layers[] = {2};
+    char *folder = source_folder(&source, "source3");
+    char *path = path_join(scratch_folder(), "weights.safetensors");
+    struct job job = job_of(folder, INIT_FOLDER, layers, 1, OUT);
+    struct job_run run = {.job = &job};
+    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    for (size_t i = 0; i < de.params.size; i++) de.params.values[i] += test_value(80, i);
+    check_ok(weights_write(&de.params, path, &err), &err);
+    check_ok(student_load(&back, &run, path, &err), &err);
+    ck_assert_mem_eq(de.params.values, back.params.values, de.params.size * sizeof(float));
+    dual_encoder_free(&back);
+    job.student.projection = OUT - 1;
+    check_failed(student_load(&back, &run, path, &err), &err, STATUS_WORLD, "weights.safetensors",
+                 "projection.weight");
+    ck_assert_ptr_null(back.params.values);
+    dual_encoder_free(&de);
+    dual_encoder_free(&source);
+    free(path), free(folder);
+}
+END_TEST
+
+START_TEST(layers_that_are_not_there_are_named)
+{
+    struct dual_encoder de, source;
+    struct error err = {0};
+    int layers[] = {1, 4};
+    char *folder = source_folder(&source, "source4");
+    struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
+    struct job_run run = {.job = &job};
+    check_failed(student_init(&de, &run, NULL, 1, &err), &err, STATUS_USAGE, "student.init.layers",
+                 "not 4");
+    ck_assert_ptr_null(de.params.values);
+    dual_encoder_free(&source);
+    free(folder);
+}
+END_TEST
+
+int main(void)
+{
+    const struct test_row rows[] = {TEST(blocks_come_from_the_folder_in_the_order_given),
+                                    TEST(the_projection_is_the_pca_or_random),
+                                    TEST(blocks_come_from_the_teacher),
+                                    TEST(weights_are_saved_and_loaded),
+                                    TEST(layers_that_are_not_there_are_named),
+                                    {0}};
+    return run_tests("distill/student_init", rows);
+}
