@@ -194,8 +194,8 @@ static struct json *exported_json(const char *folder, const char *name)
 static void check_same(const struct tokenizer *a, const struct tokenizer *b)
 {
     static const char *const texts[] = {"Hello  World [SEP] naïve Z\xc3\xbcrich", "",
-                                        "\xe4\xb8\xad\xe6\x96\x87 [LEFT] \xc3\x89"
-                                        "clair Pan!"};
+                                        ("\xe4\xb8\xad\xe6\x96\x87 [LEFT] \xc3\x89"
+                                         "clair Pan!")};
     struct token_list left = {0}, right = {0};
     for (size_t i = 0; i < 3; i++) {
         tokenizer_encode(a, &left, texts[i], i ? texts[0] : NULL, 20);
