@@ -267,7 +267,7 @@ def check_unicode(blocks=17):
 
 def golden_vocab():
     letters = "abcdefghijklmnopqrstuvwxyz"
-    wide = "éüßåñøİıσςδοиа中文豈日本각가한ㄱไนम्שלוםمر🦙²½①ﬁÅ\u0301\u0323\u0345\u302e\U0001d165"
+    wide = "éüßåñøİıσςδοиа中文豈日本각가한ㄱไนम्שלוםمر🦙²½①ﬁÅ\u0301\u0323\u0345\u302e\u302f\U0001d165"
     words = """the quick fox hello world istanbul zurich strasse don ##ing ##ed un ##able ##s
         i\u0307 Hello World Zürich naïve naive word 1000""".split()
     chars = list(dict.fromkeys(letters + "0123456789" + letters.upper() + wide))
@@ -335,8 +335,8 @@ def golden_lines():
     pieces = (
         """the The hello Hello world Zürich ZÜRICH naïve İstanbul ıσς ΣΑΣ Σ straße don't un able
         中文 日本 豈 각 가 한ㄱ ไน म् שלום م 🦙 ² ½ ① ﬁ Å Å e\u0301 a\u0323\u0301 a\u0301\u0323
-        a\u0345\u302e x\U0001d165\u302e x\u302e\U0001d165 [SEP] [CLS] [sep] [LEFT] [UNK] Solo Solo. Solos soloSolo
-        éclair ECLAIR fox foxes fox-fox ... — €5 1000 _ ##ing""".split()
+        a\u0345\u302e x\U0001d165\u302e x\u302e\U0001d165 x\u302e\u302f [SEP] [CLS] [sep] [LEFT] [UNK] Solo
+        Solo. Solos soloSolo éclair ECLAIR fox foxes fox-fox ... — €5 1000 _ ##ing""".split()
     )
     pieces += [" ", "  ", "\t", "\n", "\u00a0", "\u3000", "\x0c", "\x85"] + REMOVED
     pieces += [" [LEFT] ", " [RIGHT] ", " [BOTH] ", "eclair pan", "Éclair Pan"]
