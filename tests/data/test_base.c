@@ -23,6 +23,16 @@ START_TEST(a_message_is_one_line)
 }
 END_TEST
 
+START_TEST(messages_hold_no_control_characters)
+{
+    struct error err = {0};
+    fail(&err, "query %s",
+         "\x1b[2J\n\x7f"
+         "é");
+    ck_assert_str_eq(err.message, "query ?[2J??é");
+}
+END_TEST
+
 START_TEST(map_finds_what_was_inserted_first)
 {
     static char keys[1000][8];
@@ -93,6 +103,7 @@ int main(void)
     const struct test_row rows[] = {
         TEST(first_error_is_kept),
         TEST(a_message_is_one_line),
+        TEST(messages_hold_no_control_characters),
         TEST(map_finds_what_was_inserted_first),
         TEST(text_grows),
         TEST(random_numbers_have_their_moments),
