@@ -242,7 +242,7 @@ END_TEST
 /* ---- loading ---- */
 
 /* The tensors of bert, renamed one by one; the file's path, freshly allocated. */
-static char *renamed_copy(void (*rename)(char name[160]), const char *left_out)
+static char *renamed_copy(void (*rename)(char *name), const char *left_out)
 {
     struct error err = {0};
     struct safetensors *st;
@@ -275,12 +275,12 @@ static int load_copy(struct model *model, char *path, struct error *err)
     return result;
 }
 
-static void without_prefix(char name[160])
+static void without_prefix(char *name)
 {
     if (strncmp(name, "bert.", 5) == 0) memmove(name, name + 5, strlen(name + 5) + 1);
 }
 
-static void with_old_norms(char name[160])
+static void with_old_norms(char *name)
 {
     char *norm = strstr(name, "LayerNorm.");
     if (norm) strcpy(norm + 10, strcmp(norm + 10, "weight") == 0 ? "gamma" : "beta");
