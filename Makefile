@@ -58,11 +58,11 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/nn/kernels_avx2.o: nn/kernels.c
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -DKERNELS=kernels_avx2 -c -o $@ $<
+	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx2 -c -o $@ $<
 $(BUILD)/nn/kernels_avx512.o: nn/kernels.c
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
-	    -mprefer-vector-width=512 -ffp-contract=fast -DKERNELS=kernels_avx512 -c -o $@ $<
+	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx512 -c -o $@ $<
 
 # ---- tests: one program a file, Check; tests/*.c is what they share ----
 

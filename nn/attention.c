@@ -17,10 +17,11 @@ enum { BLOCK = 24 }; /* queries; a multiple of the product kernel's rows */
 /* The panels of one head of one sequence.  [n, d]: rows padded to kernel_padded(d); [d, n]: to
  * kernel_padded(n). */
 struct panels {
-    float *q, *k, *v;               /* [n, d]; q is divided by sqrt(head size) */
-    float *k_by_dim, *v_by_dim;     /* [d, n] */
-    float *p, *d_p;                 /* [BLOCK, n] */
+    float *v, *k_by_dim;            /* [n, d], [d, n]: k is divided by sqrt(head size) */
+    float *p;                       /* [BLOCK, n] */
     float *out;                     /* [n, d] */
+    float *v_by_dim, *d_p;          /* [d, n], [BLOCK, n] */
+    float *q, *k;                   /* [n, d] */
     float *d_out, *d_q, *d_k, *d_v; /* [n, d] */
     float *dots;                    /* [n] */
 };
@@ -42,18 +43,19 @@ static float *take(float **next, size_t count)
     return taken;
 }
 
+/* Those that forward needs come first: nearby memory is used again for each head. */
 static struct panels panels_of(float *scratch, int n, int d)
 {
     size_t flat = (size_t)n * kernel_padded(d), by_dim = (size_t)d * kernel_padded(n);
     size_t block = (size_t)BLOCK * kernel_padded(n);
-    return (struct panels){.q = take(&scratch, flat),
-                           .k = take(&scratch, flat),
-                           .v = take(&scratch, flat),
+    return (struct panels){.v = take(&scratch, flat),
                            .k_by_dim = take(&scratch, by_dim),
                            .p = take(&scratch, block),
                            .out = take(&scratch, flat),
                            .v_by_dim = take(&scratch, by_dim),
                            .d_p = take(&scratch, block),
+                           .q = take(&scratch, flat),
+                           .k = take(&scratch, flat),
                            .d_out = take(&scratch, flat),
                            .d_q = take(&scratch, flat),
                            .d_k = take(&scratch, flat),
@@ -64,23 +66,38 @@ static struct panels panels_of(float *scratch, int n, int d)
 /* One head of one sequence: where it is, and how long. */
 struct head {
     int number, start, n, d; /* first token, tokens, head size */
-    int hidden;
+    size_t hidden, qkv_row;  /* elements of a row of the context, and of qkv */
+    const float *q, *k, *v;  /* its first row in qkv */
+    struct dropout_masks masks;
 };
 
-/* First element of the head's columns in part `part` of rows that hold `parts` times the hidden
- * size. */
-static size_t first_of(const struct head *head, int part, int parts)
+static struct head head_at(const struct attention *at, const float *qkv, int seq, int number)
 {
-    size_t row = (size_t)parts * head->hidden;
-    return head->start * row + (size_t)part * head->hidden + (size_t)head->number * head->d;
+    size_t hidden = (size_t)at->num_heads * at->head_size, row = 3 * hidden;
+    const float *q = qkv + at->offsets[seq] * row + (size_t)number * at->head_size;
+    return (struct head){
+        .number = number,
+        .start = at->offsets[seq],
+        .n = at->offsets[seq + 1] - at->offsets[seq],
+        .d = at->head_size,
+        .hidden = hidden,
+        .qkv_row = row,
+        .q = q,
+        .k = q + hidden,
+        .v = q + 2 * hidden,
+        .masks = {at->dropout, at->seed, at->layer, DROPOUT_PROBABILITIES + number}};
 }
 
-/* out [n, d] = scale times the head's columns of q (part 0), k (1) or v (2). */
-static void gather_part(const struct attention *at, float *out, const float *qkv,
-                        const struct head *head, int part, float scale)
+static float scale_of(const struct head *head)
 {
-    at->kernels->gather(out, qkv + first_of(head, part, 3), ELEMENT_F32, head->n, head->d,
-                        3 * (size_t)head->hidden, scale);
+    return 1 / sqrtf((float)head->d);
+}
+
+/* First element of the head in part `part` of rows that hold `parts` times the hidden size. */
+static size_t first_of(const struct head *head, int part, int parts)
+{
+    return (head->start * (size_t)parts + (size_t)part) * head->hidden +
+           (size_t)head->number * head->d;
 }
 
 /* out [n, d] = the head's columns of the context or its gradient. */
@@ -88,7 +105,13 @@ static void gather_context(const struct attention *at, float *out, const void *f
                            const struct head *head)
 {
     const char *bytes = (const char *)from + first_of(head, 0, 1) * element_size(at->element);
-    at->kernels->gather(out, bytes, at->element, head->n, head->d, (size_t)head->hidden, 1);
+    at->kernels->gather(out, bytes, at->element, head->n, head->d, head->hidden, 1);
+}
+
+static void gather_f32(const struct attention *at, float *out, const float *from,
+                       const struct head *head)
+{
+    at->kernels->gather(out, from, ELEMENT_F32, head->n, head->d, head->qkv_row, 1);
 }
 
 static void scatter_head(const struct attention *at, void *to, const float *from,
@@ -99,50 +122,36 @@ static void scatter_head(const struct attention *at, void *to, const float *from
     at->kernels->scatter(bytes, at->element, from, head->n, head->d, row, scale);
 }
 
-static void gather_qkv(const struct attention *at, const struct panels *panels, const float *qkv,
-                       const struct head *head)
-{
-    gather_part(at, panels->q, qkv, head, 0, 1 / sqrtf((float)head->d));
-    gather_part(at, panels->k, qkv, head, 1, 1);
-    gather_part(at, panels->v, qkv, head, 2, 1);
-    at->kernels->transpose(panels->k_by_dim, panels->k, head->n, head->d);
-}
-
-static struct dropout_masks masks_of(const struct attention *at, const struct head *head)
-{
-    return (struct dropout_masks){at->dropout, at->seed, at->layer,
-                                  DROPOUT_PROBABILITIES + head->number};
-}
-
 /* p [rows, n] = softmax(q k^T) for the queries from `first`. */
 static void probabilities(const struct attention *at, const struct panels *panels,
                           const struct head *head, int first, int rows)
 {
-    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    size_t by_dim = kernel_padded(head->n);
     at->kernels->multiply(&(struct product){.m = rows,
                                             .n = head->n,
                                             .k = head->d,
                                             .c = panels->p,
                                             .c_row = by_dim,
-                                            .a = panels->q + (size_t)first * flat,
-                                            .a_row = flat,
+                                            .a = head->q + (size_t)first * head->qkv_row,
+                                            .a_row = head->qkv_row,
                                             .a_col = 1,
                                             .b = panels->k_by_dim,
                                             .b_row = by_dim});
     at->kernels->softmax_forward(panels->p, rows, head->n, by_dim);
 }
 
-static void head_forward(const struct attention *at, void *context, const float *qkv,
-                         const struct head *head)
+static void head_forward(const struct attention *at, void *context, const struct head *head)
 {
     struct panels panels = panels_of(at->scratch, head->n, head->d);
-    struct dropout_masks masks = masks_of(at, head);
     size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
-    gather_qkv(at, &panels, qkv, head);
+    at->kernels->transpose(panels.k_by_dim, head->k, head->n, head->d, head->qkv_row,
+                           scale_of(head));
+    gather_f32(at, panels.v, head->v, head);
     for (int first = 0; first < head->n; first += BLOCK) {
         int rows = head->n - first < BLOCK ? head->n - first : BLOCK;
         probabilities(at, &panels, head, first, rows);
-        dropout_rows(at->kernels, &masks, panels.p, head->start + first, rows, head->n, by_dim);
+        dropout_rows(at->kernels, &head->masks, panels.p, head->start + first, rows, head->n,
+                     by_dim);
         at->kernels->multiply(&(struct product){.m = rows,
                                                 .n = head->d,
                                                 .k = head->n,
@@ -177,12 +186,12 @@ static void add_transposed(const struct attention *at, const struct head *head, 
 
 /* out = drop(p) v, p = softmax(s), s = q k^T  =>
  * d_v += drop(p)^T d_out;  d_p = drop(d_out v^T), by the same mask;  d_s = p (d_p - <out, d_out>);
- * d_q = d_s k;  d_k += d_s^T q.    (<p, d_p> = <drop(p) v, d_out> whatever the mask.) */
+ * d_q = d_s k;  d_k += d_s^T q, both still to be divided by sqrt(head size).    (<p, d_p> = <drop(p) v, d_out> whatever the mask.) */
 static void block_backward(const struct attention *at, const struct panels *panels,
                            const struct head *head, int first, int rows)
 {
     const struct kernels *kernels = at->kernels;
-    struct dropout_masks masks = masks_of(at, head);
+    const struct dropout_masks *masks = &head->masks;
     size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
     const float *d_out = panels->d_out + (size_t)first * flat;
     probabilities(at, panels, head, first, rows);
@@ -197,9 +206,9 @@ static void block_backward(const struct attention *at, const struct panels *pane
                                         .b = panels->v_by_dim,
                                         .b_row = by_dim});
     int token = head->start + first;
-    dropout_rows(kernels, &masks, panels->d_p, token, rows, head->n, by_dim);
+    dropout_rows(kernels, masks, panels->d_p, token, rows, head->n, by_dim);
     kernels->softmax_backward(panels->d_p, panels->p, panels->dots + first, rows, head->n, by_dim);
-    dropout_rows(kernels, &masks, panels->p, token, rows, head->n, by_dim);
+    dropout_rows(kernels, masks, panels->p, token, rows, head->n, by_dim);
     add_transposed(at, head, panels->d_v, panels->p, d_out, rows);
     add_transposed(at, head, panels->d_k, panels->d_p, panels->q + (size_t)first * flat, rows);
     kernels->multiply(&(struct product){.m = rows,
@@ -215,39 +224,33 @@ static void block_backward(const struct attention *at, const struct panels *pane
 }
 
 static void head_backward(const struct attention *at, void *d_qkv, const void *d_context,
-                          const void *context, const float *qkv, const struct head *head)
+                          const void *context, const struct head *head)
 {
     struct panels panels = panels_of(at->scratch, head->n, head->d);
+    const struct kernels *kernels = at->kernels;
     size_t flat = kernel_padded(head->d), bytes = (size_t)head->n * flat * sizeof(float);
-    gather_qkv(at, &panels, qkv, head);
-    at->kernels->transpose(panels.v_by_dim, panels.v, head->n, head->d);
+    kernels->transpose(panels.k_by_dim, head->k, head->n, head->d, head->qkv_row, scale_of(head));
+    kernels->transpose(panels.v_by_dim, head->v, head->n, head->d, head->qkv_row, 1);
+    gather_f32(at, panels.q, head->q, head);
+    gather_f32(at, panels.k, head->k, head);
     gather_context(at, panels.out, context, head);
     gather_context(at, panels.d_out, d_context, head);
-    at->kernels->row_dots(panels.dots, panels.out, panels.d_out, head->n, head->d, flat);
+    kernels->row_dots(panels.dots, panels.out, panels.d_out, head->n, head->d, flat);
     memset(panels.d_k, 0, bytes);
     memset(panels.d_v, 0, bytes);
     for (int first = 0; first < head->n; first += BLOCK)
         block_backward(at, &panels, head, first, head->n - first < BLOCK ? head->n - first : BLOCK);
-    scatter_head(at, d_qkv, panels.d_q, head, 0, 3, 1 / sqrtf((float)head->d));
-    scatter_head(at, d_qkv, panels.d_k, head, 1, 3, 1);
+    scatter_head(at, d_qkv, panels.d_q, head, 0, 3, scale_of(head));
+    scatter_head(at, d_qkv, panels.d_k, head, 1, 3, scale_of(head));
     scatter_head(at, d_qkv, panels.d_v, head, 2, 3, 1);
-}
-
-static struct head head_at(const struct attention *at, int seq, int number)
-{
-    return (struct head){.number = number,
-                         .start = at->offsets[seq],
-                         .n = at->offsets[seq + 1] - at->offsets[seq],
-                         .d = at->head_size,
-                         .hidden = at->num_heads * at->head_size};
 }
 
 void attention_forward(const struct attention *attention, void *context, const float *qkv)
 {
     for (int seq = 0; seq < attention->num_seqs; seq++)
         for (int number = 0; number < attention->num_heads; number++) {
-            struct head head = head_at(attention, seq, number);
-            head_forward(attention, context, qkv, &head);
+            struct head head = head_at(attention, qkv, seq, number);
+            head_forward(attention, context, &head);
         }
 }
 
@@ -256,7 +259,7 @@ void attention_backward(const struct attention *attention, void *d_qkv, const vo
 {
     for (int seq = 0; seq < attention->num_seqs; seq++)
         for (int number = 0; number < attention->num_heads; number++) {
-            struct head head = head_at(attention, seq, number);
-            head_backward(attention, d_qkv, d_context, context, qkv, &head);
+            struct head head = head_at(attention, qkv, seq, number);
+            head_backward(attention, d_qkv, d_context, context, &head);
         }
 }

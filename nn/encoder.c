@@ -59,18 +59,20 @@ static void *carve(struct carver *carver, size_t rows, int cols, enum element el
     return piece;
 }
 
-static void carve_layer(struct layer_kept *kept, struct carver *carver,
-                        const struct encoder_config *config, size_t rows, enum element element,
-                        bool keep)
+static void carve_layer(struct layer_kept *kept, struct carver *carver, const struct step *step)
 {
+    const struct encoder_config *config = step->config;
+    size_t rows = (size_t)step->rows, block = (size_t)step->block_rows;
+    enum element element = step->element;
+    bool keep = step->keep;
     int hidden = config->hidden_size;
     *kept = (struct layer_kept){
         .qkv = carve(carver, rows, 3 * hidden, ELEMENT_F32),
         .context = carve(carver, rows, hidden, element),
-        .attended = carve(carver, rows, hidden, element),
-        .inner = carve(carver, rows, config->intermediate_size, element),
+        .attended = carve(carver, keep ? rows : block, hidden, element),
     };
     if (!keep) return;
+    kept->inner = carve(carver, rows, config->intermediate_size, element);
     kept->attention_normal = carve(carver, rows, hidden, element);
     kept->output_normal = carve(carver, rows, hidden, element);
     kept->attention_inverse = carve(carver, rows, 1, ELEMENT_F32);
@@ -78,34 +80,35 @@ static void carve_layer(struct layer_kept *kept, struct carver *carver,
 }
 
 static void carve_embedding(struct embedding_kept *kept, struct carver *carver,
-                            const struct encoder_config *config, size_t rows, enum element element,
-                            bool keep)
+                            const struct step *step)
 {
-    int width = config->embedding_size;
+    size_t rows = (size_t)step->rows;
+    int width = step->config->embedding_size;
     *kept = (struct embedding_kept){
         .sum = carve(carver, rows, width, ELEMENT_F32),
         .normed = carve(carver, rows, width, ELEMENT_F32),
     };
-    if (!keep) return;
-    kept->normal = carve(carver, rows, width, element);
+    if (!step->keep) return;
+    kept->normal = carve(carver, rows, width, step->element);
     kept->inverse = carve(carver, rows, 1, ELEMENT_F32);
 }
 
 static void carve_scratch(struct scratch *scratch, struct carver *carver, const struct step *step,
-                          int longest, bool keep)
+                          int longest)
 {
     const struct encoder_config *config = step->config;
-    size_t rows = (size_t)step->rows;
+    size_t rows = (size_t)step->rows, block = (size_t)step->block_rows;
+    size_t wanted = step->keep ? rows : block; /* backward works on all rows at once */
     int hidden = config->hidden_size, inner = config->intermediate_size;
     int head_size = hidden / config->num_heads;
     *scratch = (struct scratch){
         .x = carve(carver, rows, hidden, step->element),
-        .branch = carve(carver, rows, hidden, ELEMENT_F32),
-        .attended = carve(carver, rows, hidden, ELEMENT_F32),
-        .active = carve(carver, rows, inner, step->element),
+        .branch = carve(carver, wanted, hidden, ELEMENT_F32),
+        .attended = carve(carver, block, hidden, ELEMENT_F32),
+        .active = carve(carver, wanted, inner, step->element),
         .attention = carve(carver, attention_scratch(longest, head_size), 1, ELEMENT_F32),
     };
-    if (!keep) return;
+    if (!step->keep) return;
     scratch->d_branch = carve(carver, rows, hidden, step->element);
     scratch->d_context = carve(carver, rows, hidden, step->element);
     scratch->d_inner = carve(carver, rows, inner, step->element);
@@ -119,17 +122,17 @@ static size_t carve_pass(struct encoder_pass *pass, char *base, int longest)
     struct carver carver = {base, 0};
     struct step *step = &pass->step;
     size_t rows = (size_t)step->rows;
-    bool keep = pass->mode.keep;
     for (int i = 0; i <= pass->mode.num_layers; i++)
         pass->hidden[i] = carve(&carver, rows, step->config->hidden_size, ELEMENT_F32);
     for (int i = 0; i < pass->mode.num_layers; i++)
-        if (keep || i == 0)
-            carve_layer(&pass->kept[i], &carver, step->config, rows, step->element, keep);
+        if (step->keep || i == 0)
+            carve_layer(&pass->kept[i], &carver, step);
         else
             pass->kept[i] = pass->kept[0];
-    carve_embedding(&pass->embedding, &carver, step->config, rows, step->element, keep);
-    carve_scratch(&step->scratch, &carver, step, longest, keep);
-    pass->d_hidden = keep ? carve(&carver, rows, step->config->hidden_size, ELEMENT_F32) : NULL;
+    carve_embedding(&pass->embedding, &carver, step);
+    carve_scratch(&step->scratch, &carver, step, longest);
+    pass->d_hidden =
+        step->keep ? carve(&carver, rows, step->config->hidden_size, ELEMENT_F32) : NULL;
     return carver.used;
 }
 
@@ -140,17 +143,29 @@ static int rounded_rows(int tokens)
     return tokens <= 32 ? tokens : (tokens + 7) / 8 * 8;
 }
 
+enum { BLOCK_ROWS = 128 };
+
+/* Tokens, surplus, and equal blocks of at most BLOCK_ROWS rows. */
+static void set_rows(struct step *step, int tokens)
+{
+    step->tokens = tokens;
+    step->rows = rounded_rows(tokens);
+    int blocks = (step->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    step->block_rows = blocks <= 1 ? step->rows : rounded_rows((step->rows + blocks - 1) / blocks);
+}
+
 size_t encoder_kept_bytes(const struct encoder_config *config, int num_layers, int num_tokens,
                           enum precision precision)
 {
     REQUIRE(num_layers >= 0 && num_layers <= config->num_layers);
     struct encoder_pass pass = {
-        .mode = {.num_layers = num_layers, .keep = true},
+        .mode = {.num_layers = num_layers},
         .step = {.config = config,
-                 .rows = rounded_rows(num_tokens),
+                 .keep = true,
                  .element = precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32},
         .hidden = xcalloc((size_t)num_layers + 1, sizeof *pass.hidden),
         .kept = xcalloc((size_t)num_layers, sizeof *pass.kept)};
+    set_rows(&pass.step, num_tokens);
     int most = encoder_max_tokens(config);
     size_t bytes = carve_pass(&pass, NULL, num_tokens < most ? num_tokens : most);
     free(pass.hidden);
@@ -183,8 +198,8 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
     struct step *step = &pass->step;
     pass->mode = mode;
     step->batch = batch;
-    step->tokens = batch->num_tokens;
-    step->rows = rounded_rows(batch->num_tokens);
+    step->keep = mode.keep;
+    set_rows(step, batch->num_tokens);
     step->seed = mode.dropout_seed;
     step->hidden_dropout = mode.dropout ? config->hidden_dropout : 0;
     step->attention_dropout = mode.dropout ? config->attention_dropout : 0;
@@ -248,7 +263,7 @@ void encoder_backward(struct encoder_pass *pass, const struct batch *batch,
     const struct encoder *encoder = pass->encoder;
     const struct step *step = &pass->step;
     float *values = encoder->params->values;
-    REQUIRE(pass->mode.keep && batch == step->batch && batch->num_tokens == step->tokens);
+    REQUIRE(step->keep && batch == step->batch && batch->num_tokens == step->tokens);
     packed_for_backward(encoder);
     int top = pass->mode.num_layers;
     while (top > 0 && !d_hidden[top]) top--;

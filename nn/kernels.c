@@ -25,7 +25,62 @@ enum { LANES = 4, WIDEST = 2 };
 #define NAME "portable"
 #endif
 
+/* n rounded up to KERNEL_LANES; the compiler sees that no remainder is left. */
+#define PADDED(n) (((n) + KERNEL_LANES - 1) & ~(KERNEL_LANES - 1))
+
 #define INLINE static inline __attribute__((always_inline))
+
+/* ---- vectors ---- */
+
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t mask __attribute__((vector_size(4 * LANES)));
+
+#if defined(__AVX512F__)
+#define TURNED(v, n)                                                                               \
+    __builtin_shufflevector(v, v, n, (n + 1) % 16, (n + 2) % 16, (n + 3) % 16, (n + 4) % 16,       \
+                            (n + 5) % 16, (n + 6) % 16, (n + 7) % 16, (n + 8) % 16, (n + 9) % 16,  \
+                            (n + 10) % 16, (n + 11) % 16, (n + 12) % 16, (n + 13) % 16,            \
+                            (n + 14) % 16, (n + 15) % 16)
+#elif defined(__AVX2__)
+#define TURNED(v, n)                                                                               \
+    __builtin_shufflevector(v, v, n, (n + 1) % 8, (n + 2) % 8, (n + 3) % 8, (n + 4) % 8,           \
+                            (n + 5) % 8, (n + 6) % 8, (n + 7) % 8)
+#else
+#define TURNED(v, n) __builtin_shufflevector(v, v, n, (n + 1) % 4, (n + 2) % 4, (n + 3) % 4)
+#endif
+
+/* The larger of each pair; a's where either is NaN. */
+INLINE vector larger(vector a, vector b)
+{
+    mask is_b = b > a;
+    return (vector)(((mask)b & is_b) | ((mask)a & ~is_b));
+}
+
+/* The sum of all lanes, by halves. */
+INLINE float total_of(vector v)
+{
+#if defined(__AVX512F__)
+    v += TURNED(v, 8);
+#endif
+#if defined(__AVX2__)
+    v += TURNED(v, 4);
+#endif
+    v += TURNED(v, 2);
+    v += TURNED(v, 1);
+    return v[0];
+}
+
+INLINE float largest_of(vector v)
+{
+#if defined(__AVX512F__)
+    v = larger(v, TURNED(v, 8));
+#endif
+#if defined(__AVX2__)
+    v = larger(v, TURNED(v, 4));
+#endif
+    v = larger(v, TURNED(v, 2));
+    return larger(v, TURNED(v, 1))[0];
+}
 
 /* ---- numbers ---- */
 
@@ -120,13 +175,12 @@ static void add_rows(float *d_bias, const void *values, enum element element, in
 
 /* ---- exponential, normal distribution, tanh ---- */
 
-/* e^x: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.
- * Relative error 2e-7; x is clamped to [-87.3, 88.3], where 2^n is a normal number.  Adding 1.5 *
- * 2^23 rounds, and leaves n in the low bits. */
+/* e^x for x <= 88: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.
+ * Relative error 2e-7; below -87.3 the result stays e^-87.3, since 2^n must be a normal number.  Adding 1.5 * 2^23
+ * rounds, and leaves n in the low bits. */
 INLINE float exponential(float x)
 {
     x = x < -87.3f ? -87.3f : x;
-    x = x > 88.3f ? 88.3f : x;
     float shifted = x * 1.44269504f + 12582912.0f;
     float n = shifted - 12582912.0f;
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
@@ -162,21 +216,42 @@ INLINE float normal_above_half(float x)
     return x * p / q;
 }
 
-/* tanh(y) for GELU's tanh form: 1 - 2 / (1 + e^2y). */
+/* The same to 1.4e-5, enough where the result is rounded to bf16, without a division: |x| <= 4.2. */
+INLINE float normal_above_half_coarse(float x)
+{
+    x = x < -4.2f ? -4.2f : x;
+    x = x > 4.2f ? 4.2f : x;
+    float t = x * x;
+    float p = -2.7691293e-12f;
+    p = p * t + 2.8970540e-10f;
+    p = p * t - 1.3646837e-08f;
+    p = p * t + 3.8698835e-07f;
+    p = p * t - 7.4847021e-06f;
+    p = p * t + 1.0631375e-04f;
+    p = p * t - 1.1609539e-03f;
+    p = p * t + 9.9307885e-03f;
+    p = p * t - 6.6458210e-02f;
+    p = p * t + 3.9893511e-01f;
+    return x * p;
+}
+
+/* tanh(y) for GELU's tanh form: 1 - 2 / (1 + e^2y), 1 beyond y = 20. */
 INLINE float hyperbolic_tangent(float y)
 {
+    y = y > 20 ? 20.0f : y;
     return 1 - 2 / (1 + exponential(2 * y));
 }
 
 /* f(x), and f'(x) in *slope. */
-INLINE float activate(float x, float *slope, enum activation activation)
+INLINE float activate(float x, float *slope, enum activation activation, enum element element)
 {
     if (activation == ACTIVATION_RELU) {
         *slope = x < 0 ? 0.0f : 1.0f;
         return x < 0 ? 0.0f : x;
     }
     if (activation == ACTIVATION_GELU) { /* x P(N < x) */
-        float below = 0.5f + normal_above_half(x);
+        float above = element == ELEMENT_BF16 ? normal_above_half_coarse(x) : normal_above_half(x);
+        float below = 0.5f + above;
         *slope = below + x * 0.398942280f * exponential(-0.5f * x * x);
         return x * below;
     }
@@ -193,7 +268,7 @@ INLINE void activation_forward_of(void *out, const void *in, size_t n, enum acti
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         float slope;
-        put(out, i, element, activate(get(in, i, element), &slope, activation));
+        put(out, i, element, activate(get(in, i, element), &slope, activation, element));
     }
 }
 
@@ -215,7 +290,7 @@ INLINE void activation_backward_of(void *d_in, void *out, const void *d_out, con
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         float slope, d = get(d_out, i, element);
-        float value = activate(get(in, i, element), &slope, activation);
+        float value = activate(get(in, i, element), &slope, activation, element);
         put(out, i, element, value);
         put(d_in, i, element, d * slope);
     }
@@ -234,12 +309,18 @@ static void activation_backward(void *d_in, void *out, const void *d_out, const 
 
 /* ---- layer normalisation (Ba, Kiros, Hinton 2016; torch.nn.LayerNorm: biased variance) ---- */
 
-INLINE float row_sum(const float *x, int n)
+/* sum [n] = x + y, or x where y is NULL; returns its total. */
+INLINE float row_sum(float *sum, const float *x, const float *y, int n)
 {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < n; i++) sum += x[i];
-    return sum;
+    float total = 0;
+    if (y) {
+#pragma omp simd reduction(+ : total)
+        for (int i = 0; i < n; i++) total += sum[i] = x[i] + y[i];
+    } else {
+#pragma omp simd reduction(+ : total)
+        for (int i = 0; i < n; i++) total += sum[i] = x[i];
+    }
+    return total;
 }
 
 INLINE float row_squares(const float *x, float mean, int n)
@@ -250,41 +331,42 @@ INLINE float row_squares(const float *x, float mean, int n)
     return sum;
 }
 
-INLINE void keep_normal(const struct norm_forward *norm, int row, float inverse,
+INLINE void keep_normal(const struct norm_forward *norm, int row, float mean, float inverse,
                         enum element element)
 {
-    const float *centred = norm->out + (size_t)row * norm->cols;
+    const float *sum = norm->out + (size_t)row * norm->cols;
     void *normal = (void *)at(norm->normal, (size_t)row * norm->cols, element);
 #pragma omp simd
-    for (int i = 0; i < norm->cols; i++) put(normal, i, element, centred[i] * inverse);
+    for (int i = 0; i < norm->cols; i++) put(normal, i, element, (sum[i] - mean) * inverse);
 }
 
-static void norm_forward_row(const struct norm_forward *norm, int row)
+INLINE void finish_norm(float *out, uint16_t *out_bf16, const float *gain, const float *bias,
+                        float mean, float inverse, int n)
 {
-    int cols = norm->cols;
-    const float *x = norm->x + (size_t)row * cols, *gain = norm->gain, *bias = norm->bias;
-    const float *y = norm->y ? norm->y + (size_t)row * cols : NULL;
-    float *out = norm->out + (size_t)row * cols;
-    if (y) {
 #pragma omp simd
-        for (int i = 0; i < cols; i++) out[i] = x[i] + y[i];
-        x = out;
+    for (int i = 0; i < n; i++) {
+        out[i] = (out[i] - mean) * inverse * gain[i] + bias[i];
+        if (out_bf16) out_bf16[i] = narrow(out[i]);
     }
-    float mean = row_sum(x, cols) / (float)cols;
-    float variance = row_squares(x, mean, cols) / (float)cols;
-    float inverse = 1 / sqrtf(variance + (float)norm->epsilon);
-#pragma omp simd
-    for (int i = 0; i < cols; i++) out[i] = x[i] - mean;
-    if (norm->inverse) norm->inverse[row] = inverse;
-    if (norm->normal) BY_ELEMENT(norm->element, keep_normal, norm, row, inverse);
-#pragma omp simd
-    for (int i = 0; i < cols; i++) out[i] = out[i] * inverse * gain[i] + bias[i];
-    if (norm->out_bf16) to_bf16(norm->out_bf16 + (size_t)row * cols, out, cols);
 }
 
 static void norm_forward(const struct norm_forward *norm)
 {
-    for (int row = 0; row < norm->rows; row++) norm_forward_row(norm, row);
+    int cols = norm->cols;
+    for (int row = 0; row < norm->rows; row++) {
+        size_t first = (size_t)row * cols;
+        float *out = norm->out + first;
+        float total = row_sum(out, norm->x + first, norm->y ? norm->y + first : NULL, cols);
+        float mean = total / (float)cols;
+        float variance = row_squares(out, mean, cols) / (float)cols;
+        float inverse = 1 / sqrtf(variance + (float)norm->epsilon);
+        if (norm->inverse) norm->inverse[row] = inverse;
+        if (norm->normal) BY_ELEMENT(norm->element, keep_normal, norm, row, mean, inverse);
+        if (norm->out_bf16)
+            finish_norm(out, norm->out_bf16 + first, norm->gain, norm->bias, mean, inverse, cols);
+        else
+            finish_norm(out, NULL, norm->gain, norm->bias, mean, inverse, cols);
+    }
 }
 
 /* n = (x - mean) r, out = gain n + bias, r = 1 / deviation  =>
@@ -337,8 +419,6 @@ static void dropout(float *out, const float *in, size_t n, const struct dropout 
 
 /* ---- small matrix products ---- */
 
-typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
 /* A block of c: `rows` rows of `vectors` vectors.  Both are constants where this is inlined. */
 INLINE void multiply_block(const struct product *p, int row, int col, int rows, int vectors)
 {
@@ -374,7 +454,7 @@ INLINE void multiply_columns(const struct product *p, int col, int vectors)
 
 static void multiply(const struct product *p)
 {
-    int col = 0, end = (p->n + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    int col = 0, end = PADDED(p->n);
     for (; col + WIDEST * LANES <= end; col += WIDEST * LANES) multiply_columns(p, col, WIDEST);
     for (; col + 2 * LANES <= end; col += 2 * LANES) multiply_columns(p, col, 2);
     for (; col < end; col += LANES) multiply_columns(p, col, 1);
@@ -382,20 +462,35 @@ static void multiply(const struct product *p)
 
 /* ---- attention's rows ---- */
 
+/* Of a row of whole vectors. */
+INLINE float row_largest(const float *x, int padded)
+{
+    vector largest = *(const vector *)x;
+    for (int i = LANES; i < padded; i += LANES) largest = larger(largest, *(const vector *)(x + i));
+    return largest_of(largest);
+}
+
+INLINE float row_total(const float *x, int padded)
+{
+    vector total = *(const vector *)x;
+    for (int i = LANES; i < padded; i += LANES) total += *(const vector *)(x + i);
+    return total_of(total);
+}
+
+/* Rows are worked on whole, padding included: short rows would otherwise be mostly remainder loops. */
 static void softmax_forward(float *values, int rows, int n, size_t stride)
 {
+    int padded = PADDED(n);
     for (int row = 0; row < rows; row++) {
-        float *p = values + (size_t)row * stride, highest = -INFINITY, sum = 0;
-#pragma omp simd reduction(max : highest)
-        for (int i = 0; i < n; i++) highest = p[i] > highest ? p[i] : highest;
-#pragma omp simd reduction(+ : sum)
-        for (int i = 0; i < n; i++) {
-            p[i] = exponential(p[i] - highest);
-            sum += p[i];
-        }
-        float scale = 1 / sum;
+        float *p = values + (size_t)row * stride;
+        for (int i = n; i < padded; i++) p[i] = -INFINITY;
+        float highest = row_largest(p, padded);
 #pragma omp simd
-        for (int i = 0; i < n; i++) p[i] *= scale;
+        for (int i = 0; i < padded; i++) p[i] = exponential(p[i] - highest);
+        for (int i = n; i < padded; i++) p[i] = 0;
+        float scale = 1 / row_total(p, padded);
+#pragma omp simd
+        for (int i = 0; i < padded; i++) p[i] *= scale;
     }
 }
 
@@ -403,11 +498,12 @@ static void softmax_forward(float *values, int rows, int n, size_t stride)
 static void softmax_backward(float *d_p, const float *p, const float *dot, int rows, int n,
                              size_t stride)
 {
+    int padded = PADDED(n);
     for (int row = 0; row < rows; row++) {
         float *d = d_p + (size_t)row * stride, of_row = dot[row];
         const float *from = p + (size_t)row * stride;
 #pragma omp simd
-        for (int i = 0; i < n; i++) d[i] = from[i] * (d[i] - of_row);
+        for (int i = 0; i < padded; i++) d[i] = from[i] * (d[i] - of_row);
     }
 }
 
@@ -425,7 +521,7 @@ static void row_dots(float *dot, const float *a, const float *b, int rows, int n
 INLINE void gather_of(float *out, const void *in, int rows, int cols, size_t in_row, float scale,
                       enum element element)
 {
-    int padded = (cols + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    int padded = PADDED(cols);
     for (int row = 0; row < rows; row++, out += padded) {
         const void *from = at(in, (size_t)row * in_row, element);
 #pragma omp simd
@@ -443,7 +539,7 @@ static void gather(float *out, const void *in, enum element element, int rows, i
 INLINE void scatter_of(void *out, const float *in, int rows, int cols, size_t out_row, float scale,
                        enum element element)
 {
-    int padded = (cols + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    int padded = PADDED(cols);
     for (int row = 0; row < rows; row++, in += padded) {
         void *to = (void *)at(out, (size_t)row * out_row, element);
 #pragma omp simd
@@ -458,15 +554,15 @@ static void scatter(void *out, enum element element, const float *in, int rows, 
 }
 
 /* By tiles of one cache line each way, so that every line read or written is used whole. */
-static void transpose(float *out, const float *in, int rows, int cols)
+static void transpose(float *out, const float *in, int rows, int cols, size_t in_row, float scale)
 {
-    int in_row = (cols + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
-    int out_row = (rows + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    int out_row = PADDED(rows);
     for (int top = 0; top < out_row; top += KERNEL_LANES) {
         int inside = rows - top < KERNEL_LANES ? rows - top : KERNEL_LANES;
         for (int col = 0; col < cols; col++) {
+            const float *from = in + (size_t)top * in_row + col;
             float *to = out + (size_t)col * out_row + top;
-            for (int i = 0; i < inside; i++) to[i] = in[(size_t)(top + i) * in_row + col];
+            for (int i = 0; i < inside; i++) to[i] = scale * from[(size_t)i * in_row];
             for (int i = inside; i < KERNEL_LANES; i++) to[i] = 0;
         }
     }

@@ -47,88 +47,170 @@ static struct attention attention_of(const struct step *step, int layer)
                               .scratch = step->scratch.attention};
 }
 
-static void drop(const struct step *step, float *values, int layer, enum dropout_place place)
-{
-    struct dropout_masks masks = {step->hidden_dropout, step->seed, layer, place};
-    int hidden = step->config->hidden_size;
-    dropout_rows(step->kernels, &masks, values, 0, step->tokens, hidden, (size_t)hidden);
-}
-
-/* out = LN(x + branch), in f32 and, for bf16 products, narrowed into out_n. */
-static void add_and_norm(const struct step *step, struct norm_forward norm, void *out_n)
-{
-    bool narrow = step->element == ELEMENT_BF16;
-    norm.rows = step->tokens;
-    norm.cols = step->config->hidden_size;
-    norm.element = step->element;
-    norm.epsilon = step->config->layer_norm_eps;
-    norm.out_bf16 = narrow ? out_n : NULL;
-    step->kernels->norm_forward(&norm);
-    step_clear_surplus(step, norm.out, norm.cols, ELEMENT_F32);
-    if (narrow) step_clear_surplus(step, out_n, norm.cols, ELEMENT_BF16);
-}
-
 /* What products read: x itself in f32, its bf16 copy otherwise. */
 static const void *narrowed(const struct step *step, const float *x, const void *copy)
 {
     return step->element == ELEMENT_BF16 ? copy : x;
 }
 
-static float *attended_of(const struct step *step, const struct layer_kept *kept)
+/* ---- forward, by blocks of rows: what one block of rows goes through stays in the second-level cache ---- */
+
+/* Rows first .. first + rows - 1, of which the first `tokens` are tokens. */
+struct block {
+    int first, rows, tokens;
+};
+
+/* Row `first` of values [rows, cols]. */
+static void *from_row(const void *values, int first, int cols, enum element element)
 {
-    return step->element == ELEMENT_BF16 ? step->scratch.attended : kept->attended;
+    return (char *)values + (size_t)first * cols * element_size(element);
+}
+
+static float *f32_row(const float *values, int first, int cols)
+{
+    return from_row(values, first, cols, ELEMENT_F32);
+}
+
+static void drop(const struct step *step, float *values, const struct block *block, int layer,
+                 enum dropout_place place)
+{
+    struct dropout_masks masks = {step->hidden_dropout, step->seed, layer, place};
+    int hidden = step->config->hidden_size;
+    dropout_rows(step->kernels, &masks, values, block->first, block->tokens, hidden,
+                 (size_t)hidden);
+}
+
+/* Zeroes the rows of values, the block's [rows, cols], that are no tokens. */
+static void clear_surplus(const struct block *block, void *values, int cols, enum element element)
+{
+    void *surplus = from_row(values, block->tokens, cols, element);
+    memset(surplus, 0, (size_t)(block->rows - block->tokens) * cols * element_size(element));
+}
+
+/* The rows of one norm and the values that its backward needs, in the whole batch's arrays. */
+struct norm_rows {
+    float *out;     /* the block's */
+    void *out_n;    /* the block's, in the pass's element; `out` itself in f32 */
+    void *normal;   /* the batch's, or NULL */
+    float *inverse; /* likewise */
+    const float *x; /* the block's */
+    const float *gain, *shift;
+};
+
+/* out = LN(x + branch), in f32 and narrowed. */
+static void add_and_norm(const struct step *step, const struct block *block,
+                         const struct norm_rows *rows)
+{
+    int hidden = step->config->hidden_size;
+    bool narrow = step->element == ELEMENT_BF16, keep = rows->normal != NULL;
+    void *normal = keep ? from_row(rows->normal, block->first, hidden, step->element) : NULL;
+    step->kernels->norm_forward(
+        &(struct norm_forward){.rows = block->tokens,
+                               .cols = hidden,
+                               .out = rows->out,
+                               .out_bf16 = narrow ? rows->out_n : NULL,
+                               .normal = normal,
+                               .element = step->element,
+                               .inverse = keep ? rows->inverse + block->first : NULL,
+                               .x = rows->x,
+                               .y = step->scratch.branch,
+                               .gain = rows->gain,
+                               .bias = rows->shift,
+                               .epsilon = step->config->layer_norm_eps});
+    clear_surplus(block, rows->out, hidden, ELEMENT_F32);
+    if (narrow) clear_surplus(block, rows->out_n, hidden, ELEMENT_BF16);
+}
+
+/* attended = LN(x + drop(W_o context + b_o)); its f32 values are written to attended, the block's. */
+static void attended_forward(const struct step *step, const struct block *block, int layer,
+                             const struct layer_params *params, const struct packed_layer *packed,
+                             const struct layer_kept *kept, struct norm_rows *norm)
+{
+    int hidden = step->config->hidden_size;
+    void *context = from_row(kept->context, block->first, hidden, step->element);
+    clear_surplus(block, context, hidden, step->element);
+    dnn_linear_forward(step->dnn, step->scratch.branch, context, packed->attention[DNN_FORWARD],
+                       params->attention_bias, block->rows, DNN_WRITE_F32);
+    drop(step, step->scratch.branch, block, layer, DROPOUT_ATTENTION_OUTPUT);
+    norm->normal = kept->attention_normal, norm->inverse = kept->attention_inverse;
+    norm->gain = params->attention_gain, norm->shift = params->attention_shift;
+    add_and_norm(step, block, norm);
+}
+
+/* branch = drop(W_2 act(W_1 attended + b_1) + b_2), the block's. */
+static void feed_forward(const struct step *step, const struct block *block, int layer,
+                         const struct layer_params *params, const struct packed_layer *packed,
+                         const struct layer_kept *kept, const void *attended)
+{
+    const struct scratch *scratch = &step->scratch;
+    int inner = step->config->intermediate_size;
+    void *before = scratch->active;
+    if (step->keep) before = from_row(kept->inner, block->first, inner, step->element);
+    dnn_linear_forward(step->dnn, before, attended, packed->inner[DNN_FORWARD], params->inner_bias,
+                       block->rows, store_narrow(step));
+    step->kernels->activation_forward(scratch->active, before, (size_t)block->tokens * inner,
+                                      step->config->activation, step->element);
+    clear_surplus(block, scratch->active, inner, step->element);
+    dnn_linear_forward(step->dnn, scratch->branch, scratch->active, packed->outer[DNN_FORWARD],
+                       params->outer_bias, block->rows, DNN_WRITE_F32);
+    drop(step, scratch->branch, block, layer, DROPOUT_OUTPUT);
+}
+
+/* Everything after attention, for one block.  `attended` is kept for backward, or else lives in scratch. */
+static void block_forward(const struct step *step, const struct block *block, int layer,
+                          const struct layer_params *params, const struct packed_layer *packed,
+                          const struct layer_kept *kept, float *out, const float *x)
+{
+    const struct scratch *scratch = &step->scratch;
+    int hidden = step->config->hidden_size;
+    bool narrow = step->element == ELEMENT_BF16;
+    void *attended_n = kept->attended;
+    if (step->keep) attended_n = from_row(kept->attended, block->first, hidden, step->element);
+    struct norm_rows norm = {.out = narrow ? scratch->attended : attended_n,
+                             .out_n = attended_n,
+                             .x = f32_row(x, block->first, hidden)};
+    attended_forward(step, block, layer, params, packed, kept, &norm);
+    feed_forward(step, block, layer, params, packed, kept, attended_n);
+    norm = (struct norm_rows){.out = f32_row(out, block->first, hidden),
+                              .out_n = from_row(scratch->x, block->first, hidden, step->element),
+                              .normal = kept->output_normal,
+                              .inverse = kept->output_inverse,
+                              .x = norm.out,
+                              .gain = params->output_gain,
+                              .shift = params->output_shift};
+    add_and_norm(step, block, &norm);
+}
+
+static struct block block_at(const struct step *step, int first)
+{
+    int rows = step->rows - first < step->block_rows ? step->rows - first : step->block_rows;
+    int tokens = step->tokens - first < rows ? step->tokens - first : rows;
+    return (struct block){first, rows, tokens};
 }
 
 /* kept->context = attention(x) */
 static void attend(const struct step *step, int layer, const struct layer_params *params,
                    const struct packed_layer *packed, const struct layer_kept *kept, const float *x)
 {
+    int hidden = step->config->hidden_size;
     struct attention attention = attention_of(step, layer);
-    dnn_linear_forward(step->dnn, kept->qkv, narrowed(step, x, step->scratch.x),
-                       packed->qkv[DNN_FORWARD], params->qkv_bias, step->rows, DNN_WRITE_F32);
+    const void *x_n = narrowed(step, x, step->scratch.x);
+    for (int first = 0; first < step->rows; first += step->block_rows)
+        dnn_linear_forward(step->dnn, f32_row(kept->qkv, first, 3 * hidden),
+                           from_row(x_n, first, hidden, step->element), packed->qkv[DNN_FORWARD],
+                           params->qkv_bias, block_at(step, first).rows, DNN_WRITE_F32);
     attention_forward(&attention, kept->context, kept->qkv);
-    step_clear_surplus(step, kept->context, step->config->hidden_size, step->element);
 }
 
-/* The block from kept->context on.  x and out may be the same. */
-static void finish_block(const struct step *step, int layer, const struct layer_params *params,
-                         const struct packed_layer *packed, const struct layer_kept *kept,
-                         float *out, const float *x)
+/* The layer from kept->context on.  x and out may be the same. */
+static void finish(const struct step *step, int layer, const struct layer_params *params,
+                   const struct packed_layer *packed, const struct layer_kept *kept, float *out,
+                   const float *x)
 {
-    const struct scratch *scratch = &step->scratch;
-    int rows = step->rows;
-    size_t inner_count = (size_t)step->tokens * step->config->intermediate_size;
-    float *branch = scratch->branch, *attended = attended_of(step, kept);
-
-    dnn_linear_forward(step->dnn, branch, kept->context, packed->attention[DNN_FORWARD],
-                       params->attention_bias, rows, DNN_WRITE_F32);
-    drop(step, branch, layer, DROPOUT_ATTENTION_OUTPUT);
-    add_and_norm(step,
-                 (struct norm_forward){.out = attended,
-                                       .normal = kept->attention_normal,
-                                       .inverse = kept->attention_inverse,
-                                       .x = x,
-                                       .y = branch,
-                                       .gain = params->attention_gain,
-                                       .bias = params->attention_shift},
-                 kept->attended);
-    dnn_linear_forward(step->dnn, kept->inner, kept->attended, packed->inner[DNN_FORWARD],
-                       params->inner_bias, rows, store_narrow(step));
-    step->kernels->activation_forward(scratch->active, kept->inner, inner_count,
-                                      step->config->activation, step->element);
-    step_clear_surplus(step, scratch->active, step->config->intermediate_size, step->element);
-    dnn_linear_forward(step->dnn, branch, scratch->active, packed->outer[DNN_FORWARD],
-                       params->outer_bias, rows, DNN_WRITE_F32);
-    drop(step, branch, layer, DROPOUT_OUTPUT);
-    add_and_norm(step,
-                 (struct norm_forward){.out = out,
-                                       .normal = kept->output_normal,
-                                       .inverse = kept->output_inverse,
-                                       .x = attended,
-                                       .y = branch,
-                                       .gain = params->output_gain,
-                                       .bias = params->output_shift},
-                 scratch->x);
+    for (int first = 0; first < step->rows; first += step->block_rows) {
+        struct block block = block_at(step, first);
+        block_forward(step, &block, layer, params, packed, kept, out, x);
+    }
 }
 
 void layer_forward(const struct step *step, int layer, const struct layer_params *params,
@@ -136,7 +218,7 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
                    const float *x)
 {
     attend(step, layer, params, packed, kept, x);
-    finish_block(step, layer, params, packed, kept, out, x);
+    finish(step, layer, params, packed, kept, out, x);
 }
 
 /* out [num_seqs, cols] = the rows of in that begin sequences; out may be in, since no row moves
@@ -155,9 +237,8 @@ void layer_forward_first(const struct step *step, const struct step *first,
     size_t hidden = (size_t)step->config->hidden_size;
     attend(step, 0, params, packed, kept, x);
     gather_first(step->batch, kept->context, kept->context, hidden * element_size(step->element));
-    step_clear_surplus(first, kept->context, (int)hidden, step->element);
     gather_first(step->batch, out, x, hidden * sizeof *x);
-    finish_block(first, 0, params, packed, kept, out, out);
+    finish(first, 0, params, packed, kept, out, out);
 }
 
 /* y = x W^T + b  =>  d_w += d_y^T x;  d_b += column sums of d_y.  Surplus rows of d_y must be
@@ -183,7 +264,8 @@ static void norm_and_drop_backward(const struct step *step, struct norm_backward
     if (step->hidden_dropout > 0) {
         float *dropped = step->scratch.branch;
         memcpy(dropped, norm.d_x, (size_t)norm.rows * norm.cols * sizeof *dropped);
-        drop(step, dropped, layer, place);
+        struct block all = {0, step->rows, step->tokens};
+        drop(step, dropped, &all, layer, place);
         d_branch = dropped;
     }
     step_narrow(step, step->scratch.d_branch, d_branch, norm.cols);

@@ -65,7 +65,9 @@ struct step {
     const struct batch *batch;
     enum element element;
     int tokens;
-    int rows; /* tokens, rounded up: products have few shapes, surplus rows are zero */
+    bool keep;      /* for a backward */
+    int block_rows; /* forward goes by this many rows at a time */
+    int rows;       /* tokens, rounded up: products have few shapes, surplus rows are zero */
     double hidden_dropout, attention_dropout; /* 0: none */
     uint64_t seed;
     struct scratch scratch;

@@ -424,6 +424,43 @@ START_TEST(a_sequence_does_not_see_its_neighbours)
 }
 END_TEST
 
+/* 300 tokens go by several blocks of rows; the parts by one each. */
+START_TEST(gradients_of_a_batch_are_the_sum_of_its_parts)
+{
+    struct fixture f;
+    fixture_open(&f, &trials[0], PRECISION_F32);
+    size_t size = f.params.size, hidden = 12;
+    float *whole = xaligned(size, 4), *parts = xaligned(size, 4), *tap = xaligned(300 * hidden, 4);
+    for (size_t i = 0; i < 300 * hidden; i++) tap[i] = test_value(5, i);
+    struct encoder_pass *pass = encoder_pass_open(&f.encoder);
+    struct encoder_pass *alone = encoder_pass_open(&f.encoder);
+    struct batch all = {0}, one = {0};
+    int32_t ids[15];
+    struct forward_mode mode = {.num_layers = 2, .keep = true};
+    for (int s = 0; s < 20; s++) {
+        for (int i = 0; i < 15; i++)
+            ids[i] = (int32_t)(random_bits(6, (uint64_t)s, (uint64_t)i) % VOCAB);
+        batch_add(&all, ids, NULL, 15);
+    }
+    encoder_forward(pass, &all, mode);
+    encoder_backward(pass, &all, (const float *const[]){NULL, NULL, tap}, whole);
+    for (int s = 0; s < 20; s++) {
+        const float *part = tap + (size_t)s * 15 * hidden;
+        batch_clear(&one);
+        batch_add(&one, all.ids + s * 15, NULL, 15);
+        encoder_forward(alone, &one, mode);
+        check_close(encoder_hidden(pass, 2) + (size_t)s * 15 * hidden, encoder_hidden(alone, 2),
+                    15 * hidden, 2e-6);
+        encoder_backward(alone, &one, (const float *const[]){NULL, NULL, part}, parts);
+    }
+    check_close(whole, parts, size, 1e-5);
+    encoder_pass_close(pass), encoder_pass_close(alone);
+    batch_free(&all), batch_free(&one);
+    free(whole), free(parts), free(tap);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(stopping_early_gives_the_lower_layers)
 {
     struct fixture f;
@@ -552,6 +589,7 @@ int main(void)
         TEST(gradients_equal_differences_of_the_twin),
         TEST(the_same_batch_gives_the_same_bytes),
         TEST(a_sequence_does_not_see_its_neighbours),
+        TEST(gradients_of_a_batch_are_the_sum_of_its_parts),
         TEST(stopping_early_gives_the_lower_layers),
         TEST(untapped_layers_get_no_gradient),
         TEST(threads_share_an_encoder),
