@@ -185,8 +185,12 @@ static void add_transposed(const struct attention *at, const struct head *head, 
 }
 
 /* out = drop(p) v, p = softmax(s), s = q k^T  =>
- * d_v += drop(p)^T d_out;  d_p = drop(d_out v^T), by the same mask;  d_s = p (d_p - <out, d_out>);
- * d_q = d_s k;  d_k += d_s^T q, both still to be divided by sqrt(head size).    (<p, d_p> = <drop(p) v, d_out> whatever the mask.) */
+ *
+ *     d_v += drop(p)^T d_out
+ *     d_p  = drop(d_out v^T), by the same mask
+ *     d_s  = p (d_p - <out, d_out>), since <p, d_p> = <drop(p) v, d_out> whatever the mask
+ *     d_q  = d_s k;  d_k += d_s^T q; both still to be divided by sqrt(head size)
+ */
 static void block_backward(const struct attention *at, const struct panels *panels,
                            const struct head *head, int first, int rows)
 {

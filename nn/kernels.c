@@ -175,9 +175,9 @@ static void add_rows(float *d_bias, const void *values, enum element element, in
 
 /* ---- exponential, normal distribution, tanh ---- */
 
-/* e^x for x <= 88: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.
- * Relative error 2e-7; below -87.3 the result stays e^-87.3, since 2^n must be a normal number.  Adding 1.5 * 2^23
- * rounds, and leaves n in the low bits. */
+/* e^x for x <= 88: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf
+ * polynomial. Relative error 2e-7; below -87.3 the result stays e^-87.3, since 2^n must be a
+ * normal number. Adding 1.5 * 2^23 rounds, and leaves n in the low bits. */
 INLINE float exponential(float x)
 {
     x = x < -87.3f ? -87.3f : x;
@@ -216,7 +216,7 @@ INLINE float normal_above_half(float x)
     return x * p / q;
 }
 
-/* The same to 1.4e-5, enough where the result is rounded to bf16, without a division: |x| <= 4.2. */
+/* The same to 1.4e-5 and without a division, for results that are rounded to bf16: |x| <= 4.2. */
 INLINE float normal_above_half_coarse(float x)
 {
     x = x < -4.2f ? -4.2f : x;
@@ -477,7 +477,8 @@ INLINE float row_total(const float *x, int padded)
     return total_of(total);
 }
 
-/* Rows are worked on whole, padding included: short rows would otherwise be mostly remainder loops. */
+/* Rows are worked on whole, padding included: short rows would otherwise be mostly remainder
+ * loops. */
 static void softmax_forward(float *values, int rows, int n, size_t stride)
 {
     int padded = PADDED(n);

@@ -79,17 +79,19 @@ struct kernels {
                                 enum activation activation, enum element element);
     void (*dropout)(float *out, const float *in, size_t n, const struct dropout *dropout);
     void (*multiply)(const struct product *product);
-    /* Each of rows rows of n values becomes its softmax.  Rows are stride apart and have room for kernel_padded(n);
-     * the surplus becomes 0. */
+    /* Each of rows rows of n values becomes its softmax. Rows are stride apart and have room for
+     * kernel_padded(n); the surplus becomes 0. */
     void (*softmax_forward)(float *values, int rows, int n, size_t stride);
-    /* d_values = p * (d_p - dot), in place of d_p; dot [rows] is each row's <p, d_p>.  Rows as above. */
+    /* d_values = p * (d_p - dot), in place of d_p; dot [rows] is each row's <p, d_p>. Rows as
+     * above. */
     void (*softmax_backward)(float *d_p, const float *p, const float *dot, int rows, int n,
                              size_t stride);
     /* out [rows, kernel_padded(cols)] = scale * in; rows of in are in_row elements apart.  Padding
      * becomes 0. */
     void (*gather)(float *out, const void *in, enum element element, int rows, int cols,
                    size_t in_row, float scale);
-    /* out [cols, kernel_padded(rows)] = scale * in^T; rows of in are in_row floats apart.  Padding becomes 0. */
+    /* out [cols, kernel_padded(rows)] = scale * in^T; rows of in are in_row floats apart. Padding
+     * becomes 0. */
     void (*transpose)(float *out, const float *in, int rows, int cols, size_t in_row, float scale);
     /* The reverse of gather: rows of in are kernel_padded(cols) apart. */
     void (*scatter)(void *out, enum element element, const float *in, int rows, int cols,

@@ -53,7 +53,8 @@ static const void *narrowed(const struct step *step, const float *x, const void 
     return step->element == ELEMENT_BF16 ? copy : x;
 }
 
-/* ---- forward, by blocks of rows: what one block of rows goes through stays in the second-level cache ---- */
+/* ---- forward, by blocks of rows: what one block of rows goes through stays in the second-level
+ * cache ---- */
 
 /* Rows first .. first + rows - 1, of which the first `tokens` are tokens. */
 struct block {
@@ -121,7 +122,8 @@ static void add_and_norm(const struct step *step, const struct block *block,
     if (narrow) clear_surplus(block, rows->out_n, hidden, ELEMENT_BF16);
 }
 
-/* attended = LN(x + drop(W_o context + b_o)); its f32 values are written to attended, the block's. */
+/* attended = LN(x + drop(W_o context + b_o)); its f32 values are written to attended, the block's.
+ * */
 static void attended_forward(const struct step *step, const struct block *block, int layer,
                              const struct layer_params *params, const struct packed_layer *packed,
                              const struct layer_kept *kept, struct norm_rows *norm)
@@ -156,7 +158,8 @@ static void feed_forward(const struct step *step, const struct block *block, int
     drop(step, scratch->branch, block, layer, DROPOUT_OUTPUT);
 }
 
-/* Everything after attention, for one block.  `attended` is kept for backward, or else lives in scratch. */
+/* Everything after attention, for one block. `attended` is kept for backward, or else lives in
+ * scratch. */
 static void block_forward(const struct step *step, const struct block *block, int layer,
                           const struct layer_params *params, const struct packed_layer *packed,
                           const struct layer_kept *kept, float *out, const float *x)
