@@ -37,6 +37,7 @@ def embed(folder, path, *options):
 
 
 def distance(a, b):
+    a, b = a.astype(np.float64), b.astype(np.float64)
     a = a / np.linalg.norm(a, axis=1, keepdims=True)
     b = b / np.linalg.norm(b, axis=1, keepdims=True)
     return float((1 - (a * b).sum(1)).max())
