@@ -122,13 +122,14 @@ static double deviation_of_scores(const struct candidate_sets *sets)
     return n ? sqrt(squares / (double)n) : 0;
 }
 
-static double lowest_positive(const struct candidate_set *set)
+/* Infinity where there is none: then nothing is near it. */
+static double best_positive(const struct candidate_set *set)
 {
-    double lowest = INFINITY;
+    double best = -INFINITY;
     for (size_t i = 0; i < set->count; i++)
         if (set->candidates[i].kind == CANDIDATE_POSITIVE)
-            lowest = fmin(lowest, (double)set->candidates[i].score);
-    return lowest;
+            best = fmax(best, (double)set->candidates[i].score);
+    return best > -INFINITY ? best : INFINITY;
 }
 
 size_t filter_false_negatives(struct candidate_sets *sets, double margin)
@@ -136,7 +137,7 @@ size_t filter_false_negatives(struct candidate_sets *sets, double margin)
     double allowance = margin * deviation_of_scores(sets);
     size_t marked = 0;
     for (size_t s = 0; s < sets->count; s++) {
-        double bar = lowest_positive(&sets->sets[s]) - allowance;
+        double bar = best_positive(&sets->sets[s]) - allowance;
         for (size_t i = 0; i < sets->sets[s].count; i++) {
             struct candidate *candidate = &sets->sets[s].candidates[i];
             if (candidate->kind == CANDIDATE_POSITIVE) continue;

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Fills the parts of README.md that are copies: the job file of the example, the table of job keys, the grids of finished runs.
+#   sh scripts/readme.sh            rewrites README.md
+#   sh scripts/readme.sh --check    fails if the job file or the table in README.md is stale (needs ./retort)
+set -eu
+cd "$(dirname "$0")/.."
+program=${RETORT:-./retort}
+
+part() { # NAME: what belongs between its markers
+    case $1 in
+    job) printf '```yaml\n' && cat configs/scifact.yaml && printf '```\n' ;;
+    reference) "$program" plan --reference ;;
+    esac
+}
+
+# README.md with the text of every "<!-- begin NAME -->" ... "<!-- end NAME -->" replaced.
+filled() {
+    while IFS= read -r line; do
+        case $line in
+        '<!-- begin '*' -->')
+            name=${line#<!-- begin }
+            name=${name% -->}
+            printf '%s\n' "$line"
+            part "$name"
+            while IFS= read -r line && [ "$line" != "<!-- end $name -->" ]; do :; done
+            printf '%s\n' "$line"
+            ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done <README.md
+}
+
+if [ "${1:-}" = --check ]; then
+    filled | cmp - README.md || {
+        echo "README.md is stale: sh scripts/readme.sh" >&2
+        exit 1
+    }
+else
+    filled >README.md.new
+    mv README.md.new README.md
+fi
