@@ -173,7 +173,8 @@ static int check_taps(const struct job *job, int width, struct error *err)
         if (width && tap.dim > width)
             return contradiction(job, row, err, "has dimension %d, but the student's width is %d",
                                  tap.dim, width);
-        bool rises = tap.layer > before.layer || (tap.layer == before.layer && tap.dim > before.dim);
+        bool rises =
+            tap.layer > before.layer || (tap.layer == before.layer && tap.dim > before.dim);
         if (!rises)
             return contradiction(job, row, err, "must rise, but [%d, %d] stands before [%d, %d]",
                                  before.layer, before.dim, tap.layer, tap.dim);

@@ -70,10 +70,10 @@ struct mined_list {
 void mine_query(struct candidate_sets *sets, uint32_t query, const struct labels *labels,
                 const struct mined_list *lists, size_t num_lists, size_t scored);
 
-/* Marks as false negatives all that are no positive and whose logit exceeds (best positive's logit) -
- * margin * (standard deviation of all logits); the others become negatives, so that filtering again
- * with another margin is fine.  The best and not the lowest: where a query has many labels, some of
- * them are positives that the teacher hardly believes, and nearly everything is near those.  Returns
+/* Marks as false negatives all that are no positive and whose logit exceeds (best positive's
+ * logit) - margin * (standard deviation of all logits); the others become negatives, so that
+ * filtering again with another margin is fine.  The best and not the lowest: where a query has many
+ * labels, the teacher hardly believes some of them, and nearly everything is near those.  Returns
  * how many.  Scores must be the teacher's.  Queries without positives keep all negatives. */
 size_t filter_false_negatives(struct candidate_sets *sets, double margin);
 

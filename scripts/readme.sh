@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fills the parts of README.md that are copies: the job file of the example, the table of job keys, the grids of finished runs.
+# Fills the parts of README.md that are copies: the job file of the example, the table of job keys.
 #   sh scripts/readme.sh            rewrites README.md
 #   sh scripts/readme.sh --check    fails if the job file or the table in README.md is stale (needs ./retort)
 set -eu
