@@ -114,12 +114,15 @@ static void gather_f32(const struct attention *at, float *out, const float *from
     at->kernels->gather(out, from, ELEMENT_F32, head->n, head->d, head->qkv_row, 1);
 }
 
-static void scatter_head(const struct attention *at, void *to, const float *from,
-                         const struct head *head, int part, int parts, float scale)
+/* The first `rows` rows of from, to columns as above; gradients of q and k (parts 0 and 1 of 3) are
+ * divided by sqrt(head size) on the way. */
+static void scatter_head(const struct attention *at, void *to, const float *from, int rows,
+                         const struct head *head, int part, int parts)
 {
+    float scale = parts == 3 && part < 2 ? scale_of(head) : 1;
     char *bytes = (char *)to + first_of(head, part, parts) * element_size(at->element);
     size_t row = (size_t)parts * head->hidden;
-    at->kernels->scatter(bytes, at->element, from, head->n, head->d, row, scale);
+    at->kernels->scatter(bytes, at->element, from, rows, head->d, row, scale);
 }
 
 /* p [rows, n] = softmax(q k^T) for the queries from `first`. */
@@ -147,8 +150,9 @@ static void head_forward(const struct attention *at, void *context, const struct
     at->kernels->transpose(panels.k_by_dim, head->k, head->n, head->d, head->qkv_row,
                            scale_of(head));
     gather_f32(at, panels.v, head->v, head);
-    for (int first = 0; first < head->n; first += BLOCK) {
-        int rows = head->n - first < BLOCK ? head->n - first : BLOCK;
+    int queries = at->first_only ? 1 : head->n;
+    for (int first = 0; first < queries; first += BLOCK) {
+        int rows = queries - first < BLOCK ? queries - first : BLOCK;
         probabilities(at, &panels, head, first, rows);
         dropout_rows(at->kernels, &head->masks, panels.p, head->start + first, rows, head->n,
                      by_dim);
@@ -163,7 +167,7 @@ static void head_forward(const struct attention *at, void *context, const struct
                                                 .b = panels.v,
                                                 .b_row = flat});
     }
-    scatter_head(at, context, panels.out, head, 0, 1, 1);
+    scatter_head(at, context, panels.out, queries, head, 0, 1);
 }
 
 /* c [n, d] += a^T b for a [rows, n], b [rows, d]: the sums over queries. */
@@ -244,9 +248,9 @@ static void head_backward(const struct attention *at, void *d_qkv, const void *d
     memset(panels.d_v, 0, bytes);
     for (int first = 0; first < head->n; first += BLOCK)
         block_backward(at, &panels, head, first, head->n - first < BLOCK ? head->n - first : BLOCK);
-    scatter_head(at, d_qkv, panels.d_q, head, 0, 3, scale_of(head));
-    scatter_head(at, d_qkv, panels.d_k, head, 1, 3, scale_of(head));
-    scatter_head(at, d_qkv, panels.d_v, head, 2, 3, 1);
+    scatter_head(at, d_qkv, panels.d_q, head->n, head, 0, 3);
+    scatter_head(at, d_qkv, panels.d_k, head->n, head, 1, 3);
+    scatter_head(at, d_qkv, panels.d_v, head->n, head, 2, 3);
 }
 
 void attention_forward(const struct attention *attention, void *context, const float *qkv)

@@ -16,7 +16,8 @@ struct attention {
     int num_heads, head_size;
     const int *offsets; /* [num_seqs + 1] */
     int num_seqs;
-    double dropout; /* probability of dropping a probability */
+    bool first_only; /* forward: the first token of each sequence alone, its row of the context */
+    double dropout;  /* probability of dropping a probability */
     uint64_t seed;
     int layer;      /* part of the masks' key */
     float *scratch; /* [attention_scratch(longest sequence, head_size)] */

@@ -192,11 +192,11 @@ static struct block block_at(const struct step *step, int first)
 }
 
 /* kept->context = attention(x) */
-static void attend(const struct step *step, int layer, const struct layer_params *params,
-                   const struct packed_layer *packed, const struct layer_kept *kept, const float *x)
+static void attend(const struct step *step, struct attention attention,
+                   const struct layer_params *params, const struct packed_layer *packed,
+                   const struct layer_kept *kept, const float *x)
 {
     int hidden = step->config->hidden_size;
-    struct attention attention = attention_of(step, layer);
     const void *x_n = narrowed(step, x, step->scratch.x);
     for (int first = 0; first < step->rows; first += step->block_rows)
         dnn_linear_forward(step->dnn, f32_row(kept->qkv, first, 3 * hidden),
@@ -220,7 +220,7 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
                    const struct packed_layer *packed, const struct layer_kept *kept, float *out,
                    const float *x)
 {
-    attend(step, layer, params, packed, kept, x);
+    attend(step, attention_of(step, layer), params, packed, kept, x);
     finish(step, layer, params, packed, kept, out, x);
 }
 
@@ -238,7 +238,9 @@ void layer_forward_first(const struct step *step, const struct step *first,
                          const struct layer_kept *kept, float *out, const float *x)
 {
     size_t hidden = (size_t)step->config->hidden_size;
-    attend(step, 0, params, packed, kept, x);
+    struct attention attention = attention_of(step, 0);
+    attention.first_only = true;
+    attend(step, attention, params, packed, kept, x);
     gather_first(step->batch, kept->context, kept->context, hidden * element_size(step->element));
     gather_first(step->batch, out, x, hidden * sizeof *x);
     finish(first, 0, params, packed, kept, out, out);

@@ -4,6 +4,7 @@
 #include "data/progress.h"
 #include "nn/dnn.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 int precision_parse(enum precision *out, const char *name, struct error *err)
@@ -28,7 +29,9 @@ int precision_resolve(enum precision *precision, struct error *err)
         return fast ? 0
                     : fail(err, "precision bf16: this processor has no fast bf16 product "
                                 "(AVX-512 BF16); use f32 or auto");
+    static atomic_flag said = ATOMIC_FLAG_INIT; /* once a run, however many models are opened */
     *precision = fast ? PRECISION_BF16 : PRECISION_F32;
+    if (atomic_flag_test_and_set(&said)) return 0;
     note("precision %s%s", precision_name(*precision),
          fast ? "" : ": this processor has no fast bf16 product");
     return 0;
