@@ -80,11 +80,11 @@ objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
 test: build-tests
 	@RETORT=./$(PROGRAM) sh tests/run.sh $(TESTS) $(SCRIPTS)
 
-## asan          the same tests with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan
+## asan          the same, less what is too slow there, with Address- and UndefinedBehaviorSanitizer
 asan:
 	@$(MAKE) BUILD=build-asan PROGRAM=build-asan/retort OPTIMISE=-O1 \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' build-tests
-	@CK_FORK=no RETORT=build-asan/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
+	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
 
 ## valgrind      the test programs under valgrind's memcheck, without the tests that are too slow there
 valgrind: build-tests

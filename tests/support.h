@@ -45,8 +45,8 @@ void check_failed_at(const char *file, int line, int result, const struct error 
  * with a loud line, where it is absent:
  *     const char *path = shared("golden/bert"); if (!path) return; */
 const char *shared(const char *relative);
-/* True, with a loud line, where $RETORT_SKIP_SLOW is set (under valgrind all takes 50 times as
- * long):
+/* True, with a loud line, where $RETORT_SKIP_SLOW is set (by make asan and make valgrind, where all
+ * takes 5 and 50 times as long):
  *     if (skip_slow()) return; */
 bool skip_slow(void);
 /* A fresh folder that is removed when the program ends; static storage. */

@@ -263,7 +263,7 @@ static void check_shared_pairs(enum precision precision, double tolerance, doubl
 
 START_TEST(scores_of_shared_cross_encoder)
 {
-    if (!shared("golden/minilm-l6-ce/pairs.tsv")) return;
+    if (skip_slow() || !shared("golden/minilm-l6-ce/pairs.tsv")) return;
     check_shared_pairs(PRECISION_F32, 2e-3, 0.99999);
     if (has_bf16()) check_shared_pairs(PRECISION_BF16, 0.1, 0.999);
 }
