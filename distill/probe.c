@@ -112,16 +112,13 @@ static int represent(float *out, struct probe_work *work, const char *const *tex
     return status;
 }
 
-/* Takes the mean of the rows of zd [n, width] from them and from zq [m, width]. */
-static void centre(float *zd, size_t n, float *zq, size_t m, size_t width)
+void probe_centre(float *vectors, size_t n, size_t width)
 {
     double *mean = xcalloc(width, sizeof *mean);
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < width; j++) mean[j] += (double)zd[i * width + j] / (double)n;
+        for (size_t j = 0; j < width; j++) mean[j] += (double)vectors[i * width + j];
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < width; j++) zd[i * width + j] -= (float)mean[j];
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < width; j++) zq[i * width + j] -= (float)mean[j];
+        for (size_t j = 0; j < width; j++) vectors[i * width + j] -= (float)(mean[j] / (double)n);
     free(mean);
 }
 
@@ -163,7 +160,10 @@ static int probe_form(struct probe *out, struct probe_work *work, enum text_form
         for (int centred = 0; centred <= 1; centred++) {
             struct probe_point *point = &out->points[l * 4 + (size_t)form * 2 + (size_t)centred];
             float *queries = zq + l * m * width, *documents = zd + l * n * width;
-            if (centred) centre(documents, n, queries, m, width);
+            if (centred) {
+                probe_centre(documents, n, width);
+                probe_centre(queries, m, width);
+            }
             *point = (struct probe_point){.layer = (int)l, .form = form, .centred = centred};
             measure_point(point, work, queries, documents);
         }

@@ -9,6 +9,7 @@
 #include "distill/bm25.h"
 #include "distill/job_run.h"
 #include "distill/mine.h"
+#include "distill/probe.h"
 #include "student/dual_encoder.h"
 #include "student/search.h"
 
@@ -62,21 +63,6 @@ static void mine_bm25(struct mine_stage *stage)
     bm25_free(index);
 }
 
-/* Subtracts the documents' mean from both matrices. */
-static void centre(struct matrix *documents, struct matrix *queries)
-{
-    size_t width = documents->cols;
-    double *mean = xcalloc(width, sizeof *mean);
-    for (size_t d = 0; d < documents->rows; d++)
-        for (size_t j = 0; j < width; j++) mean[j] += documents->values[d * width + j];
-    for (size_t j = 0; j < width; j++) mean[j] /= (double)documents->rows;
-    for (size_t i = 0; i < documents->rows * width; i++)
-        documents->values[i] = (float)(documents->values[i] - mean[i % width]);
-    for (size_t i = 0; i < queries->rows * width; i++)
-        queries->values[i] = (float)(queries->values[i] - mean[i % width]);
-    free(mean);
-}
-
 static int read_vectors(const struct job_run *run, struct matrix *documents, struct matrix *queries,
                         struct error *err)
 {
@@ -89,7 +75,10 @@ static int read_vectors(const struct job_run *run, struct matrix *documents, str
                          npy_read(queries, query_path, err)
                      ? -1
                      : 0;
-    if (!status && json_bool_or(choice, "centred", false)) centre(documents, queries);
+    if (!status && json_bool_or(choice, "centred", false)) {
+        probe_centre(documents->values, documents->rows, documents->cols);
+        probe_centre(queries->values, queries->rows, queries->cols);
+    }
     json_free(choice);
     free(choice_path);
     free(document_path);

@@ -144,13 +144,12 @@ static void represent(const struct world *world, double *out, const char *const 
     free(rows);
 }
 
-static void centre(double *zd, double *zq)
+static void centre(double *z, int n)
 {
     for (int j = 0; j < WIDTH; j++) {
         double mean = 0;
-        for (int d = 0; d < DOCUMENTS; d++) mean += zd[d * WIDTH + j] / DOCUMENTS;
-        for (int d = 0; d < DOCUMENTS; d++) zd[d * WIDTH + j] -= mean;
-        for (int q = 0; q < QUERIES; q++) zq[q * WIDTH + j] -= mean;
+        for (int i = 0; i < n; i++) mean += z[i * WIDTH + j] / n;
+        for (int i = 0; i < n; i++) z[i * WIDTH + j] -= mean;
     }
 }
 
@@ -162,7 +161,7 @@ static void check_point(const struct world *world, const struct probe_point *poi
     represent(world, zq, queries, QUERIES, point->form, point->layer, 16);
     represent(world, zd, world->collection.documents.values, DOCUMENTS, point->form, point->layer,
               24);
-    if (point->centred) centre(zd, zq);
+    if (point->centred) centre(zd, DOCUMENTS), centre(zq, QUERIES);
     for (size_t q = 0; q < QUERIES; q++) {
         double one_ndcg, one_mrr;
         for (size_t d = 0; d < DOCUMENTS; d++) scores[d] = cosine(zq + q * WIDTH, zd + d * WIDTH);
