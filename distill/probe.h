@@ -9,11 +9,11 @@
  *         probe_write(&probe, "runs/x/probe.tsv", err)) ...
  *     const struct probe_point *best = probe_best(&probe, -1, -1, -1);
  *
- * Centred: from the queries' vectors their mean is taken, from the documents' vectors theirs, before
- * the cosine.  Early layers' vectors all point much the same way, and short texts another way than
- * long ones; one mean for both leaves every query the same large offset, which ranks the documents
- * the same for all of them (measured on scifact, layer 1: nDCG@10 .19 as they are, .10 with the
- * documents' mean taken from both, .37 with each its own).
+ * Centred: from the queries' vectors their mean is taken, from the documents' vectors theirs,
+ * before the cosine.  Early layers' vectors all point much the same way, and short texts another
+ * way than long ones; one mean for both leaves every query the same large offset, which ranks the
+ * documents the same for all of them (measured on scifact, layer 1: nDCG@10 .19 as they are, .10
+ * with the documents' mean taken from both, .37 with each its own).
  */
 #ifndef RETORT_PROBE_H
 #define RETORT_PROBE_H
