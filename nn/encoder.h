@@ -4,7 +4,7 @@
  * in rows of a table (nn/architecture.c): tensor names, first position, token types, an embedding
  * projection.  Post-norm blocks:
  *
- *     x_0 = LN(word[id] + position[p] + type[t])          (ELECTRA: then embeddings_project)
+ *     x_0 = drop(LN(word[id] + position[p] + type[t]))    (ELECTRA: then embeddings_project)
  *     a_l = LN(x_{l-1} + drop(W_o attention(x_{l-1}) + b_o))
  *     x_l = LN(a_l + drop(W_2 act(W_1 a_l + b_1) + b_2))
  *
@@ -19,7 +19,13 @@
  *
  * Details that have caused bugs: GELU is the erf form unless the config says gelu_new; RoBERTa's
  * first position is pad + 1; a single text always has token type 0; layer_norm_eps differs (1e-12
- * BERT, 1e-5 RoBERTa); queries are scaled by 1/sqrt(head size) before the softmax.
+ * BERT, 1e-5 RoBERTa); queries are scaled by 1/sqrt(head size) before the softmax; in bf16 the
+ * queries and keys must stay f32 (errors of their products grow in the softmax), and so must the
+ * embedding projection, which no norm follows.
+ *
+ * Any number of threads may run forward and backward on one encoder, each with its own pass.  A
+ * batch's result depends on the batch and the mode alone, to the byte, not on what the pass did
+ * before nor on the thread.
  */
 #ifndef RETORT_ENCODER_H
 #define RETORT_ENCODER_H

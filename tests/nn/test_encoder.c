@@ -277,7 +277,8 @@ static int load_copy(struct model *model, char *path, struct error *err)
 
 static void without_prefix(char *name)
 {
-    if (strncmp(name, "bert.", 5) == 0) memmove(name, name + 5, strlen(name + 5) + 1);
+    size_t length = strlen(name);
+    if (strncmp(name, "bert.", 5) == 0) memmove(name, name + 5, length - 4);
 }
 
 static void with_old_norms(char *name)
