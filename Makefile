@@ -86,11 +86,11 @@ asan:
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' build-tests
 	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
 
+VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+    --show-leak-kinds=definite --suppressions=tests/valgrind.supp
 ## valgrind      the test programs under valgrind's memcheck, without the tests that are too slow there
 valgrind: build-tests
-	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=./$(PROGRAM) RUN_WITH='valgrind -q --error-exitcode=9 \
-	    --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-	    --suppressions=tests/valgrind.supp' sh tests/run.sh $(TESTS)
+	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=./$(PROGRAM) RUN_WITH='$(VALGRIND)' sh tests/run.sh $(TESTS)
 
 ## coverage      lines that the tests reach, in percent (gcovr); fails below 85; build-coverage/coverage.txt
 coverage:
