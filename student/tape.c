@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_BUDGET = 1024 };
+#include "nn/encode.h"
+
+enum { SLICE = 1 << 18 }; /* gradients that one worker adds up at a time */
 
 /* What one batch keeps between forward and backward. */
 struct tape_batch {
@@ -182,7 +184,7 @@ static void cut(struct tape *tape, size_t n)
     size_t tokens = 0;
     for (size_t i = 0; i < n; i++) tokens += (size_t)(lengths[i] = tape->texts[i].length);
     chunks_free(&tape->chunks);
-    chunks_cut(&tape->chunks, lengths, n, TOKEN_BUDGET);
+    chunks_cut(&tape->chunks, lengths, n, ENCODE_TOKEN_BUDGET);
     free(lengths);
     tape->num_batches = tape->chunks.num_chunks;
     while (tape->batch_capacity < tape->num_batches) {
@@ -216,7 +218,7 @@ static void add_slice(void *arg, size_t item, int worker)
     void **pair = arg;
     const struct tape *tape = pair[0];
     float *d_params = pair[1];
-    size_t slice = (size_t)1 << 18, size = tape->de->params.size;
+    size_t slice = SLICE, size = tape->de->params.size;
     size_t first = item * slice, last = first + slice < size ? first + slice : size;
     for (size_t l = 0; l < tape->num_lanes; l++)
         for (size_t i = first; i < last; i++) d_params[i] += tape->lanes[l].gradients[i];
@@ -227,7 +229,7 @@ void tape_backward(struct tape *tape, const float *const *d_z, float *d_params)
     tape->d_z = d_z;
     pool_run(tape->pool, tape->num_lanes, backward_lane, tape);
     void *pair[2] = {tape, d_params};
-    pool_run(tape->pool, (tape->de->params.size >> 18) + 1, add_slice, pair);
+    pool_run(tape->pool, tape->de->params.size / SLICE + 1, add_slice, pair);
 }
 
 void tape_close(struct tape *tape)
