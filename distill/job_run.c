@@ -229,7 +229,7 @@ static int check_queries(const struct job_run *run, struct error *err)
 
 static int open_folder(struct job_run *run, struct error *err)
 {
-    const char *const parts[] = {"stages", "train", "trec", "representations"};
+    const char *const parts[] = {"stages", "train", "trec", "representations", "targets"};
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         char *path = job_run_path(run, parts[p]);
         int status = make_folder(path, err);

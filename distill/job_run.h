@@ -8,7 +8,7 @@
  *     runs/NAME/
  *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, times; what it said
  *       stages/                            one small file a finished stage
- *       probe.tsv representations/ pca.safetensors
+ *       probe.tsv representations/ targets/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
  *       train/                             checkpoints, weights and logs of each phase
  *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run for each

@@ -1,12 +1,11 @@
 /* The embed stage: probe the teacher's layers, embed all texts at the best (or the given) one, fit
- * the PCA. */
+ * the PCA that makes HPD targets of them. */
 #include <stdlib.h>
 
 #include "data/json.h"
-#include "data/npy.h"
 #include "distill/job_run.h"
-#include "distill/pca.h"
 #include "distill/probe.h"
+#include "distill/targets.h"
 #include "teacher/representations.h"
 
 static int choose(struct probe_point *chosen, struct job_run *run, struct error *err)
@@ -35,14 +34,15 @@ static int choose(struct probe_point *chosen, struct job_run *run, struct error 
     return status;
 }
 
-/* What mining needs to know of the vectors. */
-static int write_choice(const struct job_run *run, const struct probe_point *chosen,
+/* What mining and training need to know of the vectors. */
+static int write_choice(const struct job_run *run, const struct probe_point *chosen, double length,
                         struct error *err)
 {
     struct json *json = json_new_object();
     json_set_int(json, "layer", chosen->layer);
     json_set_string(json, "form", text_form_name(chosen->form));
     json_set_bool(json, "centred", chosen->centred);
+    json_set_number(json, "length", length);
     char *path = job_run_path(run, "representations/choice.json");
     int status = json_write_file(path, json, err);
     free(path);
@@ -64,44 +64,14 @@ static int represent(struct job_run *run, const struct probe_point *chosen,
     return status;
 }
 
-/* On all documents and the train queries; test and dev queries are not looked at. */
-static int fit(struct job_run *run, struct error *err)
-{
-    struct matrix documents = {0}, queries = {0};
-    struct pca pca = {0};
-    char *document_path = job_run_path(run, "representations/documents.npy");
-    char *query_path = job_run_path(run, "representations/queries.npy");
-    char *path = job_run_path(run, "pca.safetensors");
-    int status = npy_read(&documents, document_path, err) || npy_read(&queries, query_path, err);
-    if (!status) {
-        size_t rows = documents.rows + run->train.count, width = documents.cols;
-        float *x = xaligned(rows * width, sizeof *x);
-        vectors_cut(x, documents.values, documents.rows, (int)width, (int)width, true);
-        for (size_t q = 0; q < run->train.count; q++)
-            vectors_cut(x + (documents.rows + q) * width,
-                        queries.values + run->train.rows[q] * width, 1, (int)width, (int)width,
-                        true);
-        int size = run->job->student.projection; /* a wider student has no HPD targets */
-        if (!size || size > (int)width) size = (int)width;
-        status = pca_fit(&pca, x, rows, (int)width, size, run->job->distill.hpd.centred, err);
-        free(x);
-    }
-    if (!status) status = pca_write(&pca, path, err);
-    pca_free(&pca);
-    matrix_free(&documents);
-    matrix_free(&queries);
-    free(document_path);
-    free(query_path);
-    free(path);
-    return status ? -1 : 0;
-}
-
 int embed_stage(struct job_run *run, struct error *err)
 {
     struct probe_point chosen;
+    double length;
     if (!job_run_teacher(run, err) || choose(&chosen, run, err) ||
         represent(run, &chosen, &run->collection.documents, "representations/documents", err) ||
-        represent(run, &chosen, &run->collection.queries, "representations/queries", err))
+        represent(run, &chosen, &run->collection.queries, "representations/queries", err) ||
+        targets_make(run, &length, err))
         return -1;
-    return write_choice(run, &chosen, err) || fit(run, err) ? -1 : 0;
+    return write_choice(run, &chosen, length, err);
 }

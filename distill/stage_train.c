@@ -3,9 +3,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "data/npy.h"
+#include "data/json.h"
 #include "data/output.h"
 #include "data/progress.h"
 #include "distill/checkpoint.h"
@@ -13,6 +12,7 @@
 #include "distill/job_run.h"
 #include "distill/phases.h"
 #include "distill/student_init.h"
+#include "distill/targets.h"
 
 static const size_t keep_bytes =
     (size_t)3 << 30; /* activations kept in one step; beyond, batches are run again */
@@ -26,67 +26,27 @@ struct train_stage {
     struct train_set set;
     struct sequences query_tokens, document_tokens;
     struct pca pca;
-    double norm;                                   /* mean length of the teacher's vectors */
-    struct matrix query_targets, document_targets; /* HPD targets by row */
+    struct student_start start;
+    struct targets targets; /* of HPD */
     struct dev_eval dev;
     struct dual_encoder student;
 };
 
 /* ---- what training reads ---- */
 
-static double mean_length(const struct matrix *vectors)
-{
-    double sum = 0;
-    for (size_t i = 0; i < vectors->rows; i++) {
-        double squares = 0;
-        for (size_t j = 0; j < vectors->cols; j++) {
-            double x = vectors->values[i * vectors->cols + j];
-            squares += x * x;
-        }
-        sum += sqrt(squares);
-    }
-    return sum > 0 ? sum / (double)vectors->rows : 1;
-}
-
-/* The teacher's vectors become targets: each divided by its length, then projected. */
-static void make_targets(struct matrix *vectors, const struct pca *pca)
-{
-    int width = (int)vectors->cols;
-    float *unit = xaligned(vectors->rows * vectors->cols, sizeof *unit);
-    float *targets = xaligned(vectors->rows * (size_t)pca->output_size, sizeof *targets);
-    vectors_cut(unit, vectors->values, vectors->rows, width, width, true);
-    pca_apply(pca, unit, vectors->rows, targets);
-    free(unit);
-    free(vectors->values);
-    vectors->values = targets;
-    vectors->cols = (size_t)pca->output_size;
-}
-
-static int read_targets(struct train_stage *stage, struct error *err)
+/* What the initial projection is made from. */
+static int read_start(struct train_stage *stage, struct error *err)
 {
     char *pca = job_run_path(stage->run, "pca.safetensors");
-    char *documents = job_run_path(stage->run, "representations/documents.npy");
-    char *queries = job_run_path(stage->run, "representations/queries.npy");
-    int status = pca_read(&stage->pca, pca, err);
-    size_t rows = 0, query_rows = 0;
-    if (!status) status = npy_read(&stage->document_targets, documents, err);
-    if (!status) status = npy_read(&stage->query_targets, queries, err);
-    if (!status) {
-        rows = stage->document_targets.rows, query_rows = stage->query_targets.rows;
-        if (rows != stage->run->collection.documents.count ||
-            query_rows != stage->run->collection.queries.count)
-            status = fail(err, "%s: %zu rows for %zu documents; delete the folder to start again",
-                          documents, rows, stage->run->collection.documents.count);
-    }
-    if (!status) {
-        stage->norm = mean_length(&stage->document_targets);
-        make_targets(&stage->document_targets, &stage->pca);
-        make_targets(&stage->query_targets, &stage->pca);
-    }
+    char *choice = job_run_path(stage->run, "representations/choice.json");
+    struct json *json = NULL;
+    stage->start.pca = &stage->pca;
+    int status = pca_read(&stage->pca, pca, err) || json_read_file(&json, choice, err) ||
+                 json_get_number(&stage->start.length, json, "length", 1e-6, 1e6, choice, err);
+    json_free(json);
     free(pca);
-    free(documents);
-    free(queries);
-    return status;
+    free(choice);
+    return status ? -1 : 0;
 }
 
 /* Train queries with their scored candidates. */
@@ -195,8 +155,8 @@ static struct phase_context context_of(struct train_stage *stage)
                                         tape_open(&stage->student, stage->run->pool, keep_bytes),
                                     .queries = &stage->query_tokens,
                                     .documents = &stage->document_tokens,
-                                    .query_targets = stage->query_targets.values,
-                                    .document_targets = stage->document_targets.values,
+                                    .query_targets = stage->targets.queries.values,
+                                    .document_targets = stage->targets.documents.values,
                                     .target_width = stage->pca.output_size,
                                     .seed = (uint64_t)job->seed,
                                     .dropout = job->distill.dropout > 0,
@@ -309,7 +269,7 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
 static int start_student(struct train_stage *stage, struct error *err)
 {
     dual_encoder_free(&stage->student);
-    return student_init(&stage->student, stage->run, &stage->pca, stage->norm, err);
+    return student_init(&stage->student, stage->run, &stage->start, err);
 }
 
 static int save_init(struct train_stage *stage, struct error *err)
@@ -323,7 +283,9 @@ static int save_init(struct train_stage *stage, struct error *err)
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    if (read_targets(stage, err) || start_student(stage, err) || save_init(stage, err)) return -1;
+    if (targets_read(&stage->targets, run, err) || read_start(stage, err) ||
+        start_student(stage, err) || save_init(stage, err))
+        return -1;
     split_candidates(stage);
     if (!stage->set.count)
         return fail(err, "%s: no train query has a known relevant document among its candidates",
@@ -360,8 +322,7 @@ int train_stage(struct job_run *run, struct error *err)
     candidate_sets_free(&stage.mined);
     sequences_free(&stage.query_tokens);
     sequences_free(&stage.document_tokens);
-    matrix_free(&stage.query_targets);
-    matrix_free(&stage.document_targets);
+    targets_free(&stage.targets);
     pca_free(&stage.pca);
     dev_eval_free(&stage.dev);
     dual_encoder_free(&stage.student);

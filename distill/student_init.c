@@ -6,6 +6,8 @@
 
 #include "distill/checkpoint.h"
 
+enum { OWN_DOCUMENTS = 10000 }; /* a PCA of some hundred components is settled by so many */
+
 /* Copies a parameter of equal shape from one table into another. */
 static void copy_param(struct params *to, int index, const struct params *from, const char *name)
 {
@@ -68,23 +70,75 @@ static int create(struct dual_encoder *out, struct job_run *run, const struct en
     return 0;
 }
 
-static void init_projection(struct dual_encoder *student, const struct dual_encoder *folder,
-                            const struct pca *pca, double norm, uint64_t seed)
+/* P h + b = W (h / length - mean), and 0 where the PCA was not centred. */
+static void project_by(struct dual_encoder *student, const struct pca *pca, double length)
+{
+    struct params *params = &student->params;
+    size_t width = (size_t)pca->input_size;
+    float *weight = params_values(params, student->projection_weight);
+    float *bias = params_values(params, student->projection_bias);
+    for (int i = 0; i < pca->output_size; i++) {
+        const float *component = pca->components + (size_t)i * width;
+        double shift = 0;
+        for (size_t j = 0; j < width; j++) {
+            weight[(size_t)i * width + j] = (float)((double)component[j] / length);
+            shift += (double)component[j] * (double)pca->mean[j];
+        }
+        bias[i] = (float)-shift;
+    }
+}
+
+/* The principal components of the student's own pooled vectors of (a sample of) the documents. */
+static int project_by_own(struct dual_encoder *student, struct job_run *run, struct error *err)
+{
+    const struct texts *documents = &run->collection.documents;
+    size_t n = documents->count < OWN_DOCUMENTS ? documents->count : OWN_DOCUMENTS;
+    struct dual_encoder bare = *student; /* borrowed: without its projection */
+    bare.projection_weight = bare.projection_bias = -1;
+    bare.output_size = student->encoder.config.hidden_size;
+    const char **texts = xcalloc(n, sizeof *texts);
+    float *vectors = xaligned(n * (size_t)bare.output_size, sizeof *vectors);
+    for (size_t i = 0; i < n; i++) texts[i] = documents->values[i * documents->count / n];
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = student->document_prompt,
+                                          .max_length = run->job->data.max_document_tokens,
+                                          .layers = &bare.encoder.config.num_layers,
+                                          .num_layers = 1};
+    dual_encoder_embed(&bare, run->pool, &request, &vectors);
+    struct pca pca = {0};
+    int status = pca_fit(&pca, vectors, n, bare.output_size, student->output_size, true, err);
+    if (!status) project_by(student, &pca, 1);
+    pca_free(&pca);
+    free(vectors);
+    free(texts);
+    return status;
+}
+
+static int init_projection(struct dual_encoder *student, const struct dual_encoder *folder,
+                           const struct student_start *start, struct job_run *run,
+                           struct error *err)
 {
     struct params *params = &student->params;
     int weight = student->projection_weight;
-    if (weight < 0) return;
-    if (folder && folder->projection_weight >= 0 && folder->output_size == student->output_size) {
+    if (weight < 0) return 0;
+    int rows = student->output_size, cols = student->encoder.config.hidden_size;
+    if (folder && folder->projection_weight >= 0 && folder->output_size == rows) {
         copy_param(params, weight, &folder->params, "projection.weight");
-        return;
+        if (folder->projection_bias >= 0)
+            copy_param(params, student->projection_bias, &folder->params, "projection.bias");
+        return 0;
     }
-    size_t size = params_param_size(&params->list[weight]);
+    if (folder && rows <= cols && run->collection.documents.count >= (size_t)rows)
+        return project_by_own(student, run, err);
+    if (!folder && start->pca->input_size == cols && start->pca->output_size == rows) {
+        project_by(student, start->pca, start->length);
+        return 0;
+    }
     float *values = params_values(params, weight);
-    if (pca && pca->input_size == params->list[weight].cols &&
-        pca->output_size == params->list[weight].rows)
-        for (size_t i = 0; i < size; i++) values[i] = (float)(pca->components[i] / norm);
-    else
-        for (size_t i = 0; i < size; i++) values[i] = (float)(0.02 * random_normal(seed, 0x400, i));
+    for (size_t i = 0; i < params_param_size(&params->list[weight]); i++)
+        values[i] = (float)(0.02 * random_normal((uint64_t)run->job->seed, 0x400, i));
+    return 0;
 }
 
 static int init_from_teacher(struct dual_encoder *out, struct job_run *run, struct error *err)
@@ -117,8 +171,9 @@ static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folde
     return 0;
 }
 
-int student_init(struct dual_encoder *out, struct job_run *run, const struct pca *pca, double norm,
-                 struct error *err)
+/* start NULL: the projection stays zero. */
+static int make(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
+                struct error *err)
 {
     struct dual_encoder folder = {0};
     *out = (struct dual_encoder){0};
@@ -126,19 +181,24 @@ int student_init(struct dual_encoder *out, struct job_run *run, const struct pca
     int status =
         from_folder ? init_from_folder(out, &folder, run, err) : init_from_teacher(out, run, err);
     if (!status) {
-        init_projection(out, from_folder ? &folder : NULL, pca, norm, (uint64_t)run->job->seed);
         encoder_refresh(&out->encoder);
-    } else {
-        dual_encoder_free(out);
+        if (start) status = init_projection(out, from_folder ? &folder : NULL, start, run, err);
     }
+    if (status) dual_encoder_free(out);
     dual_encoder_free(&folder);
     return status;
+}
+
+int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
+                 struct error *err)
+{
+    return make(out, run, start, err);
 }
 
 int student_load(struct dual_encoder *out, struct job_run *run, const char *weights_path,
                  struct error *err)
 {
-    if (student_init(out, run, NULL, 1, err)) return -1;
+    if (make(out, run, NULL, err)) return -1;
     if (weights_read(&out->params, weights_path, err)) {
         dual_encoder_free(out);
         return -1;

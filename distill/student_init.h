@@ -6,12 +6,19 @@
 #include "distill/job_run.h"
 #include "distill/pca.h"
 
+/* Where a new projection comes from. */
+struct student_start {
+    const struct pca *pca; /* of the teacher's vectors (targets.h) */
+    double length;         /* mean length of those vectors, before the PCA made it 1 */
+};
 /* The job's student with initial weights.  Blocks are copies of student.init.layers of the teacher
- * or the folder; the projection is the PCA's components where the student's hidden states have the
- * teacher's width (so that its output starts as the HPD target's estimate, divided by norm: the
- * mean length of the vectors that the PCA normalised), else a folder's own Dense module, else
- * normal numbers of deviation 0.02.  pca NULL: no projection. */
-int student_init(struct dual_encoder *out, struct job_run *run, const struct pca *pca, double norm,
+ * or the folder.  The projection is
+ *   from the teacher: the PCA of its vectors, so that a copied layer's output starts as an estimate
+ *     of the HPD target;
+ *   from a folder: the folder's own Dense module of that size, else the PCA (centred) of the new
+ *     student's own pooled vectors of the collection's documents;
+ *   where neither fits: normal numbers of deviation 0.02. */
+int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
                  struct error *err);
 /* The same shape with weights from a file of checkpoint.h. */
 int student_load(struct dual_encoder *out, struct job_run *run, const char *weights_path,

@@ -5,12 +5,14 @@
 #include "tests/support.h"
 #include "tests/tiny_student.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/output.h"
 
-enum { OUT = 6, H = TINY_STUDENT_HIDDEN };
+enum { OUT = 6 };
 static const char teacher[] = "tests/golden/cross_encoder"; /* 3 layers of width 32 */
 
 /* A folder with 3 layers and a Dense module of OUT rows; *de is what was exported. */
@@ -24,6 +26,8 @@ static char *source_folder(struct dual_encoder *de, const char *name)
     check_ok(dual_encoder_export(de, &whole, folder, &err), &err);
     return folder;
 }
+
+static const struct student_start none = {&(struct pca){0}, 1};
 
 static struct job job_of(char *from, enum init_from kind, int *layers, size_t count, int projection)
 {
@@ -63,7 +67,7 @@ START_TEST(blocks_come_from_the_folder_in_the_order_given)
     char *folder = source_folder(&source, "source1");
     struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
     struct job_run run = {.job = &job};
-    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    check_ok(student_init(&de, &run, &none, &err), &err);
     ck_assert_int_eq(de.encoder.config.num_layers, 2);
     ck_assert_int_eq(de.pooling, POOLING_CLS);
     ck_assert_int_eq(de.max_length, 17);
@@ -76,43 +80,105 @@ START_TEST(blocks_come_from_the_folder_in_the_order_given)
     expect_equal(&de.params, "encoder.layer.1.attention.self.key.bias", &source.params,
                  "encoder.layer.0.attention.self.key.bias");
     expect_equal(&de.params, "projection.weight", &source.params, "projection.weight");
+    expect_equal(&de.params, "projection.bias", &source.params, "projection.bias");
     dual_encoder_free(&de);
     dual_encoder_free(&source);
     free(folder);
 }
 END_TEST
 
-START_TEST(the_projection_is_the_pca_or_random)
+START_TEST(from_the_teacher_the_projection_is_the_pca)
 {
-    struct dual_encoder de, source;
+    enum { WIDTH = 32 };
+    struct dual_encoder de;
     struct error err = {0};
     int layers[] = {1};
-    float components[OUT * H], other[3 * H];
-    for (int i = 0; i < OUT * H; i++) components[i] = test_value(70, (uint64_t)i);
-    struct pca pca = {.input_size = H, .output_size = OUT, .components = components};
-    struct pca narrow = {.input_size = H, .output_size = 3, .components = other};
-    char *folder = source_folder(&source, "source2");
-    struct job job = job_of(folder, INIT_FOLDER, layers, 1, OUT);
+    char from[] = "teacher";
+    float components[OUT * WIDTH], mean[WIDTH];
+    for (int i = 0; i < OUT * WIDTH; i++) components[i] = test_value(70, (uint64_t)i);
+    for (int i = 0; i < WIDTH; i++) mean[i] = test_value(71, (uint64_t)i);
+    struct pca pca = {
+        .input_size = WIDTH, .output_size = OUT, .components = components, .mean = mean};
+    const struct student_start start = {&pca, 2};
+    struct job job = job_of(from, INIT_TEACHER, layers, 1, OUT);
     struct job_run run = {.job = &job};
-    job.student.projection = OUT + 1; /* neither the folder's nor the PCA's size */
-    check_ok(student_init(&de, &run, &pca, 2, &err), &err);
+    check_ok(student_init(&de, &run, &start, &err), &err);
     const float *weight = params_values(&de.params, de.projection_weight);
+    const float *bias = params_values(&de.params, de.projection_bias);
+    for (int i = 0; i < OUT; i++) { /* P h + b = W (h / 2 - mean), for any h */
+        double sum = 0, naive = 0;
+        for (int j = 0; j < WIDTH; j++) {
+            double h = (double)test_value(72, (uint64_t)j), w = (double)components[i * WIDTH + j];
+            sum += (double)weight[i * WIDTH + j] * h;
+            naive += w * (h / 2 - (double)mean[j]);
+        }
+        ck_assert_double_eq_tol(sum + (double)bias[i], naive, 1e-5);
+    }
+    dual_encoder_free(&de);
+    job.student.projection = OUT + 1; /* not the PCA's size */
+    check_ok(student_init(&de, &run, &start, &err), &err);
+    weight = params_values(&de.params, de.projection_weight);
     double squares = 0;
-    for (int i = 0; i < (OUT + 1) * H; i++) squares += (double)weight[i] * weight[i];
-    double variance = squares / ((OUT + 1) * H);
+    for (int i = 0; i < (OUT + 1) * WIDTH; i++) squares += (double)weight[i] * (double)weight[i];
+    double variance = squares / ((OUT + 1) * WIDTH);
     ck_assert(variance > 0.0002 && variance < 0.0007); /* 0.02 squared is 0.0004 */
     dual_encoder_free(&de);
+    cross_encoder_close(run.teacher);
+}
+END_TEST
 
+/* z of the documents: [n, OUT] */
+static void embed_all(float *z, struct dual_encoder *de, struct pool *pool,
+                      const char *const *texts, size_t n)
+{
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = "",
+                                          .layers = &de->encoder.config.num_layers,
+                                          .num_layers = 1};
+    dual_encoder_embed(de, pool, &request, &z);
+}
+
+/* Principal components: means 0, covariances 0, variances falling. */
+START_TEST(from_a_folder_without_one_the_projection_is_its_own_pca)
+{
+    enum { N = 40 };
+    struct dual_encoder de, source;
+    struct error err = {0};
+    int layers[] = {2, 1};
+    const char *texts[N];
+    char bytes[N][32], *folder = source_folder(&source, "source2");
     char *modules = path_join(folder, "modules.json");
+    for (int i = 0; i < N; i++) {
+        snprintf(bytes[i], sizeof bytes[i], "%c%c %d%d", 'a' + i % 7, 'k' + i % 3, i, i % 5);
+        texts[i] = bytes[i];
+    }
     ck_assert_int_eq(remove(modules), 0); /* now it has no Dense module */
-    job.student.projection = OUT;
-    check_ok(student_init(&de, &run, &pca, 2, &err), &err);
-    weight = params_values(&de.params, de.projection_weight);
-    for (int i = 0; i < OUT * H; i++) ck_assert(weight[i] == components[i] / 2);
-    dual_encoder_free(&de);
-    check_ok(student_init(&de, &run, &narrow, 2, &err), &err);
+    struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
+    struct job_run run = {.job = &job, .pool = pool_open(2)};
+    run.collection.documents.values = texts;
+    run.collection.documents.count = N;
+    check_ok(student_init(&de, &run, &(struct student_start){0}, &err), &err);
+    float *z = xcalloc(N * OUT, sizeof *z);
+    embed_all(z, &de, run.pool, texts, N);
+    double moments[OUT][OUT] = {{0}};
+    for (int i = 0; i < OUT; i++) {
+        double mean = 0;
+        for (int n = 0; n < N; n++) mean += (double)z[n * OUT + i] / N;
+        ck_assert_double_eq_tol(mean, 0, 1e-4);
+        for (int j = 0; j < OUT; j++)
+            for (int n = 0; n < N; n++)
+                moments[i][j] += (double)z[n * OUT + i] * (double)z[n * OUT + j] / N;
+    }
+    for (int i = 0; i < OUT; i++) {
+        ck_assert(i == 0 || moments[i][i] <= moments[i - 1][i - 1]);
+        for (int j = 0; j < i; j++) ck_assert(fabs(moments[i][j]) < 1e-3 * moments[0][0]);
+    }
+    ck_assert(moments[OUT - 1][OUT - 1] > 0);
+    free(z);
     dual_encoder_free(&de);
     dual_encoder_free(&source);
+    pool_close(run.pool);
     free(modules), free(folder);
 }
 END_TEST
@@ -125,7 +191,7 @@ START_TEST(blocks_come_from_the_teacher)
     char from[] = "teacher";
     struct job job = job_of(from, INIT_TEACHER, layers, 2, 0);
     struct job_run run = {.job = &job};
-    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    check_ok(student_init(&de, &run, &none, &err), &err);
     const struct params *params = cross_encoder_encoder(run.teacher)->params;
     ck_assert_int_eq(de.projection_weight, -1);
     ck_assert_int_eq(de.output_size, 32);
@@ -135,7 +201,7 @@ START_TEST(blocks_come_from_the_teacher)
                  "encoder.layer.2.output.LayerNorm.bias");
     dual_encoder_free(&de);
     job.student.init.kind = INIT_RANDOM;
-    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    check_ok(student_init(&de, &run, &none, &err), &err);
     const float *words = params_values(&de.params, 0);
     ck_assert_mem_ne(words, params_values(params, 0), 32 * sizeof *words);
     dual_encoder_free(&de);
@@ -152,7 +218,7 @@ START_TEST(weights_are_saved_and_loaded)
     char *path = path_join(scratch_folder(), "weights.safetensors");
     struct job job = job_of(folder, INIT_FOLDER, layers, 1, OUT);
     struct job_run run = {.job = &job};
-    check_ok(student_init(&de, &run, NULL, 1, &err), &err);
+    check_ok(student_init(&de, &run, &none, &err), &err);
     for (size_t i = 0; i < de.params.size; i++) de.params.values[i] += test_value(80, i);
     check_ok(weights_write(&de.params, path, &err), &err);
     check_ok(student_load(&back, &run, path, &err), &err);
@@ -176,7 +242,7 @@ START_TEST(layers_that_are_not_there_are_named)
     char *folder = source_folder(&source, "source4");
     struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
     struct job_run run = {.job = &job};
-    check_failed(student_init(&de, &run, NULL, 1, &err), &err, STATUS_USAGE, "student.init.layers",
+    check_failed(student_init(&de, &run, &none, &err), &err, STATUS_USAGE, "student.init.layers",
                  "not 4");
     ck_assert_ptr_null(de.params.values);
     dual_encoder_free(&source);
@@ -187,7 +253,8 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(blocks_come_from_the_folder_in_the_order_given),
-                                    TEST(the_projection_is_the_pca_or_random),
+                                    TEST(from_the_teacher_the_projection_is_the_pca),
+                                    TEST(from_a_folder_without_one_the_projection_is_its_own_pca),
                                     TEST(blocks_come_from_the_teacher),
                                     TEST(weights_are_saved_and_loaded),
                                     TEST(layers_that_are_not_there_are_named),
