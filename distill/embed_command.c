@@ -8,7 +8,7 @@
 #include "data/output.h"
 #include "data/progress.h"
 #include "data/source.h"
-#include "student/dual_encoder.h"
+#include "student/embedder.h"
 #include "teacher/cross_encoder.h"
 
 enum { BLOCK = 8192 }; /* texts in memory at a time; their lengths are sorted within it */
@@ -19,73 +19,57 @@ struct embed_call {
     bool quiet;
 };
 
-/* What turns a block of texts into rows of `width` values. */
-struct embedder {
+/* What turns a block of texts into rows of `dim` values: a teacher's layer, or a student. */
+struct source_model {
     const struct embed_call *call;
-    struct pool *pool;
-    struct dual_encoder student;
-    struct cross_encoder *teacher;
+    struct cross_encoder *teacher; /* NULL: the student */
+    struct pool *pool;             /* of the teacher */
     enum text_form form;
-    int layer, dim, width;
-    bool normalize;
+    struct embedder student;
+    int dim;
 };
 
-static int check_layer(int layer, int lowest, int num_layers, const char *option, const char *model,
-                       struct error *err)
+static int open_teacher(struct source_model *model, enum precision precision, struct error *err)
 {
-    if (layer >= lowest && layer <= num_layers) return 0;
-    return fail_usage(err, "--%s must be from %d to %d for %s, not %d", option, lowest, num_layers,
-                      model, layer);
-}
-
-static int open_teacher(struct embedder *embedder, enum precision precision, struct error *err)
-{
-    const struct embed_call *call = embedder->call;
-    if (text_form_parse(&embedder->form, call->form ? call->form : "single", err) ||
-        cross_encoder_open(&embedder->teacher, call->model, precision, err))
+    const struct embed_call *call = model->call;
+    if (text_form_parse(&model->form, call->form ? call->form : "single", err) ||
+        cross_encoder_open(&model->teacher, call->model, precision, err))
         return -1;
-    const struct encoder_config *config = cross_encoder_config(embedder->teacher);
-    embedder->layer = call->teacher_layer;
-    embedder->dim = embedder->width = config->hidden_size;
-    return check_layer(embedder->layer, 0, config->num_layers, "teacher-layer", call->model, err);
+    const struct encoder_config *config = cross_encoder_config(model->teacher);
+    model->pool = pool_open(call->threads);
+    model->dim = config->hidden_size;
+    if (call->teacher_layer <= config->num_layers) return 0;
+    return fail_usage(err, "--teacher-layer must be from 0 to %d for %s, not %d",
+                      config->num_layers, call->model, call->teacher_layer);
 }
 
-static int open_student(struct embedder *embedder, enum precision precision, struct error *err)
+static int open_student(struct source_model *model, enum precision precision, struct error *err)
 {
-    const struct embed_call *call = embedder->call;
-    struct dual_encoder *student = &embedder->student;
+    const struct embed_call *call = model->call;
+    const struct embedder_options tap = {call->layers, call->dim, call->threads, precision};
+    struct dual_encoder *encoder = &model->student.encoder;
     if (call->form) return fail_usage(err, "--form goes with --teacher-layer");
-    if (dual_encoder_open(student, call->model, 0, precision, err)) return -1;
-    embedder->layer = call->layers ? call->layers : student->encoder.config.num_layers;
-    embedder->width = student->output_size;
-    embedder->dim = call->dim ? call->dim : embedder->width;
-    embedder->normalize = student->normalize;
-    if (embedder->dim < 1 || embedder->dim > embedder->width)
-        return fail_usage(err, "--dim must be from 1 to %d for %s, not %d", embedder->width,
-                          call->model, embedder->dim);
-    return check_layer(embedder->layer, 1, student->encoder.config.num_layers, "layers",
-                       call->model, err);
+    if (embedder_open(&model->student, call->model, &tap, err)) return -1;
+    model->student.normalize = encoder->normalize;
+    if (call->max_length && call->max_length < encoder->max_length)
+        encoder->max_length = call->max_length;
+    model->dim = model->student.dim;
+    return 0;
 }
 
-static void embed_block(const struct embedder *embedder, const char *const *texts, size_t n,
-                        float *z, float *rows)
+/* rows [n, dim] */
+static void embed_block(const struct source_model *model, const char *const *texts, size_t n,
+                        float *rows)
 {
-    int max_length = embedder->call->max_length;
-    if (embedder->teacher) {
-        struct text_input input = {embedder->form,
-                                   cross_encoder_max_length(embedder->teacher, max_length)};
-        cross_encoder_represent(embedder->teacher, embedder->pool, texts, n, input,
-                                &embedder->layer, 1, &rows);
+    const struct embed_call *call = model->call;
+    if (!model->teacher) {
+        embedder_texts(&model->student, rows, texts, n, call->prompt);
         return;
     }
-    const struct embed_request request = {.texts = texts,
-                                          .count = n,
-                                          .prompt = embedder->call->prompt,
-                                          .max_length = max_length,
-                                          .layers = &embedder->layer,
-                                          .num_layers = 1};
-    dual_encoder_embed(&embedder->student, embedder->pool, &request, &z);
-    vectors_cut(rows, z, n, embedder->width, embedder->dim, embedder->normalize);
+    struct text_input input = {model->form,
+                               cross_encoder_max_length(model->teacher, call->max_length)};
+    cross_encoder_represent(model->teacher, model->pool, texts, n, input, &call->teacher_layer, 1,
+                            &rows);
 }
 
 /* Reads up to BLOCK lines into texts; how many, or -1. */
@@ -101,19 +85,18 @@ static int read_block(struct lines *lines, const char **texts, struct arena *str
 }
 
 /* The number of rows stands in the header, so rows wait in a temporary file until all are there. */
-static int embed_lines(const struct embedder *embedder, struct lines *lines, struct error *err)
+static int embed_lines(const struct source_model *model, struct lines *lines, struct error *err)
 {
     const char **texts = xcalloc(BLOCK, sizeof *texts);
-    float *z = xaligned((size_t)BLOCK * (size_t)embedder->width, sizeof *z);
-    float *rows = xaligned((size_t)BLOCK * (size_t)embedder->dim, sizeof *rows);
+    float *rows = xaligned((size_t)BLOCK * (size_t)model->dim, sizeof *rows);
     struct arena strings = {0};
     struct npy_writer out = {0};
     struct progress progress;
-    int status = npy_writer_open(&out, embedder->call->output, (size_t)embedder->dim, err);
+    int status = npy_writer_open(&out, model->call->output, (size_t)model->dim, err);
     int count = status ? 0 : 1;
     progress_start(&progress, "embedding", "texts", 0, 0);
     while (!status && (count = read_block(lines, texts, &strings, err)) > 0) {
-        embed_block(embedder, texts, (size_t)count, z, rows);
+        embed_block(model, texts, (size_t)count, rows);
         npy_writer_rows(&out, rows, (size_t)count);
         progress_add(&progress, (size_t)count);
         arena_free(&strings);
@@ -127,26 +110,24 @@ static int embed_lines(const struct embedder *embedder, struct lines *lines, str
         npy_writer_abandon(&out);
     arena_free(&strings);
     free(rows);
-    free(z);
     free(texts);
     return status;
 }
 
 static int run_embed(const struct embed_call *call, const char *path, struct error *err)
 {
-    struct embedder embedder = {.call = call};
+    struct source_model model = {.call = call};
     enum precision precision = PRECISION_AUTO;
     struct lines *lines = NULL;
     if (call->precision && precision_parse(&precision, call->precision, err)) return -1;
-    embedder.pool = pool_open(call->threads);
-    int status = call->teacher_layer >= 0 ? open_teacher(&embedder, precision, err)
-                                          : open_student(&embedder, precision, err);
+    int status = call->teacher_layer >= 0 ? open_teacher(&model, precision, err)
+                                          : open_student(&model, precision, err);
     if (!status) status = lines_open(&lines, path, err);
-    if (!status) status = embed_lines(&embedder, lines, err);
+    if (!status) status = embed_lines(&model, lines, err);
     if (lines) lines_close(lines);
-    cross_encoder_close(embedder.teacher);
-    dual_encoder_free(&embedder.student);
-    pool_close(embedder.pool);
+    cross_encoder_close(model.teacher);
+    if (model.pool) pool_close(model.pool);
+    embedder_close(&model.student);
     return status;
 }
 
@@ -157,7 +138,8 @@ int embed_command(int argc, char **argv, struct error *err)
         {"model", OPTION_STRING, &call.model, "DIR",
          "sentence-transformers or Hugging Face folder; with --teacher-layer a cross-encoder"},
         {"layers", OPTION_INT, &call.layers, "L", "stop after block L (all)"},
-        {"dim", OPTION_INT, &call.dim, "D", "keep the first D values (all); cut, then normalised"},
+        {"dim", OPTION_INT, &call.dim, "D",
+         "keep the first D values (all, or the model's truncate_dim); cut, then normalised"},
         {"teacher-layer", OPTION_INT, &call.teacher_layer, "L",
          "the cross-encoder's representation after block L, 0: embeddings"},
         {"form", OPTION_STRING, &call.form, "FORM",
@@ -182,5 +164,6 @@ int embed_command(int argc, char **argv, struct error *err)
     if (argc - first > 1) return fail_usage(err, "one file of texts at most");
     if (!call.model) return fail_usage(err, "--model DIR is missing");
     messages_quiet(call.quiet);
+    interrupt_install();
     return run_embed(&call, first < argc ? argv[first] : NULL, err);
 }

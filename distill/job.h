@@ -101,6 +101,7 @@ struct job {
         enum similarity_kind similarity;
         enum tap_weights tap_weights;
         int epochs, batch_queries, evaluations_per_epoch;
+        int max_document_tokens; /* while training; data's where not given */
         double learning_rate, weight_decay, clip_norm, dropout;
         double warmup; /* share of the steps */
         enum schedule schedule;

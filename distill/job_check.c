@@ -83,6 +83,8 @@ void job_derive(struct job *job)
                              : strcmp(from, "random") == 0 ? INIT_RANDOM
                                                            : INIT_FOLDER;
     if (!job->places[KEY_OF(teacher.precision)]) job->teacher.precision = job->precision;
+    if (!job->places[KEY_OF(distill.max_document_tokens)])
+        job->distill.max_document_tokens = job->data.max_document_tokens;
     for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;
          i++)
         add_int(&job->evaluate.layers, (int)i + 1);
@@ -213,6 +215,10 @@ static int check_losses(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(mine.negatives_per_query), err,
                              "is 0, but listwise_kl and margin_mse in distill.loss compare a "
                              "positive with negatives; set their weights to 0");
+    if (job->distill.max_document_tokens > job->data.max_document_tokens)
+        return contradiction(job, KEY_OF(distill.max_document_tokens), err,
+                             "is %d, more than data.max_document_tokens (%d)",
+                             job->distill.max_document_tokens, job->data.max_document_tokens);
     return 0;
 }
 

@@ -93,11 +93,18 @@ static void plan_score(struct plan_stage *out, const struct job *job,
     out->disk_bytes = (24 + 60) * pairs; /* the cache's records, and the run for people */
 }
 
+/* Of a document in training. */
+static double trained_tokens(const struct job *job, const struct plan_facts *facts)
+{
+    return least(facts->document_tokens, job->distill.max_document_tokens);
+}
+
 /* Tokens of one training step. */
 static double step_tokens(const struct job *job, const struct plan_facts *facts)
 {
     double documents = 1 + job->mine.negatives_per_query;
-    return job->distill.batch_queries * (facts->query_tokens + documents * facts->document_tokens);
+    return job->distill.batch_queries *
+           (facts->query_tokens + documents * trained_tokens(job, facts));
 }
 
 static void plan_train(struct plan_stage *out, const struct job *job,
@@ -108,7 +115,9 @@ static void plan_train(struct plan_stage *out, const struct job *job,
     if (job->distill.hpd.max_texts) texts = least(texts, job->distill.hpd.max_texts);
     double hpd_steps = ceil(texts / job->distill.hpd.batch_texts) * job->distill.hpd.epochs;
     double runs = job->evaluate.systems & SYSTEM_NO_TEACHER ? 2 : 1;
-    double mean = all_tokens(facts) / (double)(facts->documents + facts->queries);
+    double mean = ((double)facts->documents * trained_tokens(job, facts) +
+                   (double)facts->queries * facts->query_tokens) /
+                  (double)(facts->documents + facts->queries);
     double dev_documents =
         least((double)facts->documents, (double)facts->dev * (job->mine.scored + 1));
     double evaluations = job->distill.epochs * job->distill.evaluations_per_epoch;
@@ -155,7 +164,7 @@ static void plan_export(struct plan_stage *out, const struct job *job,
 static double peak_memory(const struct job *job, const struct plan_facts *facts)
 {
     double step = step_tokens(job, facts),
-           hpd_step = job->distill.hpd.batch_texts * facts->document_tokens;
+           hpd_step = job->distill.hpd.batch_texts * trained_tokens(job, facts);
     double kept = facts->student->hidden_size * (double)sizeof(float) * 24 *
                   (double)job->student.init.layers.count * (step > hpd_step ? step : hpd_step);
     double vectors = (double)(facts->documents + facts->queries) * facts->teacher->hidden_size;

@@ -84,7 +84,7 @@ static void tokenise(struct train_stage *stage)
                      job->data.query_prefix, job->data.max_query_tokens);
     sequences_encode(&stage->document_tokens, stage->student.tokenizer, run->pool,
                      collection->documents.values, NULL, collection->documents.count,
-                     job->data.document_prefix, job->data.max_document_tokens);
+                     job->data.document_prefix, job->distill.max_document_tokens);
 }
 
 static void prepare_dev(struct train_stage *stage)

@@ -63,8 +63,8 @@ cmp -s "$folder/first" "$folder/fourth" || wrong "equal texts have other vectors
 ok embed $common --model "$teacher" --teacher-layer 1 --form pair --output "$folder/early.npy" \
     "$folder/texts"
 expect "the teacher's shape" "4 32" "$(shape "$folder/early.npy")"
-fails 2 "\-\-dim" embed --model "$student" --dim 17 "$folder/texts"
-fails 2 "\-\-layers" embed --model "$student" --layers 3 "$folder/texts"
+fails 2 "16 dimensions" embed --model "$student" --dim 17 "$folder/texts"
+fails 2 "2 layers, not 3" embed --model "$student" --layers 3 "$folder/texts"
 fails 2 "\-\-model" embed "$folder/texts"
 fails 2 "teacher-layer" embed --model "$teacher" --teacher-layer 4 "$folder/texts"
 fails 1 "nowhere" embed --model "$student" "$folder/nowhere"
