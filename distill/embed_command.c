@@ -16,7 +16,6 @@ enum { BLOCK = 8192 }; /* texts in memory at a time; their lengths are sorted wi
 struct embed_call {
     const char *model, *output, *precision, *form, *prompt;
     int layers, dim, teacher_layer, max_length, threads;
-    bool quiet;
 };
 
 /* What turns a block of texts into rows of `dim` values: a teacher's layer, or a student. */
@@ -149,7 +148,6 @@ int embed_command(int argc, char **argv, struct error *err)
         {"output", OPTION_STRING, &call.output, "F.npy", "where to write (standard output)"},
         OPTION_THREADS(&call.threads),
         OPTION_PRECISION(&call.precision),
-        {"quiet", OPTION_FLAG, &call.quiet, NULL, "no messages but warnings"},
         {0}};
     const struct command_help help = {
         .command = "embed",
@@ -163,7 +161,6 @@ int embed_command(int argc, char **argv, struct error *err)
     if (first < 0) return first == OPTIONS_HELP ? 0 : -1;
     if (argc - first > 1) return fail_usage(err, "one file of texts at most");
     if (!call.model) return fail_usage(err, "--model DIR is missing");
-    messages_quiet(call.quiet);
     interrupt_install();
     return run_embed(&call, first < argc ? argv[first] : NULL, err);
 }

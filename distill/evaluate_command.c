@@ -15,7 +15,7 @@ struct evaluate_call {
     const char *model, *split, *layers, *dims, *output, *trec, *precision;
     struct string_list measures;
     int threads;
-    bool dot, drop_same_id, quiet;
+    bool dot, drop_same_id;
 };
 
 static const char *const default_measures[] = {"ndcg_cut_10", "recip_rank_cut_10", "recall_100",
@@ -190,7 +190,6 @@ static int run_evaluate(const struct evaluate_call *call, const char *path, stru
     struct dual_encoder de;
     enum precision precision = PRECISION_AUTO;
     bool is_sts = false;
-    messages_quiet(call->quiet);
     if (call->precision && precision_parse(&precision, call->precision, err)) return -1;
     if (sts_detect(&is_sts, path, err) || dual_encoder_open(&de, call->model, 0, precision, err))
         return -1;
@@ -228,7 +227,6 @@ int evaluate_command(int argc, char **argv, struct error *err)
         {"output", OPTION_STRING, &call.output, "F.tsv", "where to write (standard output)"},
         OPTION_THREADS(&call.threads),
         OPTION_PRECISION(&call.precision),
-        {"quiet", OPTION_FLAG, &call.quiet, NULL, "no messages but warnings"},
         {0}};
     const struct command_help help = {
         .command = "evaluate",

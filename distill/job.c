@@ -145,6 +145,26 @@ static int read_all(struct job *job, const char *text, const struct string_list 
     return job_check(job, err);
 }
 
+static void add_setting(struct string_list *list, const char *setting)
+{
+    GROW(list->items, list->count, &list->capacity);
+    list->items[list->count++] = setting;
+}
+
+void job_options_finish(struct job_options *options)
+{
+    if (options->threads) {
+        snprintf(options->threads_setting, sizeof options->threads_setting, "threads=%d",
+                 options->threads);
+        add_setting(&options->settings, options->threads_setting);
+    }
+    if (options->precision) {
+        snprintf(options->precision_setting, sizeof options->precision_setting, "precision=%s",
+                 options->precision);
+        add_setting(&options->settings, options->precision_setting);
+    }
+}
+
 int job_read_string(struct job *out, const char *path, const char *text,
                     const struct string_list *settings, struct error *err)
 {

@@ -121,6 +121,23 @@ struct job {
     } export;
 };
 
+/* Options of the commands that read a job; JOB_OPTIONS gives their rows. */
+struct job_options {
+    struct string_list settings; /* of --set; the caller frees its items */
+    int threads;                 /* 0: not given */
+    const char *precision;       /* NULL: not given */
+    char threads_setting[32], precision_setting[32];
+};
+/* clang-format off */
+#define JOB_OPTIONS(options)                                                                       \
+    {"set", OPTION_LIST, &(options)->settings, "KEY=VALUE",                                        \
+     "override a key of the job file; may be repeated"},                                           \
+    OPTION_THREADS(&(options)->threads),                                                           \
+    OPTION_PRECISION(&(options)->precision)
+/* clang-format on */
+/* --threads and --precision are settings, too: appends them to `settings`. */
+void job_options_finish(struct job_options *options);
+
 /* settings: "a.b=c" from --set, c in YAML, applied after the file; relative paths in the file are
  * relative to it, in settings to the current folder.  Every mistake is STATUS_USAGE with
  * file:line:column (or the setting); a file that cannot be read is STATUS_WORLD. */

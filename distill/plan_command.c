@@ -261,10 +261,10 @@ static int plan_job(const char *path, const struct string_list *settings, bool r
 
 int plan_command(int argc, char **argv, struct error *err)
 {
-    struct string_list settings = {0};
+    struct job_options job = {0};
     bool resolved = false, reference = false, quick = false;
     const struct option options[] = {
-        {"set", OPTION_LIST, &settings, "KEY=VALUE", "set a key of the job; may be repeated"},
+        JOB_OPTIONS(&job),
         {"quick", OPTION_FLAG, &quick, NULL, "do not measure the teacher's speed: no times"},
         {"resolved", OPTION_FLAG, &resolved, NULL, "only print the job with all its keys, as YAML"},
         {"reference", OPTION_FLAG, &reference, NULL, "only print all keys of jobs, as Markdown"},
@@ -283,10 +283,12 @@ int plan_command(int argc, char **argv, struct error *err)
         job_reference(&out);
     else if (first > 0 && argc - first != 1)
         status = fail_usage(err, "give one JOB.yaml");
-    else if (first > 0)
-        status = plan_job(argv[first], &settings, resolved, quick, &out, err);
+    else if (first > 0) {
+        job_options_finish(&job);
+        status = plan_job(argv[first], &job.settings, resolved, quick, &out, err);
+    }
     if (status == 0 && out.length) status = print_facts(&out, err);
     text_free(&out);
-    free(settings.items);
+    free(job.settings.items);
     return status == OPTIONS_HELP ? 0 : status;
 }

@@ -49,15 +49,12 @@ static int run_file(const char *path, const struct string_list *settings, const 
 int run_command(int argc, char **argv, struct error *err)
 {
     const char *output = NULL, *until = NULL;
-    bool quiet = false;
-    struct string_list settings = {0};
+    struct job_options job = {0};
     const struct option options[] = {
-        {"set", OPTION_LIST, &settings, "KEY=VALUE",
-         "override a key of the job file; may be repeated"},
+        JOB_OPTIONS(&job),
         {"until", OPTION_STRING, &until, "STAGE",
          "stop after embed, mine, score, train, evaluate or export"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
-        {"quiet", OPTION_FLAG, &quiet, NULL, "no messages but warnings"},
         {0}};
     const struct command_help help = {
         .command = "run",
@@ -71,10 +68,10 @@ int run_command(int argc, char **argv, struct error *err)
     if (!status && argc - first != 1) status = fail_usage(err, "one job file is needed");
     if (!status && until) status = check_until(until, err);
     if (!status) {
-        messages_quiet(quiet);
         interrupt_install();
-        status = run_file(argv[first], &settings, output, until, err);
+        job_options_finish(&job);
+        status = run_file(argv[first], &job.settings, output, until, err);
     }
-    free(settings.items);
+    free(job.settings.items);
     return status == OPTIONS_HELP ? 0 : status;
 }

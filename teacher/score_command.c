@@ -15,7 +15,6 @@ enum { BLOCK_BYTES = 64 << 20 };
 struct score_options {
     const char *teacher, *precision, *cache;
     int max_length, threads, label;
-    bool quiet;
 };
 
 struct pair_block {
@@ -36,7 +35,6 @@ static int parse_options(struct score_options *out, int argc, char **argv, struc
          "keep scores here and compute none that it holds; safe to kill and call again"},
         OPTION_PRECISION(&out->precision),
         OPTION_THREADS(&out->threads),
-        {"quiet", OPTION_FLAG, &out->quiet, NULL, "no progress"},
         {0}};
     const struct command_help help = {
         "score", "--teacher DIR [PAIRS.tsv]", "score pairs of texts with a cross-encoder", options,
@@ -139,7 +137,6 @@ int score_command(int argc, char **argv, struct error *err)
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0 || precision_parse(&precision, options.precision, err)) return -1;
-    messages_quiet(options.quiet);
     interrupt_install();
     return score_file(&options, precision, first < argc ? argv[first] : NULL, err);
 }
