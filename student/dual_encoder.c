@@ -93,7 +93,13 @@ static int open_parts(struct dual_encoder *out, const char *folder, int num_laye
     out->normalize = st->normalize;
     out->query_prompt = xstrdup(st->query_prompt);
     out->document_prompt = xstrdup(st->document_prompt);
-    if (open_tokenizer(out, folder, err) || load_weights(out, folder, st, err)) return -1;
+    if (open_tokenizer(out, folder, err)) return -1;
+    if (st->lowercase && !tokenizer_lowercases(out->tokenizer))
+        return fail(err,
+                    "%s: sentence_bert_config.json says do_lower_case, but the tokenizer keeps "
+                    "capitals; set \"lowercase\" in tokenizer.json or do_lower_case to false",
+                    folder);
+    if (load_weights(out, folder, st, err)) return -1;
     int stated =
         st->max_seq_length > 0 ? st->max_seq_length : tokenizer_model_max_length(out->tokenizer);
     out->max_length = min_length(stated, encoder_max_tokens(&config));

@@ -205,6 +205,16 @@ START_TEST(what_does_not_belong_together_is_refused)
     edit(folder, "config.json", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2");
     edit(folder, "config.json", "\"vocab_size\": 80", "\"vocab_size\": 20");
     expect_refused(folder, 0, STATUS_WORLD, "do not belong together");
+    edit(folder, "config.json", "\"vocab_size\": 20", "\"vocab_size\": 80");
+    edit(folder, "sentence_bert_config.json", "\"do_lower_case\": false",
+         "\"do_lower_case\": true"); /* no harm: the tokenizer lower-cases */
+    struct dual_encoder de;
+    struct error err = {0};
+    check_ok(dual_encoder_open(&de, folder, 0, PRECISION_F32, &err), &err);
+    dual_encoder_free(&de);
+    edit(folder, "tokenizer_config.json", "\"do_lower_case\": true", "\"do_lower_case\": false");
+    edit(folder, "tokenizer.json", "\"lowercase\": true", "\"lowercase\": false");
+    expect_refused(folder, 0, STATUS_WORLD, "keeps capitals");
     free(folder);
     expect_refused("/nowhere/model", 0, STATUS_WORLD, "/nowhere/model");
 }
