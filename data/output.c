@@ -67,6 +67,19 @@ int make_folder(const char *path, struct error *err)
     return status;
 }
 
+int folder_lock(const char *path, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return fail_errno(err, "%s: cannot open the folder", path);
+    /* File systems without locks do not stop the work. */
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
+    close(fd);
+    return fail(err,
+                "%s: another process works in this folder; wait for its end, or choose "
+                "another folder",
+                path);
+}
+
 int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err)
 {
     char buffer[65536];

@@ -229,6 +229,9 @@ static int check_queries(const struct job_run *run, struct error *err)
 
 static int open_folder(struct job_run *run, struct error *err)
 {
+    if (make_folder(run->folder, err)) return -1;
+    run->lock = folder_lock(run->folder, err);
+    if (run->lock < 0) return -1;
     const char *const parts[] = {"stages", "train", "trec", "representations", "targets"};
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         char *path = job_run_path(run, parts[p]);
@@ -276,7 +279,8 @@ static int open_all(struct job_run *run, struct error *err)
 
 int job_run_open(struct job_run *out, const struct job *job, const char *folder, struct error *err)
 {
-    *out = (struct job_run){.job = job, .folder = xstrdup(folder), .pool = pool_open(job->threads)};
+    *out = (struct job_run){
+        .job = job, .folder = xstrdup(folder), .lock = -1, .pool = pool_open(job->threads)};
     int status = open_all(out, err);
     if (status) job_run_close(out);
     return status;
@@ -306,6 +310,7 @@ void job_run_close(struct job_run *run)
     query_set_free(&run->test);
     collection_free(&run->collection);
     if (run->pool) pool_close(run->pool);
+    if (run->lock >= 0) close(run->lock);
     free(run->folder);
     *run = (struct job_run){0};
 }

@@ -26,6 +26,7 @@
 struct job_run {
     const struct job *job;
     char *folder;
+    int lock; /* one run works in a folder at a time; -1: not held */
     struct pool *pool;
     struct collection collection;
     struct query_set train, dev, test;

@@ -361,6 +361,24 @@ START_TEST(whole_files_are_read_up_to_the_limit)
 }
 END_TEST
 
+START_TEST(a_locked_folder_is_refused_until_it_is_closed)
+{
+    char *folder = in_scratch("locked");
+    struct error err = {0};
+    check_ok(make_folder(folder, &err), &err);
+    int first = folder_lock(folder, &err);
+    ck_assert_int_ge(first, 0);
+    check_failed(folder_lock(folder, &err), &err, STATUS_WORLD, folder, "another process");
+    close(first);
+    int second = folder_lock(folder, &err);
+    ck_assert_int_ge(second, 0);
+    close(second);
+    err = (struct error){0};
+    check_failed(folder_lock("no/such/folder", &err), &err, STATUS_WORLD, "no/such/folder");
+    free(folder);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
@@ -376,6 +394,7 @@ int main(void)
         TEST(a_full_disk_leaves_the_old_file),
         TEST(a_killed_writer_leaves_the_old_file_and_its_rest_is_swept),
         TEST(folders_are_made_with_their_parents),
+        TEST(a_locked_folder_is_refused_until_it_is_closed),
         TEST(paths_are_taken_apart_and_joined),
         TEST(whole_files_are_read_up_to_the_limit),
         {0},

@@ -171,5 +171,9 @@ fails 2 "one job file"
 fails 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
 fails 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
     --set 'evaluate.dims=[]' --set 'export.pick=layers = 1 dim = 7'
+mkdir "$folder/busy"
+flock "$folder/busy" "$RETORT" run "$folder/job.yaml" --output "$folder/busy" >"$folder/out" \
+    2>"$folder/said" && wrong "ran in a folder where another process works"
+grep -q "another process works" "$folder/said" || wrong "busy folder: $(cat "$folder/said")"
 
 exit $wrong
