@@ -2,8 +2,8 @@
  *
  * A head's q, k, v of one sequence fit the second-level cache (512 x 64: 128 KiB each), so each
  * head gathers them once into f32 panels, and a block of probabilities [BLOCK, length] stays in the
- * first level between softmax and product.  Measured against batched products by oneDNN, which are
- * no faster at these sizes and need a primitive for each length.
+ * first level between softmax and product.  Batched products by oneDNN would need a primitive for
+ * each length.
  */
 #include "nn/attention.h"
 
