@@ -1,5 +1,6 @@
 /* The export stage: pick a point by the job's rule, on dev; write the model, read it back, compare;
  * write the manifest. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "data/output.h"
@@ -53,47 +54,68 @@ static int export_point(const struct job_run *run, const struct dual_encoder *de
     return status;
 }
 
-static int export_all(struct job_run *run, const struct grid *test, const struct tap *picked,
-                      struct error *err)
+/* Parameters of what would be exported at a point. */
+static double parameters_at(const struct dual_encoder *de, int layers, int dim)
 {
-    struct dual_encoder de;
+    double sum = 0;
+    for (int i = 0; i < (int)de->params.count; i++) {
+        const struct param *param = &de->params.list[i];
+        int block;
+        bool cut = i == de->projection_weight || i == de->projection_bias;
+        if (sscanf(param->name, "encoder.layer.%d", &block) == 1 && block >= layers) continue;
+        sum += (double)params_param_size(param) * (cut ? (double)dim / de->output_size : 1);
+    }
+    return sum;
+}
+
+static int pick(struct tap *picked, struct grid *dev, const struct dual_encoder *de,
+                const struct job *job, struct error *err)
+{
+    struct pick_rule rule;
+    struct text why = {0};
+    for (size_t i = 0; i < dev->count; i++) {
+        struct grid_row *row = &dev->rows[i];
+        row->model_parameters = parameters_at(de, row->layers, row->dim);
+    }
+    if (pick_parse(&rule, job->export.pick, err) || pick_choose(picked, &rule, dev, err)) return -1;
+    pick_explain(&rule, dev, *picked, &why);
+    note("picked on dev by \"%s\": %s", job->export.pick, why.bytes);
+    text_free(&why);
+    return 0;
+}
+
+static int export_all(struct job_run *run, const struct dual_encoder *de, const struct grid *test,
+                      const struct tap *picked, struct error *err)
+{
     struct text card = {0};
-    char *weights = job_run_path(run, "train/distil.best.safetensors");
-    int status = student_load(&de, run, weights, err);
-    free(weights);
-    if (status) return -1;
     model_card(&card, run, test, picked);
     const struct tap_list *taps = &run->job->student.taps;
-    struct export_options whole = {.layers = de.encoder.config.num_layers,
-                                   .dim = de.output_size,
+    struct export_options whole = {.layers = de->encoder.config.num_layers,
+                                   .dim = de->output_size,
                                    .taps = taps->items,
                                    .num_taps = taps->count};
     struct export_options chosen = {
         .layers = picked->layer, .dim = picked->dim, .normalize = true, .card = card.bytes};
-    status = export_point(run, &de, &whole, "student", err);
-    if (!status) status = export_point(run, &de, &chosen, "export", err);
+    int status = export_point(run, de, &whole, "student", err);
+    if (!status) status = export_point(run, de, &chosen, "export", err);
     text_free(&card);
-    dual_encoder_free(&de);
     return status;
 }
 
 int export_stage(struct job_run *run, struct error *err)
 {
     struct grid dev = {0}, test = {0};
+    struct dual_encoder de = {0};
     struct tap picked;
-    struct pick_rule rule;
+    char *weights = job_run_path(run, "train/distil.best.safetensors");
     int status = read_grids(run, &dev, &test, err);
-    if (!status) status = pick_parse(&rule, run->job->export.pick, err);
-    if (!status) status = pick_choose(&picked, &rule, &dev, err);
-    if (!status) {
-        struct text why = {0};
-        pick_explain(&rule, &dev, picked, &why);
-        note("picked on dev by \"%s\": %s", run->job->export.pick, why.bytes);
-        text_free(&why);
-        status = export_all(run, &test, &picked, err);
-    }
+    if (!status) status = student_load(&de, run, weights, err);
+    if (!status) status = pick(&picked, &dev, &de, run->job, err);
+    if (!status) status = export_all(run, &de, &test, &picked, err);
     if (!status) status = manifest_write(run, &picked, err);
+    dual_encoder_free(&de);
     grid_free(&dev);
     grid_free(&test);
+    free(weights);
     return status;
 }

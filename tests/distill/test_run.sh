@@ -171,6 +171,10 @@ fails 2 "one job file"
 fails 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
 fails 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
     --set 'evaluate.dims=[]' --set 'export.pick=layers = 1 dim = 7'
+run sized --set 'export.pick=smallest model_parameters with ndcg@10 > 0' \
+    --set 'evaluate.systems=[student]'
+grep -q "layers 1, dim .*model_parameters" "$folder/said" ||
+    wrong "model_parameters: $(grep picked "$folder/said")"
 mkdir "$folder/busy"
 flock "$folder/busy" "$RETORT" run "$folder/job.yaml" --output "$folder/busy" >"$folder/out" \
     2>"$folder/said" && wrong "ran in a folder where another process works"
