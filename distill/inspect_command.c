@@ -10,6 +10,7 @@
 #include "data/options.h"
 #include "data/output.h"
 #include "data/sts.h"
+#include "distill/audit.h"
 #include "distill/inspect.h"
 #include "distill/job.h"
 
@@ -54,12 +55,6 @@ const char *short_bytes(char buffer[16], double bytes)
     return buffer;
 }
 
-static int compare_sizes(const void *a, const void *b)
-{
-    size_t x = *(const size_t *)a, y = *(const size_t *)b;
-    return (x > y) - (x < y);
-}
-
 /* Bins 0, 1, 2-3, 4-7, ... of sorted values, from the first that is not empty to the last. */
 static void histogram(struct text *out, const size_t *values, size_t count)
 {
@@ -85,12 +80,9 @@ void distribution(struct text *out, const char *label, const char *unit, size_t 
                   size_t count, bool bars)
 {
     if (!count) return;
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += (double)values[i];
-    qsort(values, count, sizeof *values, compare_sizes);
+    struct lengths lengths = lengths_of(values, count);
     fact(out, label, "%s: mean %.1f, median %zu, 90 %% within %zu, 99 %% within %zu, at most %zu",
-         unit, sum / (double)count, values[(count - 1) / 2], values[(count - 1) * 90 / 100],
-         values[(count - 1) * 99 / 100], values[count - 1]);
+         unit, lengths.mean, lengths.median, lengths.p90, lengths.p99, lengths.most);
     if (bars) histogram(out, values, count);
 }
 

@@ -1,5 +1,4 @@
 /* retort inspect: collections, judgements, runs, caches (inspect.h). */
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include "data/run.h"
 #include "data/sts.h"
 #include "data/tokenizer.h"
+#include "distill/audit.h"
 #include "distill/inspect.h"
 
 enum { CACHE_HEADER = 16, CACHE_RECORD = 24, TAGS_SHOWN = 6 };
@@ -35,17 +35,6 @@ static void ruler_close(struct ruler *ruler)
     token_list_free(&ruler->tokens);
 }
 
-static size_t count_words(const char *text)
-{
-    size_t words = 0;
-    for (bool inside = false; *text; text++) {
-        bool space = isspace((unsigned char)*text) != 0;
-        if (!space && !inside) words++;
-        inside = !space;
-    }
-    return words;
-}
-
 static size_t measure_text(struct ruler *ruler, const char *text)
 {
     if (!ruler->tokenizer) return count_words(text);
@@ -67,23 +56,6 @@ static void length_facts(struct text *out, const char *label, struct ruler *rule
 
 /* ---- collections ---- */
 
-static size_t count_repeated(const struct texts *texts)
-{
-    struct strmap seen = {0};
-    size_t repeated = 0;
-    for (size_t i = 0; i < texts->count; i++)
-        if (strmap_insert(&seen, texts->values[i], (int64_t)i) != (int64_t)i) repeated++;
-    strmap_free(&seen);
-    return repeated;
-}
-
-static size_t count_empty(const struct texts *texts)
-{
-    size_t empty = 0;
-    for (size_t i = 0; i < texts->count; i++) empty += !*texts->values[i];
-    return empty;
-}
-
 static void text_facts(struct text *out, const char *label, const struct texts *texts,
                        struct ruler *ruler, bool bars)
 {
@@ -95,46 +67,12 @@ static void text_facts(struct text *out, const char *label, const struct texts *
 
 static void judgement_facts(struct text *out, const char *label, const struct qrels *qrels)
 {
-    size_t judgements = 0, relevant = 0, most = 0;
-    int lowest = INT32_MAX, highest = INT32_MIN;
-    for (size_t q = 0; q < qrels->count; q++) {
-        const struct judged_query *query = &qrels->queries[q];
-        size_t found = qrels_relevant(query);
-        judgements += query->count;
-        relevant += found;
-        most = found > most ? found : most;
-        for (size_t j = 0; j < query->count; j++) {
-            int grade = query->judgements[j].grade;
-            lowest = grade < lowest ? grade : lowest;
-            highest = grade > highest ? grade : highest;
-        }
-    }
+    struct judgement_audit audit = audit_judgements(qrels);
     fact(out, label,
          "%zu queries, %zu judgements (grades %d to %d); relevant: %.1f a query, at most "
          "%zu",
-         qrels->count, judgements, lowest, highest, (double)relevant / (double)qrels->count, most);
-}
-
-/* How many queries of `other` have a text that a query of `one` has too. */
-static size_t count_shared(const struct collection *collection, const struct qrels *one,
-                           const struct qrels *other)
-{
-    struct strmap seen = {0};
-    size_t shared = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        const struct qrels *qrels = pass ? other : one;
-        for (size_t q = 0; q < qrels->count; q++) {
-            int64_t row = texts_find(&collection->queries, qrels->queries[q].id);
-            if (row < 0) continue;
-            const char *text = collection->queries.values[row];
-            if (pass)
-                shared += strmap_find(&seen, text) >= 0;
-            else
-                strmap_insert(&seen, text, row);
-        }
-    }
-    strmap_free(&seen);
-    return shared;
+         audit.queries, audit.judgements, audit.lowest, audit.highest,
+         (double)audit.relevant / (double)audit.queries, audit.most_relevant);
 }
 
 static void leak_facts(struct text *out, const struct collection *collection)
