@@ -32,7 +32,8 @@ void output_abandon(struct output *out);
 /* Creates a folder and its parents; an existing one is fine. */
 int make_folder(const char *path, struct error *err);
 /* Locks a folder against other processes (flock on the folder itself): a descriptor that holds the
- * lock until it is closed or the process ends, or -1 where another has it or it cannot be opened. */
+ * lock until it is closed or the process ends, or -1 where another has it or it cannot be opened.
+ */
 int folder_lock(const char *path, struct error *err);
 /* folder + "/" + name, freshly allocated; name alone where it is absolute. */
 char *path_join(const char *folder, const char *name);

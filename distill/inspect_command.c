@@ -108,8 +108,9 @@ static void table_facts(struct text *out, const char *folder, const char *name, 
 static int inspect_run_folder(struct text *out, const char *folder)
 {
     static const char *const parts[] = {
-        "stages/embed",  "stages/mine",     "stages/score", "stages/train",    "stages/evaluate",
-        "stages/export", "candidates.trec", "scores.cache", "pca.safetensors", "export",
+        "stages/embed",    "stages/mine",   "stages/score",    "stages/train",
+        "stages/evaluate", "stages/export", "candidates.trec", "scores.cache",
+        "pca.safetensors", "export",        "report.html",
     };
     fact(out, "kind", "run of a job");
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

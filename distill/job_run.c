@@ -26,13 +26,14 @@ const struct stage job_stages[] = {
      "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.temperature distill.teacher_temperature "
      "distill.similarity distill.tap_weights distill.epochs distill.batch_queries "
-     "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate distill.weight_decay "
-     "distill.clip_norm distill.dropout distill.warmup distill.schedule",
+     "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
+     "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule",
      "evaluate.systems", "embed score", train_stage},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage},
     {"export", "the picked model, read back and compared",
      "export", "", "evaluate", export_stage},
+    {"report", "one page that shows the run", "name", "", "export", report_stage},
     {0},
 };
 /* clang-format on */

@@ -15,6 +15,7 @@
  *       grid_dev.tsv                       the student's grid on dev, where the point is picked
  *       student/                           a sentence-transformers folder of all layers and dims
  *       export/                            the picked model
+ *       report.html                        one page that shows all this
  */
 #ifndef RETORT_JOB_RUN_H
 #define RETORT_JOB_RUN_H
@@ -70,5 +71,6 @@ int score_stage(struct job_run *run, struct error *err);
 int train_stage(struct job_run *run, struct error *err);
 int evaluate_stage(struct job_run *run, struct error *err);
 int export_stage(struct job_run *run, struct error *err);
+int report_stage(struct job_run *run, struct error *err);
 
 #endif

@@ -16,6 +16,7 @@
 #include "distill/export_command.h"
 #include "distill/inspect_command.h"
 #include "distill/plan_command.h"
+#include "distill/report_command.h"
 #include "distill/run_command.h"
 #include "student/index_command.h"
 #include "student/search_command.h"
@@ -37,6 +38,7 @@ static const struct command commands[] = {
     {"metrics", metrics_command, "print trec_eval's measures of a run"},
     {"evaluate", evaluate_command, "measure a dual encoder at every size on a collection"},
     {"export", export_command, "write a dual encoder of chosen layers and dimensions"},
+    {"report", report_command, "write a page that shows a run"},
     {"inspect", inspect_command, "say what a model, collection, run, ... is"},
     {0},
 };

@@ -20,8 +20,9 @@ static int is_file_name(const struct dirent *entry)
 /* Not logs, tables with times, job.yaml with its paths, caches in the order of the work. */
 static bool is_reproducible(const char *name)
 {
-    static const char *const varying[] = {"job.yaml", "log.txt",      "manifest.json",
-                                          "grid.tsv", "grid_dev.tsv", "export/README.md"};
+    static const char *const varying[] = {"job.yaml",   "log.txt",      "manifest.json",
+                                          "grid.tsv",   "grid_dev.tsv", "export/README.md",
+                                          "report.html"};
     for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
         if (strcmp(name, varying[i]) == 0) return false;
     const char *dot = strrchr(name, '.');

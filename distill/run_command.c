@@ -53,7 +53,7 @@ int run_command(int argc, char **argv, struct error *err)
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"until", OPTION_STRING, &until, "STAGE",
-         "stop after embed, mine, score, train, evaluate or export"},
+         "stop after embed, mine, score, train, evaluate, export or report"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
         {0}};
     const struct command_help help = {

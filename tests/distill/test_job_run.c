@@ -54,7 +54,7 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                    {"export.pick=layers = 1 dim = 16", "export"},
                    {"threads=1", NULL},
                    {"distill.checkpoint_minutes=5", NULL},
-                   {"name=y", NULL}};
+                   {"name=y", "report"}};
     for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
         bool changed = false;
         for (const struct stage *stage = job_stages; stage->name; stage++) {

@@ -35,7 +35,7 @@ expect_skipped() { # expect_skipped WHAT STAGES
 # run added to its caches.
 fingerprint() { # fingerprint RUN
     (cd "$folder/$1" && find . -type f ! -name '*.cache' ! -name 'grid*.tsv' ! -name log.txt \
-        ! -name job.yaml ! -name manifest.json ! -name README.md ! -path './stages/*' \
+        ! -name job.yaml ! -name manifest.json ! -name README.md ! -name report.html ! -path './stages/*' \
         ! -path './train/*.tsv' | LC_ALL=C sort | xargs sha256sum
         sed 's/^\(\([^\t]*\t\)\{9\}\).*/\1/' grid.tsv grid_dev.tsv)
 }
@@ -71,10 +71,11 @@ for file in job.yaml manifest.json log.txt probe.tsv pca.safetensors candidates.
     train/distil.best.safetensors train/distil.tsv train/no-teacher.best.safetensors \
     trec/bm25.trec trec/teacher.trec trec/student-l2-d16.trec trec/pca-l2-d4.trec \
     student/modules.json student/2_Dense/model.safetensors export/config.json \
-    export/model.safetensors export/tokenizer.json export/README.md export/1_Pooling/config.json; do
+    export/model.safetensors export/tokenizer.json export/README.md export/1_Pooling/config.json \
+    report.html; do
     [ -s "$folder/one/$file" ] || wrong "the run has no $file"
 done
-for stage in embed mine score train evaluate export; do
+for stage in embed mine score train evaluate export report; do
     [ -s "$folder/one/stages/$stage" ] || wrong "stage $stage left no mark"
 done
 left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
@@ -94,12 +95,12 @@ files_and_times() {
 before=$(files_and_times)
 run one
 after=$(files_and_times)
-expect_skipped "a second run" "embed mine score train evaluate export "
+expect_skipped "a second run" "embed mine score train evaluate export report "
 [ "$before" = "$after" ] || wrong "a second run changed files"
 cp "$folder/one/job.yaml" "$folder/resolved.yaml"
 "$RETORT" run "$folder/resolved.yaml" --output "$folder/one" 2>"$folder/said" ||
     wrong "the resolved job fails: $(cat "$folder/said")"
-expect_skipped "the resolved job" "embed mine score train evaluate export "
+expect_skipped "the resolved job" "embed mine score train evaluate export report "
 
 # ---- the same bytes elsewhere, in stages, and after kills ----
 run two --until score

@@ -1,0 +1,269 @@
+/* The end of the report: an audit of the data, the model card, and all that is needed to make the
+ * run again. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "distill/audit.h"
+#include "distill/query_set.h"
+#include "distill/report_page.h"
+
+/* ---- audit ---- */
+
+static void text_row(struct page *page, const char *name, const struct texts *texts)
+{
+    size_t *words = xcalloc(texts->count, sizeof *words);
+    for (size_t i = 0; i < texts->count; i++) words[i] = count_words(texts->values[i]);
+    struct lengths lengths = lengths_of(words, texts->count);
+    free(words);
+    html_row(&page->out, "%s", name);
+    html_number(&page->out, "%zu", texts->count);
+    html_number(&page->out, "%zu", count_repeated(texts));
+    html_number(&page->out, "%zu", count_empty(texts));
+    html_number(&page->out, "%.1f", lengths.mean);
+    html_number(&page->out, "%zu", lengths.median);
+    html_number(&page->out, "%zu", lengths.p90);
+    html_number(&page->out, "%zu", lengths.p99);
+    html_number(&page->out, "%zu", lengths.most);
+    html_row_end(&page->out);
+}
+
+static void text_table(struct page *page)
+{
+    static const char *const headers[] = {"texts",       "count",       "repeated",
+                                          "empty",       "words, mean", "median",
+                                          "90 % within", "99 % within", "longest"};
+    html_table(&page->out, "Texts and their lengths in words", headers,
+               sizeof headers / sizeof *headers);
+    text_row(page, "documents", &page->collection->documents);
+    text_row(page, "queries", &page->collection->queries);
+    html_table_end(&page->out);
+}
+
+static void split_table(struct page *page)
+{
+    static const char *const headers[] = {"split",
+                                          "queries",
+                                          "judgements",
+                                          "grades",
+                                          "relevant a query",
+                                          "at most",
+                                          "unknown documents",
+                                          "queries without a text"};
+    const struct collection *collection = page->collection;
+    html_table(&page->out, "Judgements", headers, sizeof headers / sizeof *headers);
+    for (size_t s = 0; s < collection->num_splits; s++) {
+        const struct qrels *qrels = &collection->splits[s].qrels;
+        struct judgement_audit audit = audit_judgements(qrels);
+        html_row(&page->out, "%s", collection->splits[s].name);
+        html_number(&page->out, "%zu", audit.queries);
+        html_number(&page->out, "%zu", audit.judgements);
+        html_number(&page->out, "%d to %d", audit.lowest, audit.highest);
+        html_number(&page->out, "%.1f", (double)audit.relevant / (double)audit.queries);
+        html_number(&page->out, "%zu", audit.most_relevant);
+        html_number(&page->out, "%zu", count_unknown_documents(collection, qrels));
+        html_number(&page->out, "%zu", count_unknown_queries(collection, qrels));
+        html_row_end(&page->out);
+    }
+    html_table_end(&page->out);
+}
+
+static void leaks(struct page *page)
+{
+    const struct collection *collection = page->collection;
+    bool any = false;
+    for (size_t a = 0; a < collection->num_splits; a++)
+        for (size_t b = a + 1; b < collection->num_splits; b++) {
+            const struct split *one = &collection->splits[a], *other = &collection->splits[b];
+            size_t shared = count_shared(collection, &one->qrels, &other->qrels);
+            if (!shared) continue;
+            any = true;
+            html_missing(&page->out, "Queries of %s that have the text of a query of %s: %zu.",
+                         other->name, one->name, shared);
+        }
+    if (!any) html_paragraph(&page->out, "No query stands in two splits.");
+}
+
+/* The queries that the run learnt from, chose on and was measured on. */
+static void used_queries(struct page *page)
+{
+    const struct job *job = page->job;
+    struct query_set train, dev, test;
+    query_sets_split(&train, &dev, page->collection, job);
+    query_set_of(&test, page->collection, job->data.test_split);
+    bool has_dev = collection_split(page->collection, job->data.dev_split) != NULL;
+    html_paragraph(&page->out,
+                   "The run has %zu queries to train on, %zu dev queries (%s) to choose by and %zu "
+                   "test queries to be measured on: those with a text and a relevant judgement.",
+                   train.count, dev.count,
+                   has_dev ? "a split of their own" : "set apart from train by a hash of their ids",
+                   test.count);
+    if (job->data.max_train_queries)
+        html_paragraph(&page->out, "data.max_train_queries keeps at most %d of the first.",
+                       job->data.max_train_queries);
+    query_set_free(&train);
+    query_set_free(&dev);
+    query_set_free(&test);
+}
+
+void page_data(struct page *page)
+{
+    html_section(&page->out, "data", "Data");
+    text_puts(&page->out, "<p>Collection <code>");
+    html_text(&page->out, page->job->data.collection);
+    text_puts(&page->out, "</code>.</p>\n");
+    if (page->collection) {
+        text_table(page);
+        split_table(page);
+        leaks(page);
+        used_queries(page);
+    } else {
+        html_missing(&page->out, "Its texts and judgements cannot be read now: %s.",
+                     page->no_collection);
+    }
+    html_section_end(&page->out);
+}
+
+/* ---- model card ---- */
+
+static void item(struct page *page, const char *term, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static void item(struct page *page, const char *term, const char *format, ...)
+{
+    va_list arguments;
+    char words[2048];
+    va_start(arguments, format);
+    vsnprintf(words, sizeof words, format, arguments);
+    va_end(arguments);
+    text_printf(&page->out, "<dt>%s</dt><dd>", term);
+    html_text(&page->out, words);
+    text_puts(&page->out, "</dd>\n");
+}
+
+static void describe_model(struct page *page)
+{
+    const struct job *job = page->job;
+    const char *score = job->distill.similarity == SIMILARITY_COSINE ? "cosine" : "dot product";
+    if (page->picked)
+        item(page, "What it is",
+             "A dual encoder of %d layers and %d dimensions in the folder export/, for "
+             "sentence-transformers and all that read its folders; all layers and dimensions are "
+             "in student/.",
+             page->picked->layers, page->picked->dim);
+    else
+        item(page, "What it is", "Nothing is exported yet.");
+    item(page, "Intended use",
+         "Embed a query and documents apart and rank these by the %s of their vectors: first-stage "
+         "retrieval on texts like those of the collection. Queries of more than %d tokens and "
+         "documents of more than %d are cut.",
+         score, job->data.max_query_tokens, job->data.max_document_tokens);
+    item(page, "Prefixes", "Before a query: %.200s; before a document: %.200s.",
+         *job->data.query_prefix ? job->data.query_prefix : "none",
+         *job->data.document_prefix ? job->data.document_prefix : "none");
+}
+
+static bool is_test_unseen(const struct job *job)
+{
+    return strcmp(job->data.test_split, job->data.train_split) != 0 &&
+           strcmp(job->data.test_split, job->data.dev_split) != 0;
+}
+
+void page_card(struct page *page)
+{
+    const struct job *job = page->job;
+    const char *from = job->student.init.from;
+    html_section(&page->out, "card", "Model card");
+    text_puts(&page->out, "<dl>\n");
+    describe_model(page);
+    item(page, "Made from", "Teacher: %s (content %s). The student starts from: %s.",
+         job->teacher.model, json_string_or(page->manifest, "teacher", "not hashed yet"), from);
+    item(
+        page, "Training data",
+        "Documents, queries and judgements of split %s of %s (content %s); the teacher's scores of "
+        "mined candidates. Checkpoints and the picked point were chosen on dev queries.%s",
+        job->data.train_split, job->data.collection,
+        json_string_or(page->manifest, "collection", "not hashed yet"),
+        is_test_unseen(job) ? " The test split trained and chose nothing." : "");
+    item(page, "Limits",
+         "Measured on one split of one collection: other subjects, lengths and languages are not "
+         "measured. What the teacher, the weights it starts from and the judgements get wrong or "
+         "leave out, the student learns. The intervals are over queries alone: another seed is not "
+         "in them.");
+    item(page, "Licence",
+         "Not known: neither the job nor the manifest names a licence of the teacher, the starting "
+         "weights or the collection. Whoever publishes the model has to look at all three.");
+    text_puts(&page->out, "</dl>\n");
+    html_section_end(&page->out);
+}
+
+/* ---- making it again ---- */
+
+static void manifest_facts(struct page *page)
+{
+    static const char *const headers[] = {"made with", "value"};
+    static const char *const keys[] = {"retort", "processor", "precision", "collection", "teacher"};
+    int64_t number;
+    html_table(&page->out, "The manifest", headers, 2);
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        html_row(&page->out, "%s", keys[k]);
+        html_words(&page->out, "%s", json_string_or(page->manifest, keys[k], ""));
+        html_row_end(&page->out);
+    }
+    static const char *const counts[] = {"threads", "seed"};
+    for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+        if (!json_as_integer(&number, json_get(page->manifest, counts[k]), 0, INT32_MAX)) continue;
+        html_row(&page->out, "%s", counts[k]);
+        html_words(&page->out, "%lld", (long long)number);
+        html_row_end(&page->out);
+    }
+    html_table_end(&page->out);
+}
+
+static void manifest_hashes(struct page *page)
+{
+    static const char *const headers[] = {"file", "XXH3, 128 bits"};
+    html_details(&page->out, "Hashes of every file that a rerun reproduces");
+    html_table(&page->out, "Files of the run", headers, 2);
+    struct json_member member = json_first(json_get(page->manifest, "files"));
+    for (; member.key; json_next(&member)) {
+        html_row(&page->out, "%s", member.key);
+        text_puts(&page->out, "<td class=\"words\"><code>");
+        html_text(&page->out, json_as_string(member.value) ? json_as_string(member.value) : "");
+        text_puts(&page->out, "</code></td>");
+        html_row_end(&page->out);
+    }
+    html_table_end(&page->out);
+    html_details_end(&page->out);
+}
+
+void page_reproduction(struct page *page)
+{
+    struct text yaml = {0};
+    int64_t threads = page->job->threads;
+    const char *precision = json_get_string(page->manifest, "precision");
+    html_section(&page->out, "again", "Making it again");
+    html_paragraph(
+        &page->out,
+        "The command, in the run's folder; job.yaml is the job with every key, as below. "
+        "The same retort, models, collection, threads, precision and kind of processor "
+        "give the same bytes.");
+    json_as_integer(&threads, json_get(page->manifest, "threads"), 1, 1024);
+    text_printf(&page->out, "<pre><code>retort run job.yaml --output again --threads %lld",
+                (long long)threads);
+    if (precision) html_printf(&page->out, " --precision %s", precision);
+    text_puts(&page->out, "</code></pre>\n");
+    if (page->manifest) {
+        manifest_facts(page);
+        manifest_hashes(page);
+    } else {
+        html_missing(&page->out, "No manifest.json yet: the export stage has not run.");
+    }
+    job_print(page->job, &yaml);
+    html_details(&page->out, "job.yaml");
+    text_puts(&page->out, "<pre><code>");
+    html_text(&page->out, yaml.bytes);
+    text_puts(&page->out, "</code></pre>\n");
+    html_details_end(&page->out);
+    html_section_end(&page->out);
+    text_free(&yaml);
+}
