@@ -116,7 +116,8 @@ const struct key job_keys[] = {
     {KEY(student.taps), KEY_TAPS, "[]",
      .help = "sub-models that are trained, rising; the last one is the full model",
      BETWEEN(1, 16384),
-     .derived = "every layer, half the width a layer less: `[[1, 32], [2, 64], [3, 128]]`"},
+     .derived = "every layer, half the width a layer less, and the last at each width: "
+                "`[[1, 32], [2, 64], [3, 32], [3, 64], [3, 128]]`"},
 
     {KEY(distill.hpd.layer), KEY_INT_OR_WORD, "probe",
      .help = "teacher layer whose vectors are copied, 0: embeddings; probe: best on dev",

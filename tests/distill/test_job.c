@@ -66,11 +66,9 @@ START_TEST(defaults_and_what_follows_from_them)
     ck_assert_uint_eq(job.evaluate.baselines.count, 0);
     check_ints(&job.evaluate.layers, 3, (int[]){1, 2, 3});
     check_ints(&job.evaluate.dims, 4, (int[]){16, 32, 64, 128});
-    ck_assert_uint_eq(job.student.taps.count, 3);
-    for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(job.student.taps.items[i].layer, i + 1);
-        ck_assert_int_eq(job.student.taps.items[i].dim, 32 << i);
-    }
+    const struct tap taps[] = {{1, 32}, {2, 64}, {3, 32}, {3, 64}, {3, 128}};
+    ck_assert_uint_eq(job.student.taps.count, 5);
+    ck_assert_mem_eq(job.student.taps.items, taps, sizeof taps);
     job_free(&job);
     ck_assert_ptr_null(job.path);
     free(collection), free(model);
@@ -361,7 +359,7 @@ START_TEST(printed_keys_are_those_below_a_prefix)
                                  "distill.loss.hpd: [1, 0.1]\n");
     text_clear(&text);
     job_print_keys(&job, "student.taps", &text);
-    ck_assert_str_eq(text.bytes, "student.taps: [[1, 32], [2, 64], [3, 128]]\n");
+    ck_assert_str_eq(text.bytes, "student.taps: [[1, 32], [2, 64], [3, 32], [3, 64], [3, 128]]\n");
     text_clear(&text);
     job_print_keys(&job, "mine.scor", &text);
     ck_assert_uint_eq(text.length, 0);
@@ -402,9 +400,9 @@ START_TEST(models_complete_a_job)
              &err);
     ck_assert_uint_eq(job.student.taps.count, 0);
     check_ok(job_fit(&job, &teacher, &teacher, &err), &err);
-    ck_assert_uint_eq(job.student.taps.count, 3);
+    ck_assert_uint_eq(job.student.taps.count, 5);
     ck_assert_int_eq(job.student.taps.items[0].dim, 96);
-    ck_assert_int_eq(job.student.taps.items[2].dim, 384);
+    ck_assert_int_eq(job.student.taps.items[4].dim, 384);
     check_ints(&job.evaluate.dims, 6, (int[]){16, 32, 64, 128, 256, 384});
     job_free(&job);
     const struct {
@@ -458,7 +456,7 @@ START_TEST(models_are_looked_at_before_the_work)
     check_ok(read_with(&job, yaml, (const char *[]){deep, NULL}, &err), &err);
     check_ok(job_fit_models(&job, &err), &err);
     ck_assert_int_eq(job.student.taps.items[0].dim, 16);
-    ck_assert_int_eq(job.student.taps.items[1].dim, 32);
+    ck_assert_int_eq(job.student.taps.items[2].dim, 32);
     job_free(&job);
     const struct {
         const char *setting, *words, *more;
