@@ -12,7 +12,7 @@ enum { MOST_ROWS = 48 };
 /* The rows of the grid that the picked student is compared with, and what to call them. */
 struct compared {
     const struct grid_row *rows[MOST_ROWS];
-    char names[MOST_ROWS][112];
+    char *names[MOST_ROWS];
     size_t count;
 };
 
@@ -21,11 +21,8 @@ static void add_row(struct compared *out, const struct grid_row *row, const char
     if (!row || out->count == MOST_ROWS || isnan(row->values[0].mean)) return;
     for (size_t i = 0; i < out->count; i++)
         if (out->rows[i] == row) return;
-    if (row->layers)
-        snprintf(out->names[out->count], sizeof *out->names, "%.60s, %d \xc3\x97 %d", name,
-                 row->layers, row->dim);
-    else
-        snprintf(out->names[out->count], sizeof *out->names, "%.90s", name);
+    out->names[out->count] =
+        row->layers ? xasprintf("%s, %d \xc3\x97 %d", name, row->layers, row->dim) : xstrdup(name);
     out->rows[out->count++] = row;
 }
 
@@ -125,6 +122,7 @@ static void systems_figure(struct page *page)
     plot_intervals(&page->out, &plot);
     compared_table(page, &compared, title);
     html_figure_end(&page->out);
+    for (size_t r = 0; r < compared.count; r++) free(compared.names[r]);
 }
 
 /* ---- differences ---- */

@@ -126,40 +126,28 @@ void page_data(struct page *page)
 
 /* ---- model card ---- */
 
-static void item(struct page *page, const char *term, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static void item(struct page *page, const char *term, const char *format, ...)
-{
-    va_list arguments;
-    char words[2048];
-    va_start(arguments, format);
-    vsnprintf(words, sizeof words, format, arguments);
-    va_end(arguments);
-    text_printf(&page->out, "<dt>%s</dt><dd>", term);
-    html_text(&page->out, words);
-    text_puts(&page->out, "</dd>\n");
-}
-
 static void describe_model(struct page *page)
 {
     const struct job *job = page->job;
     const char *score = job->distill.similarity == SIMILARITY_COSINE ? "cosine" : "dot product";
     if (page->picked)
-        item(page, "What it is",
-             "A dual encoder of %d layers and %d dimensions in the folder export/, for "
-             "sentence-transformers and all that read its folders; all layers and dimensions are "
-             "in student/.",
-             page->picked->layers, page->picked->dim);
+        html_item(
+            &page->out, "What it is",
+            "A dual encoder of %d layers and %d dimensions in the folder export/, for "
+            "sentence-transformers and all that read its folders; all layers and dimensions are "
+            "in student/.",
+            page->picked->layers, page->picked->dim);
     else
-        item(page, "What it is", "Nothing is exported yet.");
-    item(page, "Intended use",
-         "Embed a query and documents apart and rank these by the %s of their vectors: first-stage "
-         "retrieval on texts like those of the collection. Queries of more than %d tokens and "
-         "documents of more than %d are cut.",
-         score, job->data.max_query_tokens, job->data.max_document_tokens);
-    item(page, "Prefixes", "Before a query: %.200s; before a document: %.200s.",
-         *job->data.query_prefix ? job->data.query_prefix : "none",
-         *job->data.document_prefix ? job->data.document_prefix : "none");
+        html_item(&page->out, "What it is", "Nothing is exported yet.");
+    html_item(
+        &page->out, "Intended use",
+        "Embed a query and documents apart and rank these by the %s of their vectors: first-stage "
+        "retrieval on texts like those of the collection. Queries of more than %d tokens and "
+        "documents of more than %d are cut.",
+        score, job->data.max_query_tokens, job->data.max_document_tokens);
+    html_item(&page->out, "Prefixes", "Before a query: %s; before a document: %s.",
+              *job->data.query_prefix ? job->data.query_prefix : "none",
+              *job->data.document_prefix ? job->data.document_prefix : "none");
 }
 
 static bool is_test_unseen(const struct job *job)
@@ -175,23 +163,26 @@ void page_card(struct page *page)
     html_section(&page->out, "card", "Model card");
     text_puts(&page->out, "<dl>\n");
     describe_model(page);
-    item(page, "Made from", "Teacher: %s (content %s). The student starts from: %s.",
-         job->teacher.model, json_string_or(page->manifest, "teacher", "not hashed yet"), from);
-    item(
-        page, "Training data",
+    html_item(&page->out, "Made from", "Teacher: %s (content %s). The student starts from: %s.",
+              job->teacher.model, json_string_or(page->manifest, "teacher", "not hashed yet"),
+              from);
+    html_item(
+        &page->out, "Training data",
         "Documents, queries and judgements of split %s of %s (content %s); the teacher's scores of "
         "mined candidates. Checkpoints and the picked point were chosen on dev queries.%s",
         job->data.train_split, job->data.collection,
         json_string_or(page->manifest, "collection", "not hashed yet"),
         is_test_unseen(job) ? " The test split trained and chose nothing." : "");
-    item(page, "Limits",
-         "Measured on one split of one collection: other subjects, lengths and languages are not "
-         "measured. What the teacher, the weights it starts from and the judgements get wrong or "
-         "leave out, the student learns. The intervals are over queries alone: another seed is not "
-         "in them.");
-    item(page, "Licence",
-         "Not known: neither the job nor the manifest names a licence of the teacher, the starting "
-         "weights or the collection. Whoever publishes the model has to look at all three.");
+    html_item(
+        &page->out, "Limits",
+        "Measured on one split of one collection: other subjects, lengths and languages are not "
+        "measured. What the teacher, the weights it starts from and the judgements get wrong or "
+        "leave out, the student learns. The intervals are over queries alone: another seed is not "
+        "in them.");
+    html_item(
+        &page->out, "Licence",
+        "Not known: neither the job nor the manifest names a licence of the teacher, the starting "
+        "weights or the collection. Whoever publishes the model has to look at all three.");
     text_puts(&page->out, "</dl>\n");
     html_section_end(&page->out);
 }

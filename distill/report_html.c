@@ -82,6 +82,12 @@ void html_missing(struct text *out, const char *format, ...)
     PRINT_BETWEEN(out, "<p class=\"missing\">", format, "</p>\n");
 }
 
+void html_item(struct text *out, const char *term, const char *format, ...)
+{
+    text_printf(out, "<dt>%s</dt>", term);
+    PRINT_BETWEEN(out, "<dd>", format, "</dd>\n");
+}
+
 /* ---- blocks ---- */
 
 void html_section(struct text *out, const char *id, const char *heading)

@@ -16,6 +16,10 @@ void html_paragraph(struct text *out, const char *format, ...)
 /* The same, as a remark that something is not there. */
 void html_missing(struct text *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A term of a <dl> and what it is. */
+void html_item(struct text *out, const char *term, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* A section with its heading; the id is what links lead to. */
 void html_section(struct text *out, const char *id, const char *heading);
 void html_section_end(struct text *out);

@@ -81,7 +81,7 @@ static double nice_step(double span, int most)
 static void scale_linear(struct scale *scale, int most)
 {
     if (!(scale->to > scale->from)) {
-        double pad = scale->from ? fabs(scale->from) / 10 : 1;
+        double pad = scale->from != 0 ? fabs(scale->from) / 10 : 1;
         scale->from -= pad, scale->to += pad;
     }
     double step = nice_step(scale->to - scale->from, most);
@@ -123,7 +123,7 @@ static void ticks_at(struct scale *scale, double *values, size_t count)
     for (size_t i = 0; i < count && scale->num_ticks < MOST_TICKS; i++) {
         int n = scale->num_ticks;
         double apart = n ? place(scale, values[i]) - place(scale, scale->ticks[n - 1]) : 1e9;
-        if (apart >= 30) scale->ticks[scale->num_ticks++] = values[i];
+        if (apart >= 36) scale->ticks[scale->num_ticks++] = values[i];
     }
 }
 
@@ -315,9 +315,9 @@ void plot_heat(struct text *out, const struct plot_heat *plot)
     int height = HEAT_TOP + plot->num_rows * CELL_HEIGHT + 2;
     char number[16];
     text_printf(out,
-                "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"heat map\">"
+                "<div class=\"scroll%s\" tabindex=\"0\" role=\"group\" aria-label=\"heat map\">"
                 "<div style=\"min-width:%dpx;max-width:%dpx\">",
-                width * 17 / 20, width * 23 / 20);
+                plot->num_columns > 5 ? " wide" : "", width * 17 / 20, width * 23 / 20);
     svg_start(out, &plot->label, width, height);
     draw_words(out, "class=\"tick\"", 2, HEAT_TOP - 8, plot->row_name);
     draw_words(out, "class=\"tick\" text-anchor=\"middle\"",
@@ -338,7 +338,7 @@ void plot_heat(struct text *out, const struct plot_heat *plot)
 
 /* ---- intervals ---- */
 
-enum { ROW_HEIGHT = 42, ROWS_TOP = 6, SIDE = 10 };
+enum { ROW_HEIGHT = 42, ROWS_TOP = 6, SIDE = 10, NAME_EXCERPT = 32 };
 
 static void draw_interval(struct text *out, const struct plot_intervals *plot, size_t index,
                           const struct scale *x)
@@ -347,8 +347,10 @@ static void draw_interval(struct text *out, const struct plot_intervals *plot, s
     double y = ROWS_TOP + (double)index * ROW_HEIGHT;
     char words[80];
     bool whole = !isnan(row->value.low) && !isnan(row->value.high);
-    draw_words(out, row->strong ? "class=\"strong\"" : "text-anchor=\"start\"", SIDE, y + 14,
-               row->name);
+    text_printf(out, "<text%s x=\"%d\" y=\"%.1f\">", row->strong ? " class=\"strong\"" : "", SIDE,
+                y + 14);
+    html_excerpt(out, row->name, NAME_EXCERPT);
+    text_puts(out, "</text>");
     snprintf(words, sizeof words, plot->differences ? "%+.4f" : "%.4f", row->value.mean);
     if (whole)
         snprintf(words + strlen(words), sizeof words - strlen(words),

@@ -24,7 +24,7 @@ static const char words[] =
     "overflow-wrap:anywhere}a{color:var(--accent)}nav{font-size:.92rem}\n"
     "nav ul{list-style:none;display:flex;flex-wrap:wrap;gap:.2rem 1.1rem;padding:0;\n"
     "margin:.8rem 0}.missing{border-left:.25rem solid var(--c1);padding:.3rem .8rem;\n"
-    "background:var(--card)}.soft,figcaption,caption{color:var(--soft)}\n"
+    "background:var(--card)}figcaption,caption{color:var(--soft)}\n"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));\n"
     "gap:.8rem;margin:1.2rem 0;padding:0;list-style:none}\n"
     ".tiles li{background:var(--card);border-radius:.5rem;padding:.7rem .9rem}\n"
@@ -58,7 +58,8 @@ static const char plots[] =
     "height:1rem;flex:none;color:inherit}.key span{color:var(--ink)}\n";
 
 static const char tables[] =
-    ".scroll{overflow-x:auto;margin:.5rem 0}.scroll svg{margin:0}\n"
+    ".scroll{overflow-x:auto;margin:.5rem 0}.scroll svg{max-width:none}.plots "
+    "figure:has(.wide){grid-column:1/-1}\n"
     "table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;padding:.2rem 0}th,td{padding:.22rem .8rem .22rem 0;\n"
     "text-align:right;border-bottom:1px solid var(--rule);vertical-align:top;\n"
@@ -66,7 +67,6 @@ static const char tables[] =
     "th:first-child,td.words,table:has(td.words:nth-child(2)) "
     "th:nth-child(2){text-align:left}th:first-child{font-weight:600}\n"
     "td.words{white-space:normal;min-width:10rem}\n"
-    "tr.picked th,tr.picked td{background:var(--card);font-weight:700}\n"
     "details{margin:.4rem 0}summary{cursor:pointer;color:var(--accent);font-size:.92rem}\n"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);border-radius:.5rem;"
     "padding:.8rem;overflow-x:auto;\n"
@@ -81,11 +81,12 @@ static const char tables[] =
     "dt{font-weight:600;margin-top:.6rem}dd{margin:0}\n";
 
 static const char paper[] =
-    "@media (max-width:48rem){.flow li+li::before{content:none}}\n"
-    "@media print{body{max-width:none;padding:0;font-size:10.5pt}nav{display:none}\n"
-    "h2{break-after:avoid}figure,.query,.tiles li,tr{break-inside:avoid}\n"
+    "@media screen and (max-width:48rem){.flow li+li::before{content:none}}\n"
+    "@media print{body{max-width:none;padding:0;font-size:10pt}nav{display:none}\n"
+    "h2,h3,h4,figcaption{break-after:avoid}figure,.tiles li,.sides li,tr,svg{break-inside:avoid}\n"
     "details::details-content{content-visibility:visible;display:block;height:auto}\n"
-    ".scroll{overflow:visible}pre{white-space:pre-wrap}\n"
-    ".plots{grid-template-columns:1fr 1fr}}\n";
+    "summary{display:none}.plots{display:block}svg{max-width:24rem}.key svg{max-width:1.6rem}\n"
+    ".scroll{overflow:visible}.scroll svg{max-width:none}table{font-size:7.5pt}\n"
+    "th,td{white-space:normal;padding:.1rem .5rem .1rem 0}}\n";
 
 const char *const report_style[] = {colours, words, plots, tables, paper, NULL};

@@ -173,13 +173,16 @@ END_TEST
 START_TEST(interval_rows_share_an_axis)
 {
     struct text out = {0};
-    const struct plot_interval rows[] = {{"worse", {-.1, -.2, 0}, false},
-                                         {"same", {0, NAN, NAN}, true}};
+    const struct plot_interval rows[] = {
+        {"worse", {-.1, -.2, 0}, false},
+        {"a name of more than thirty-two characters", {0, NAN, NAN}, true}};
     const struct plot_intervals plot = {
         .label = {"i", "T", "D"}, .x_label = "x", .rows = rows, .count = 2, .differences = true};
     plot_intervals(&out, &plot);
     ck_assert_ptr_nonnull(strstr(out.bytes, ">-0.1000 [-0.200, +0.000]</text>"));
     ck_assert_ptr_nonnull(strstr(out.bytes, ">+0.0000</text>"));
+    ck_assert_ptr_nonnull(
+        strstr(out.bytes, ">a name of more than thirty-two c\xe2\x80\xa6</text>"));
     /* from -0.2 at 18 to 0 at 382 */
     ck_assert_ptr_nonnull(strstr(out.bytes, "class=\"bar\" x1=\"18.0\" y1=\"32.0\" x2=\"382.0\""));
     ck_assert_ptr_nonnull(strstr(out.bytes, "translate(200.0 32.0)"));

@@ -85,7 +85,7 @@ sed -i 's|"text": "the|"text": "</li><b title=x>the|' "$folder/collection/corpus
 printf 'q21\tnowhere\t1\n' >>"$folder/collection/qrels/test.tsv"
 make_job "$folder/job.yaml" "$folder/collection"
 "$RETORT" run "$folder/job.yaml" --output "$folder/run" >"$folder/out" 2>"$folder/said" </dev/null ||
-    wrong "the run fails: $(cat "$folder/said")"
+    { cat "$folder/said" && exit 1; }
 grep -q "^retort: .*report.html: open it" "$folder/said" || wrong "the run does not name its report"
 check_page "$page"
 
@@ -148,7 +148,17 @@ done
 mv "$folder/run/trec/teacher.trec" "$folder/teacher.trec"
 report "$folder/run" --output "$folder/without.html"
 holds "$folder/without.html" "BM25 stands in its place"
-mv "$folder/teacher.trec" "$folder/run/trec/teacher.trec"
+mv "$folder/run/trec/bm25.trec" "$folder/bm25.trec"
+report "$folder/run" --output "$folder/without.html"
+holds "$folder/without.html" "No rankings of the picked student"
+mv "$folder/bm25.trec" "$folder/teacher.trec" "$folder/run/trec/"
+grep -q "ran again" "$page" && wrong "a fresh run is said to be of two jobs"
+cp "$folder/run/stages/mine" "$folder/mine"
+printf '%032d\t1.5\n' 7 >"$folder/run/stages/mine"
+report "$folder/run" --output "$folder/without.html"
+holds "$folder/without.html" "Stage mine ran again"
+holds "$folder/without.html" "<li><b>mine</b><span>1.5 s</span>"
+mv "$folder/mine" "$folder/run/stages/mine"
 mv "$folder/collection" "$folder/gone"
 report "$folder/run" --output "$folder/ids.html"
 check_page "$folder/ids.html"
