@@ -27,11 +27,11 @@ job
 for file in job.yaml manifest.json log.txt probe.tsv pca.safetensors representations/documents.npy \
     candidates.trec scores.trec scores.cache train/distil.best.safetensors grid.tsv grid_dev.tsv \
     differences.tsv trec/student-l3-d128.trec student/modules.json export/modules.json \
-    export/model.safetensors export/tokenizer.json; do
+    export/model.safetensors export/tokenizer.json report.html; do
     [ -s "$folder/run/$file" ] || { echo "ci_job: $file is missing" >&2; exit 1; }
 done
 job 2>&1 | tee "$folder/second" >/dev/null
-[ "$(grep -c 'done before' "$folder/second")" -eq 6 ] || {
+[ "$(grep -c 'done before' "$folder/second")" -eq 7 ] || {
     echo "ci_job: a second run did work again" >&2
     cat "$folder/second" >&2
     exit 1
