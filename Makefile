@@ -7,9 +7,11 @@
 BUILD   ?= build
 PROGRAM ?= retort
 PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 
 CC       ?= cc
+OBJCOPY  ?= objcopy
 OPTIMISE ?= -O3
 WARNINGS  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion \
             $(if $(findstring clang,$(CC)),-Wno-pass-failed) # a loop not vectorised is no mistake
@@ -18,7 +20,7 @@ CFLAGS   ?= -g
 VERSION  := 0.1.0
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES))
 PACKAGE_LIBS   := $(shell pkg-config --libs $(PACKAGES))
-RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -pthread -MMD -MP -I. \
+RETORT_CFLAGS = -std=c17 $(OPTIMISE) $(WARNINGS) -fopenmp-simd -pthread -MMD -MP -I. -fPIC -fvisibility=hidden \
                 -DRETORT_VERSION='"$(VERSION)"' $(PACKAGE_CFLAGS) $(SANITIZE) $(CFLAGS)
 LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 
@@ -52,17 +54,50 @@ $(LIBRARY): $(OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -c -o $@ $<
 
-$(BUILD)/nn/kernels_avx2.o: nn/kernels.c
+$(BUILD)/nn/kernels_avx2.o: nn/kernels.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx2 -c -o $@ $<
-$(BUILD)/nn/kernels_avx512.o: nn/kernels.c
+$(BUILD)/nn/kernels_avx512.o: nn/kernels.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
 	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx512 -c -o $@ $<
+
+# ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
+
+SHARED  = $(BUILD)/lib/libretort.so.$(VERSION)
+SONAME  = libretort.so.$(firstword $(subst ., ,$(VERSION)))
+LIBRARY_PACKAGES = jansson libutf8proc # the others serve the program alone
+LIBRARY_OTHERS   = -ldnnl -lgomp -lm -pthread
+
+$(SHARED): $(BUILD)/student/retort.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) -shared $(SANITIZE) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--no-undefined -o $@ $^ \
+	    $(LIBRARY_OTHERS) $(shell pkg-config --libs $(LIBRARY_PACKAGES))
+
+$(BUILD)/lib/libretort.a: $(BUILD)/student/retort.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(LD) -r -o $(BUILD)/lib/retort.o $^
+	$(OBJCOPY) --localize-hidden $(BUILD)/lib/retort.o
+	rm -f $@
+	$(AR) rcs $@ $(BUILD)/lib/retort.o
+
+define PKG_CONFIG_FILE
+prefix=$(PREFIX)
+libdir=$(LIBDIR)
+includedir=$(PREFIX)/include
+
+Name: retort
+Description: Embeds text with slim dual encoders, and searches
+Version: $(VERSION)
+Requires.private: $(LIBRARY_PACKAGES)
+Libs: -L$${libdir} -lretort
+Libs.private: $(LIBRARY_OTHERS)
+Cflags: -I$${includedir}
+endef
 
 # ---- tests: one program a file, Check; tests/*.c is what they share ----
 
@@ -131,9 +166,17 @@ lint:
 test-st: $(PROGRAM)
 	@sh scripts/test_st.sh
 
-## install       the program to $(DESTDIR)$(PREFIX)/bin
-install: $(PROGRAM)
+## install       program, library and retort.h to $(DESTDIR)$(PREFIX); after it, as root: ldconfig
+install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/retort'
+	install -D -m 644 student/retort.h '$(DESTDIR)$(PREFIX)/include/retort.h'
+	install -D -m 644 $(BUILD)/lib/libretort.a '$(DESTDIR)$(LIBDIR)/libretort.a'
+	install -D -m 644 $(SHARED) '$(DESTDIR)$(LIBDIR)/$(notdir $(SHARED))'
+	ln -sf $(notdir $(SHARED)) '$(DESTDIR)$(LIBDIR)/$(SONAME)'
+	ln -sf $(SONAME) '$(DESTDIR)$(LIBDIR)/libretort.so'
+	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig'
+	$(file >$(BUILD)/lib/retort.pc,$(PKG_CONFIG_FILE))
+	install -m 644 $(BUILD)/lib/retort.pc '$(DESTDIR)$(LIBDIR)/pkgconfig/retort.pc'
 
 ## clean         removes what was built
 clean:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fills the parts of README.md that are copies: the job file of the example, the table of job keys.
+# Fills the parts of README.md that are copies: the job file and the programs of the examples, the table of job keys.
 #   sh scripts/readme.sh            rewrites README.md
 #   sh scripts/readme.sh --check    fails if the job file or the table in README.md is stale (needs ./retort)
 set -eu
@@ -10,6 +10,8 @@ part() { # NAME: what belongs between its markers
     case $1 in
     job) printf '```yaml\n' && cat configs/scifact.yaml && printf '```\n' ;;
     reference) "$program" plan --reference ;;
+    c) printf '```c\n' && cat tests/student/example.c && printf '```\n' ;;
+    python) printf '```python\n' && cat tests/student/ctypes_caller.py && printf '```\n' ;;
     esac
 }
 

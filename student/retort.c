@@ -1,0 +1,258 @@
+/* The library: see retort.h.  A thin layer over the embedder and the index: it checks what a caller
+ * may get wrong, takes turns, and keeps errors in its own struct, whose layout may not change. */
+#include "student/retort.h"
+
+#include "nn/dnn.h"
+#include "student/embedder.h"
+#include "student/index.h"
+#include "student/search.h"
+
+#include <limits.h>
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_THREADS = 1024 };
+
+struct retort_model {
+    struct embedder embedder;
+    pthread_mutex_t turn; /* the embedder's workers serve one call at a time */
+};
+
+struct retort_index {
+    struct vector_index vectors;
+    struct embedder embedder;
+    pthread_mutex_t turn;
+};
+
+const char *retort_version(void)
+{
+    return RETORT_VERSION;
+}
+
+/* The status; *error, where there is one, says what err says. */
+static int report(struct retort_error *error, const struct error *err)
+{
+    if (error) {
+        *error = (struct retort_error){.status = err->status};
+        if (err->status) snprintf(error->message, sizeof error->message, "%s", err->message);
+    }
+    return err->status;
+}
+
+static int check_texts(const char *const *texts, size_t n, const void *out, struct error *err)
+{
+    if (n && (!texts || !out)) return fail_usage(err, "texts and the buffer may not be NULL");
+    for (size_t i = 0; i < n; i++)
+        if (!texts[i]) return fail_usage(err, "text %zu is NULL", i);
+    return 0;
+}
+
+/* As the caller wants them, or all defaults. */
+static int read_options(struct embedder_options *out, const struct retort_options *options,
+                        struct error *err)
+{
+    const struct retort_options none = {0}, *o = options ? options : &none;
+    if (o->layers < 0 || o->dim < 0)
+        return fail_usage(err, "layers and dim must be at least 0, not %d and %d", o->layers,
+                          o->dim);
+    if (o->threads < 0 || o->threads > MAX_THREADS)
+        return fail_usage(err, "threads must be from 0 to %d, not %d", MAX_THREADS, o->threads);
+    if (o->precision < RETORT_AUTO || o->precision > RETORT_BF16)
+        return fail_usage(err, "precision %d is unknown", o->precision);
+    for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
+        if (o->reserved[i]) return fail_usage(err, "reserved fields of the options must be 0");
+    enum precision precision = PRECISION_F32; /* chosen here: precision_resolve would print it */
+    if (o->precision == RETORT_BF16 || (o->precision == RETORT_AUTO && dnn_has_fast_bf16()))
+        precision = PRECISION_BF16;
+    *out = (struct embedder_options){o->layers, o->dim, o->threads, precision};
+    return 0;
+}
+
+/* Packing weights leaves the calling thread with one OpenMP thread; it is the caller's. */
+static int open_embedder(struct embedder *out, const char *folder,
+                         const struct embedder_options *options, struct error *err)
+{
+    int threads = omp_get_max_threads();
+    int status = embedder_open(out, folder, options, err);
+    omp_set_num_threads(threads);
+    return status;
+}
+
+/* ---- embed ---- */
+
+int retort_open(struct retort_model **model, const char *folder,
+                const struct retort_options *options, struct retort_error *error)
+{
+    struct error err = {0};
+    struct embedder_options tap;
+    if (model) *model = NULL;
+    if (!model || !folder) fail_usage(&err, "model and folder may not be NULL");
+    if (err.status || read_options(&tap, options, &err)) return report(error, &err);
+    struct retort_model *opened = xcalloc(1, sizeof *opened); /* an embedder may not be moved */
+    pthread_mutex_init(&opened->turn, NULL);
+    if (open_embedder(&opened->embedder, folder, &tap, &err) == 0)
+        *model = opened;
+    else
+        retort_close(opened);
+    return report(error, &err);
+}
+
+void retort_close(struct retort_model *model)
+{
+    if (!model) return;
+    embedder_close(&model->embedder);
+    pthread_mutex_destroy(&model->turn);
+    free(model);
+}
+
+size_t retort_dim(const struct retort_model *model)
+{
+    return (size_t)model->embedder.dim;
+}
+
+size_t retort_layers(const struct retort_model *model)
+{
+    return (size_t)model->embedder.layers;
+}
+
+/* NULL where there is no such role. */
+static const char *prompt_of(const struct dual_encoder *encoder, int role)
+{
+    switch (role) {
+    case RETORT_TEXT:
+        return "";
+    case RETORT_QUERY:
+        return encoder->query_prompt;
+    case RETORT_DOCUMENT:
+        return encoder->document_prompt;
+    default:
+        return NULL;
+    }
+}
+
+int retort_embed(struct retort_model *model, int role, const char *const *texts, size_t n,
+                 float *vectors, struct retort_error *error)
+{
+    struct error err = {0};
+    const char *prompt = model ? prompt_of(&model->embedder.encoder, role) : NULL;
+    if (!model)
+        fail_usage(&err, "model may not be NULL");
+    else if (!prompt)
+        fail_usage(&err, "role %d is unknown", role);
+    else if (check_texts(texts, n, vectors, &err) == 0 && n > 0) {
+        pthread_mutex_lock(&model->turn);
+        embedder_texts(&model->embedder, vectors, texts, n, prompt);
+        pthread_mutex_unlock(&model->turn);
+    }
+    return report(error, &err);
+}
+
+/* ---- search ---- */
+
+/* Vectors of two models mean nothing to each other. */
+static int check_fingerprint(const struct embedder *embedder, const struct index_info *info,
+                             const char *folder, struct error *err)
+{
+    char fingerprint[33];
+    if (embedder_fingerprint(fingerprint, embedder, err)) return -1;
+    if (strcmp(fingerprint, info->fingerprint) == 0) return 0;
+    return fail(err, "%s: not the model that the index was made with, or changed since", folder);
+}
+
+static int open_index(struct retort_index *out, const char *folder, const char *model,
+                      const struct retort_options *options, struct error *err)
+{
+    struct embedder_options tap;
+    if (options && (options->layers || options->dim))
+        return fail_usage(err, "layers and dim are the index's own: leave them 0");
+    if (read_options(&tap, options, err) || vector_index_open(&out->vectors, folder, err))
+        return -1;
+    const struct index_info *info = &out->vectors.info;
+    if (!model) model = info->model;
+    tap.layers = info->layers;
+    tap.dim = info->dim;
+    if (!path_exists(model))
+        return fail(err, "%s: the model of %s is not there; give its place", model, folder);
+    if (open_embedder(&out->embedder, model, &tap, err) ||
+        check_fingerprint(&out->embedder, info, model, err))
+        return -1;
+    out->embedder.normalize = info->normalized;
+    return 0;
+}
+
+int retort_index_open(struct retort_index **index, const char *folder, const char *model,
+                      const struct retort_options *options, struct retort_error *error)
+{
+    struct error err = {0};
+    if (index) *index = NULL;
+    if (!index || !folder) {
+        fail_usage(&err, "index and folder may not be NULL");
+        return report(error, &err);
+    }
+    struct retort_index *opened = xcalloc(1, sizeof *opened);
+    pthread_mutex_init(&opened->turn, NULL);
+    if (open_index(opened, folder, model, options, &err) == 0)
+        *index = opened;
+    else
+        retort_index_close(opened);
+    return report(error, &err);
+}
+
+void retort_index_close(struct retort_index *index)
+{
+    if (!index) return;
+    embedder_close(&index->embedder);
+    vector_index_free(&index->vectors);
+    pthread_mutex_destroy(&index->turn);
+    free(index);
+}
+
+size_t retort_index_count(const struct retort_index *index)
+{
+    return index->vectors.info.count;
+}
+
+/* found hits of n queries, found places a query, become the caller's, k places a query. */
+static void name_hits(struct retort_hit *out, const struct vector_index *index,
+                      const struct hit *hits, size_t n, size_t found, size_t k)
+{
+    for (size_t q = 0; q < n; q++)
+        for (size_t i = 0; i < k; i++) {
+            const struct hit *hit = i < found ? &hits[q * found + i] : NULL;
+            out[q * k + i] = (struct retort_hit){.id = hit ? index->ids[hit->row] : NULL,
+                                                 .score = hit ? hit->score : 0};
+        }
+}
+
+static void search(struct retort_index *index, const char *const *queries, size_t n, size_t k,
+                   struct retort_hit *out)
+{
+    const struct embedder *embedder = &index->embedder;
+    size_t count = index->vectors.info.count, found = k < count ? k : count;
+    float *vectors = xaligned(n * (size_t)embedder->dim, sizeof *vectors);
+    struct hit *hits = xcalloc(n * found, sizeof *hits);
+    pthread_mutex_lock(&index->turn);
+    embedder_texts(embedder, vectors, queries, n, embedder->encoder.query_prompt);
+    search_top_k(hits, vectors, n, index->vectors.vectors.values, count, embedder->dim, (int)found,
+                 embedder->pool);
+    pthread_mutex_unlock(&index->turn);
+    name_hits(out, &index->vectors, hits, n, found, k);
+    free(hits);
+    free(vectors);
+}
+
+int retort_search(struct retort_index *index, const char *const *queries, size_t n, size_t k,
+                  struct retort_hit *hits, struct retort_error *error)
+{
+    struct error err = {0};
+    if (!index)
+        fail_usage(&err, "index may not be NULL");
+    else if (k < 1 || k > INT_MAX)
+        fail_usage(&err, "k must be from 1 to %d, not %zu", INT_MAX, k);
+    else if (check_texts(queries, n, hits, &err) == 0 && n > 0)
+        search(index, queries, n, k, hits);
+    return report(error, &err);
+}
