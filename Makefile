@@ -131,7 +131,7 @@ valgrind: build-tests
 coverage:
 	@$(MAKE) BUILD=build-coverage PROGRAM=build-coverage/retort OPTIMISE=-O1 SANITIZE=--coverage build-tests
 	@find build-coverage -name '*.gcda' -delete
-	@RETORT=build-coverage/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
+	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
 	tests=$$?; \
 	gcovr --root . $(FOLDERS:%=--filter %/) --exclude-unreachable-branches --fail-under-line 85 \
 	    --txt build-coverage/coverage.txt build-coverage; \
