@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- paths ---- */
@@ -69,15 +70,29 @@ int make_folder(const char *path, struct error *err)
 
 int folder_lock(const char *path, struct error *err)
 {
+    enum { TRIES = 5, PAUSE = 20000000 };
+    const struct timespec pause = {.tv_nsec = PAUSE};
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return fail_errno(err, "%s: cannot open the folder", path);
-    /* File systems without locks do not stop the work. */
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
+    for (int i = 0; i < TRIES; i++) {
+        if (i) nanosleep(&pause, NULL); /* folder_is_locked may have it, for a moment */
+        /* File systems without locks do not stop the work. */
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return fd;
+    }
     close(fd);
     return fail(err,
                 "%s: another process works in this folder; wait for its end, or choose "
                 "another folder",
                 path);
+}
+
+bool folder_is_locked(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+    close(fd);
+    return locked;
 }
 
 int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err)
@@ -242,13 +257,13 @@ static void sync_folder_of(const char *path)
     free(folder);
 }
 
-int output_commit(struct output *out, struct error *err)
+static int finish(struct output *out, bool sync, struct error *err)
 {
     const char *shown = out->path ? out->path : "standard output";
     int status = 0;
     errno = 0;
     if (fflush(out->file) || ferror(out->file)) remember_failure(out);
-    if (!out->failed && out->temporary && fsync(fileno(out->file))) remember_failure(out);
+    if (!out->failed && sync && out->temporary && fsync(fileno(out->file))) remember_failure(out);
     if (out->path && fclose(out->file)) remember_failure(out);
     out->file = NULL;
     if (!out->failed && out->temporary && rename(out->temporary, out->path)) remember_failure(out);
@@ -256,11 +271,21 @@ int output_commit(struct output *out, struct error *err)
         errno = out->failed;
         status = fail_errno(err, "%s: cannot be written", shown);
         if (out->temporary) unlink(out->temporary);
-    } else if (out->temporary) {
+    } else if (sync && out->temporary) {
         sync_folder_of(out->path);
     }
     output_release(out);
     return status;
+}
+
+int output_commit(struct output *out, struct error *err)
+{
+    return finish(out, true, err);
+}
+
+int output_replace(struct output *out, struct error *err)
+{
+    return finish(out, false, err);
 }
 
 void output_abandon(struct output *out)

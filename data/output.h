@@ -26,6 +26,9 @@ void output_printf(struct output *out, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Flush, sync, rename; releases *out in every case. */
 int output_commit(struct output *out, struct error *err);
+/* The same without waiting for the disk: what is written again every second may be lost with its
+ * power. */
+int output_replace(struct output *out, struct error *err);
 /* Remove what was written; for error paths.  Accepts a zeroed or committed *out. */
 void output_abandon(struct output *out);
 
@@ -35,6 +38,8 @@ int make_folder(const char *path, struct error *err);
  * lock until it is closed or the process ends, or -1 where another has it or it cannot be opened.
  */
 int folder_lock(const char *path, struct error *err);
+/* Whether a process holds that lock now; asking never gets in the way of one that wants it. */
+bool folder_is_locked(const char *path);
 /* folder + "/" + name, freshly allocated; name alone where it is absolute. */
 char *path_join(const char *folder, const char *name);
 /* The folder part of a path ("." where there is none), freshly allocated. */

@@ -17,6 +17,8 @@ static struct {
     bool quiet;
     bool line_is_drawn; /* a progress line stands on the terminal and must be wiped first */
     FILE *log;
+    progress_observer *observer;
+    void *observer_arg;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- messages ---- */
@@ -80,9 +82,7 @@ int messages_log(const char *path, struct error *err)
 
 /* ---- progress ---- */
 
-enum { DURATION_SIZE = 32 };
-
-static const char *duration(char out[DURATION_SIZE], double seconds)
+const char *duration_words(char out[DURATION_SIZE], double seconds)
 {
     long whole = (long)(seconds + 0.5);
     if (seconds < 9.95)
@@ -102,11 +102,15 @@ static bool on_terminal(void)
     return isatty(STDERR_FILENO) && !(term && strcmp(term, "dumb") == 0);
 }
 
-/* Items a second in this run. */
 static double rate(const struct progress *progress, double now)
 {
     double elapsed = now - progress->started;
     return elapsed > 0 ? (double)(progress->done - progress->skipped) / elapsed : 0;
+}
+
+double progress_rate(const struct progress *progress)
+{
+    return rate(progress, seconds_now());
 }
 
 /* Digits that suit the size: 3.14, 31.4, 314. */
@@ -115,24 +119,29 @@ static int rate_digits(double per_second)
     return per_second < 10 ? 2 : per_second < 100 ? 1 : 0;
 }
 
-static void draw(struct progress *progress, double now)
+void progress_line(char line[PROGRESS_LINE], const struct progress *progress, double per_second)
 {
-    char left[DURATION_SIZE], line[256];
-    double speed = rate(progress, now);
+    char left[DURATION_SIZE];
+    size_t size = PROGRESS_LINE;
     int used;
     if (progress->total)
-        used = snprintf(line, sizeof line, "%s: %zu of %zu %s (%.0f%%)", progress->what,
-                        progress->done, progress->total, progress->unit,
+        used = snprintf(line, size, "%s: %zu of %zu %s (%.0f%%)", progress->what, progress->done,
+                        progress->total, progress->unit,
                         100.0 * (double)progress->done / (double)progress->total);
     else
-        used = snprintf(line, sizeof line, "%s: %zu %s", progress->what, progress->done,
-                        progress->unit);
-    if (speed > 0 && used >= 0 && (size_t)used < sizeof line)
-        used += snprintf(line + used, sizeof line - (size_t)used, ", %.*f/s", rate_digits(speed),
-                         speed);
-    if (speed > 0 && progress->total > progress->done && (size_t)used < sizeof line)
-        snprintf(line + used, sizeof line - (size_t)used, ", %s left",
-                 duration(left, (double)(progress->total - progress->done) / speed));
+        used = snprintf(line, size, "%s: %zu %s", progress->what, progress->done, progress->unit);
+    if (per_second > 0 && used >= 0 && (size_t)used < size)
+        used += snprintf(line + used, size - (size_t)used, ", %.*f/s", rate_digits(per_second),
+                         per_second);
+    if (per_second > 0 && progress->total > progress->done && (size_t)used < size)
+        snprintf(line + used, size - (size_t)used, ", %s left",
+                 duration_words(left, (double)(progress->total - progress->done) / per_second));
+}
+
+static void draw(struct progress *progress, double now)
+{
+    char line[PROGRESS_LINE];
+    progress_line(line, progress, rate(progress, now));
     struct winsize window;
     int width = ioctl(STDERR_FILENO, TIOCGWINSZ, &window) == 0 ? window.ws_col : 0;
     if (width < 20) width = 80;
@@ -141,6 +150,18 @@ static void draw(struct progress *progress, double now)
     state.line_is_drawn = true;
     pthread_mutex_unlock(&state.mutex);
     progress->drawn = now;
+}
+
+void progress_observe(progress_observer *observer, void *arg)
+{
+    state.observer = observer;
+    state.observer_arg = arg;
+}
+
+static void show(struct progress *progress, double now)
+{
+    progress->shown = now;
+    if (state.observer) state.observer(state.observer_arg, progress);
 }
 
 void progress_start(struct progress *progress, const char *what, const char *unit, size_t total,
@@ -152,12 +173,14 @@ void progress_start(struct progress *progress, const char *what, const char *uni
                                   .done = already_done,
                                   .skipped = already_done,
                                   .started = seconds_now()};
+    show(progress, progress->started);
 }
 
 void progress_add(struct progress *progress, size_t more)
 {
     progress->done += more;
     double now = seconds_now();
+    if (now - progress->shown >= 1) show(progress, now);
     if (!state.quiet && now - progress->drawn >= 0.1 && on_terminal()) draw(progress, now);
 }
 
@@ -166,7 +189,8 @@ void progress_end(struct progress *progress)
     char took[DURATION_SIZE];
     double now = seconds_now(), speed = rate(progress, now);
     size_t done = progress->done - progress->skipped;
-    duration(took, now - progress->started);
+    show(progress, now);
+    duration_words(took, now - progress->started);
     if (progress->done < progress->total)
         note("%s: stopped at %zu of %zu %s after %s", progress->what, progress->done,
              progress->total, progress->unit, took);

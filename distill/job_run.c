@@ -7,6 +7,7 @@
 
 #include "data/output.h"
 #include "data/progress.h"
+#include "distill/run_progress.h"
 
 /* clang-format off */
 const struct stage job_stages[] = {
@@ -116,23 +117,42 @@ static void stage_key(char hex[33], const struct job_run *run, const struct stag
     text_free(&all);
 }
 
-static char *mark_path(const struct job_run *run, const struct stage *stage)
+bool stage_mark_read(char key[33], double *seconds, const char *folder, const char *stage)
 {
-    return xasprintf("%s/stages/%s", run->folder, stage->name);
+    struct text mark = {0};
+    struct error ignored = {0};
+    char *path = xasprintf("%s/stages/%s", folder, stage);
+    bool there = path_exists(path) && read_whole_file(&mark, path, 4096, &ignored) == 0;
+    const char *tab = there ? strchr(mark.bytes, '\t') : NULL;
+    if (tab) {
+        snprintf(key, 33, "%.32s", mark.bytes);
+        *seconds = atof(tab + 1);
+    }
+    text_free(&mark);
+    free(path);
+    return tab != NULL;
+}
+
+int run_folder_check(const char *folder, struct error *err)
+{
+    char *job = path_join(folder, "job.yaml"), *stages = path_join(folder, "stages");
+    bool is_run = path_exists(job) && path_exists(stages);
+    free(job);
+    free(stages);
+    if (is_run) return 0;
+    return fail(err,
+                "%s: not the folder of a run, which has job.yaml and stages/; retort run makes "
+                "one",
+                folder);
 }
 
 bool stage_is_done(const struct job_run *run, const struct stage *stage)
 {
-    char key[33];
-    struct text mark = {0};
-    struct error err = {0};
-    char *path = mark_path(run, stage);
+    char key[33], written[33];
+    double seconds;
     stage_key(key, run, stage);
-    bool done = path_exists(path) && read_whole_file(&mark, path, 4096, &err) == 0 &&
-                strncmp(mark.bytes, key, 32) == 0;
-    text_free(&mark);
-    free(path);
-    return done;
+    return stage_mark_read(written, &seconds, run->folder, stage->name) &&
+           strcmp(written, key) == 0;
 }
 
 static int stage_finish(const struct job_run *run, const struct stage *stage, double seconds,
@@ -140,7 +160,7 @@ static int stage_finish(const struct job_run *run, const struct stage *stage, do
 {
     char key[33];
     stage_key(key, run, stage);
-    char *path = mark_path(run, stage);
+    char *path = xasprintf("%s/stages/%s", run->folder, stage->name);
     struct output out = {0};
     int status = output_open(&out, path, err);
     if (!status) {
@@ -151,20 +171,37 @@ static int stage_finish(const struct job_run *run, const struct stage *stage, do
     return status;
 }
 
+static int stage_work(struct job_run *run, const struct stage *stage, struct error *err)
+{
+    struct run_progress progress = {.folder = run->folder, .stage = stage->name};
+    note("%s: %s", stage->name, stage->summary);
+    double start = seconds_now();
+    run_progress_begin(&progress);
+    int status = stage->work(run, err);
+    run_progress_end();
+    if (!status) status = stage_finish(run, stage, seconds_now() - start, err);
+    if (!status) note("%s: %.1f s", stage->name, seconds_now() - start);
+    return status;
+}
+
+/* Says with which stage, of this one and those after it, a run would go on. */
+static void leave_progress(const struct job_run *run, const struct stage *stage)
+{
+    while (stage->name && stage_is_done(run, stage)) stage++;
+    run_progress_leave(run->folder, stage->name);
+}
+
 int job_run_stages(struct job_run *run, const char *until, struct error *err)
 {
-    for (const struct stage *stage = job_stages; stage->name; stage++) {
-        if (stage_is_done(run, stage)) {
+    const struct stage *stage = job_stages;
+    for (bool last = false; stage->name && !last; stage++) {
+        last = until && strcmp(stage->name, until) == 0;
+        if (stage_is_done(run, stage))
             note("%s: done before", stage->name);
-        } else {
-            note("%s: %s", stage->name, stage->summary);
-            double start = seconds_now();
-            if (stage->work(run, err) || stage_finish(run, stage, seconds_now() - start, err))
-                return -1;
-            note("%s: %.1f s", stage->name, seconds_now() - start);
-        }
-        if (until && strcmp(stage->name, until) == 0) break;
+        else if (stage_work(run, stage, err))
+            return -1;
     }
+    leave_progress(run, stage);
     return 0;
 }
 

@@ -8,6 +8,7 @@
  *     runs/NAME/
  *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, times; what it said
  *       stages/                            one small file a finished stage
+ *       progress.tsv                       what it does now, or where it stopped; none at its end
  *       probe.tsv representations/ targets/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
  *       train/                             checkpoints, weights and logs of each phase
@@ -59,6 +60,10 @@ extern const struct stage job_stages[]; /* ends with a zeroed row */
 
 /* Does what is not yet done, up to and including the stage `until` (NULL: all). */
 int job_run_stages(struct job_run *run, const char *until, struct error *err);
+/* What the stage's mark holds: its key, and the seconds it took; false where it has none. */
+bool stage_mark_read(char key[33], double *seconds, const char *folder, const char *stage);
+/* Fails where the folder is not one of a run. */
+int run_folder_check(const char *folder, struct error *err);
 /* Hash of everything that what the stage makes depends on: not of `parts`. */
 struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage);
 /* Whether the stage would be skipped. */

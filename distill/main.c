@@ -18,6 +18,7 @@
 #include "distill/plan_command.h"
 #include "distill/report_command.h"
 #include "distill/run_command.h"
+#include "distill/watch_command.h"
 #include "student/index_command.h"
 #include "student/search_command.h"
 #include "teacher/score_command.h"
@@ -30,6 +31,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", run_command, "do what is not yet done of a job"},
+    {"watch", watch_command, "show how far a run is"},
     {"plan", plan_command, "check a job and say what it will do and cost"},
     {"score", score_command, "score query/document pairs with a cross-encoder"},
     {"embed", embed_command, "embed texts, one a line, to a .npy file"},

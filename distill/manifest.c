@@ -20,9 +20,9 @@ static int is_file_name(const struct dirent *entry)
 /* Not logs, tables with times, job.yaml with its paths, caches in the order of the work. */
 static bool is_reproducible(const char *name)
 {
-    static const char *const varying[] = {"job.yaml",   "log.txt",      "manifest.json",
-                                          "grid.tsv",   "grid_dev.tsv", "export/README.md",
-                                          "report.html"};
+    static const char *const varying[] = {"job.yaml",    "log.txt",      "manifest.json",
+                                          "grid.tsv",    "grid_dev.tsv", "export/README.md",
+                                          "report.html", "progress.tsv"};
     for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
         if (strcmp(name, varying[i]) == 0) return false;
     const char *dot = strrchr(name, '.');
@@ -60,21 +60,13 @@ static void set_stages(struct json *manifest, const struct job_run *run)
 {
     struct json *stages = json_new_object();
     for (const struct stage *stage = job_stages; stage->name; stage++) {
-        struct text mark = {0};
-        struct error err = {0};
-        char *name = xasprintf("stages/%s", stage->name), *path = job_run_path(run, name);
-        const char *tab;
-        if (read_whole_file(&mark, path, 4096, &err) == 0 && (tab = strchr(mark.bytes, '\t'))) {
-            struct json *entry = json_new_object();
-            char *key = xstrndup(mark.bytes, (size_t)(tab - mark.bytes));
-            json_set_string(entry, "key", key);
-            json_set_number(entry, "seconds", atof(tab + 1));
-            json_set(stages, stage->name, entry);
-            free(key);
-        }
-        text_free(&mark);
-        free(path);
-        free(name);
+        char key[33];
+        double seconds;
+        if (!stage_mark_read(key, &seconds, run->folder, stage->name)) continue;
+        struct json *entry = json_new_object();
+        json_set_string(entry, "key", key);
+        json_set_number(entry, "seconds", seconds);
+        json_set(stages, stage->name, entry);
     }
     json_set(manifest, "stages", stages);
 }

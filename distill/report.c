@@ -49,39 +49,6 @@ void html_interval(struct text *out, struct interval value, bool difference)
                     value.low, value.high);
 }
 
-/* Lines after the header, cut into as many cells as it has. */
-static int read_rows(struct lines *lines, const char *header, table_row *row, void *arg,
-                     struct error *err)
-{
-    char *line, *cells[16];
-    size_t length, columns = 1;
-    for (const char *c = header; *c; c++) columns += *c == '\t';
-    int got = lines_next(lines, &line, &length, err);
-    if (got < 0) return -1;
-    if (got == 0 || strcmp(line, header) != 0)
-        return fail(err, "%s: the first line is not the header of this table", lines_name(lines));
-    while ((got = lines_next(lines, &line, &length, err)) > 0) {
-        size_t count = split_tabs(line, cells, 16);
-        if (count != columns)
-            return fail(err, "%s: %zu columns, wanted %zu", lines_where(lines), count, columns);
-        if (row(arg, lines, cells, err)) return -1;
-    }
-    return got;
-}
-
-int page_read_table(const struct page *page, const char *name, const char *header, table_row *row,
-                    void *arg, struct error *err)
-{
-    struct lines *lines;
-    char *path = page_path(page, name);
-    int status = path_exists(path) ? lines_open(&lines, path, err) : 1;
-    free(path);
-    if (status) return status < 0 ? -1 : 0;
-    status = read_rows(lines, header, row, arg, err);
-    lines_close(lines);
-    return status;
-}
-
 /* ---- reading the folder ---- */
 
 static int read_grid(struct grid *out, const struct page *page, const char *name, struct error *err)

@@ -8,14 +8,6 @@
 #include "data/progress.h"
 #include "distill/report.h"
 
-static bool has(const char *folder, const char *name)
-{
-    char *path = path_join(folder, name);
-    bool there = path_exists(path);
-    free(path);
-    return there;
-}
-
 /* The texts are worth showing, but a run can be shown without them. */
 static int report_job(const struct job *job, const char *folder, const char *output,
                       struct error *err)
@@ -33,11 +25,7 @@ static int report_job(const struct job *job, const char *folder, const char *out
 static int report_folder(const char *folder, const char *output, struct error *err)
 {
     struct job job;
-    if (!has(folder, "job.yaml") || !has(folder, "stages"))
-        return fail(err,
-                    "%s: not the folder of a run, which has job.yaml and stages/; retort run makes "
-                    "one",
-                    folder);
+    if (run_folder_check(folder, err)) return -1;
     char *path = path_join(folder, "job.yaml");
     int status = job_read(&job, path, NULL, err);
     free(path);

@@ -29,11 +29,6 @@ bool page_has(const struct page *page, const char *name);
 void measure_title(char title[32], const char *name);
 /* A cell ".2090 [.183, .237]"; empty for NaN. */
 void html_interval(struct text *out, struct interval value, bool difference);
-/* Calls row for each line below the header of a table in the folder, which must have these columns;
- * 0 where there is none. */
-typedef int table_row(void *arg, struct lines *lines, char **cells, struct error *err);
-int page_read_table(const struct page *page, const char *name, const char *header, table_row *row,
-                    void *arg, struct error *err);
 
 /* The sections. */
 void page_summary(struct page *page);                    /* report_summary.c */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "data/output.h"
+#include "data/progress.h"
 #include "distill/inspect.h"
 #include "distill/job_run.h"
 #include "distill/pick.h"
@@ -186,37 +187,6 @@ static double stage_bytes(const struct page *page, const struct stage_files *fil
     return sum;
 }
 
-/* The stage's mark: its key and its seconds; false where it is not done. */
-static bool read_mark(char key[33], double *seconds, const struct page *page, const char *stage)
-{
-    struct text mark = {0};
-    struct error ignored = {0};
-    char name[64];
-    snprintf(name, sizeof name, "stages/%s", stage);
-    char *path = page_path(page, name);
-    bool there = path_exists(path) && read_whole_file(&mark, path, 4096, &ignored) == 0;
-    const char *tab = there ? strchr(mark.bytes, '\t') : NULL;
-    if (tab) {
-        snprintf(key, 33, "%.32s", mark.bytes);
-        *seconds = atof(tab + 1);
-    }
-    text_free(&mark);
-    free(path);
-    return tab != NULL;
-}
-
-static const char *duration(char buffer[32], double seconds)
-{
-    if (seconds < 100)
-        snprintf(buffer, 32, "%.1f s", seconds);
-    else if (seconds < 6000)
-        snprintf(buffer, 32, "%.0f min %02.0f s", floor(seconds / 60), fmod(seconds, 60));
-    else
-        snprintf(buffer, 32, "%.0f h %02.0f min", floor(seconds / 3600),
-                 floor(fmod(seconds, 3600) / 60));
-    return buffer;
-}
-
 /* Lines of a file in the folder; 0 where there is none. */
 static int count_lines(size_t *count, const struct page *page, const char *name, struct error *err)
 {
@@ -234,16 +204,16 @@ static int count_lines(size_t *count, const struct page *page, const char *name,
 
 static void flow(struct page *page)
 {
-    char key[33], time[32], size[16];
+    char key[33], time[DURATION_SIZE], size[16];
     double seconds;
     text_puts(&page->out, "<ol class=\"flow\">\n");
     for (const struct stage *stage = job_stages; stage->name; stage++) {
         const struct stage_files *files = files_of(stage->name);
         if (!files) continue;
-        bool done = read_mark(key, &seconds, page, stage->name);
+        bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
         text_printf(&page->out, "<li><b>%s</b>", stage->name);
         if (done)
-            text_printf(&page->out, "<span>%s</span><span>%s</span>", duration(time, seconds),
+            text_printf(&page->out, "<span>%s</span><span>%s</span>", duration_words(time, seconds),
                         short_bytes(size, stage_bytes(page, files)));
         else
             text_puts(&page->out, "not done yet");
@@ -254,15 +224,15 @@ static void flow(struct page *page)
 
 static void stage_row(struct page *page, const struct stage *stage, size_t lines, double *total)
 {
-    char key[33], time[32], size[16];
+    char key[33], time[DURATION_SIZE], size[16];
     double seconds = 0;
     const struct stage_files *files = files_of(stage->name);
     if (!files) return;
-    bool done = read_mark(key, &seconds, page, stage->name);
+    bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
     *total += seconds;
     html_row(&page->out, "%s", stage->name);
     html_words(&page->out, "%s", stage->summary);
-    html_number(&page->out, "%s", done ? duration(time, seconds) : "not done yet");
+    html_number(&page->out, "%s", done ? duration_words(time, seconds) : "not done yet");
     html_number(&page->out, "%s", short_bytes(size, stage_bytes(page, files)));
     if (lines)
         html_number(&page->out, "%zu", lines);
@@ -279,7 +249,8 @@ static void warn_of_changes(struct page *page)
     const struct json *stages = json_get(page->manifest, "stages");
     for (struct json_member member = json_first(stages); member.key; json_next(&member)) {
         const char *written = json_get_string(member.value, "key");
-        if (written && read_mark(key, &seconds, page, member.key) && strcmp(key, written) != 0)
+        if (written && stage_mark_read(key, &seconds, page->folder, member.key) &&
+            strcmp(key, written) != 0)
             html_missing(&page->out,
                          "Stage %s ran again, with another job, after the manifest was written: "
                          "later parts of this page are from before. retort run brings them up to "
@@ -293,7 +264,7 @@ int page_stages(struct page *page, struct error *err)
     static const char *const headers[] = {"stage", "what it makes", "time", "size", "records"};
     size_t mined, scored;
     double total = 0;
-    char time[32];
+    char time[DURATION_SIZE];
     if (count_lines(&mined, page, "candidates.trec", err) ||
         count_lines(&scored, page, "scores.trec", err))
         return -1;
@@ -313,7 +284,7 @@ int page_stages(struct page *page, struct error *err)
                    "Together %s%s%s. Work that a stage found done before (scores in its cache, "
                    "training steps before a checkpoint) is not in its time; log.txt in the run's "
                    "folder has all of it.",
-                   duration(time, total), page->manifest ? " on " : "",
+                   duration_words(time, total), page->manifest ? " on " : "",
                    json_string_or(page->manifest, "processor", ""));
     html_section_end(&page->out);
     return 0;

@@ -7,67 +7,12 @@
 
 #include "data/output.h"
 #include "distill/report_page.h"
+#include "distill/train_log.h"
 #include "distill/tsv.h"
 
 enum { DRAWN = 120, PARTS = 5 }; /* points of a curve; columns of a table of losses */
 
 /* ---- a phase's log ---- */
-
-struct log_series {
-    char *kind, *name;
-    struct plot_point *points; /* by step */
-    size_t count, capacity;
-};
-struct train_log {
-    struct log_series *series; /* in order of appearance */
-    size_t count, capacity;
-    double last_step;
-};
-
-static struct log_series *find_series(struct train_log *log, const char *kind, const char *name)
-{
-    for (size_t s = 0; s < log->count; s++)
-        if (strcmp(log->series[s].kind, kind) == 0 && strcmp(log->series[s].name, name) == 0)
-            return &log->series[s];
-    GROW(log->series, log->count, &log->capacity);
-    log->series[log->count] = (struct log_series){.kind = xstrdup(kind), .name = xstrdup(name)};
-    return &log->series[log->count++];
-}
-
-static int log_row(void *arg, struct lines *lines, char **cells, struct error *err)
-{
-    struct train_log *log = arg;
-    double step, value;
-    if (tsv_read_number(&step, lines, cells[2], err) ||
-        tsv_read_number(&value, lines, cells[4], err))
-        return -1;
-    if (isnan(step) || isnan(value)) return 0;
-    struct log_series *series = find_series(log, cells[1], cells[3]);
-    /* A killed run goes on from its last checkpoint and writes these steps again. */
-    while (series->count && series->points[series->count - 1].x >= step) series->count--;
-    GROW(series->points, series->count, &series->capacity);
-    series->points[series->count++] =
-        (struct plot_point){.x = step, .y = value, .low = NAN, .high = NAN};
-    log->last_step = fmax(log->last_step, step);
-    return 0;
-}
-
-static void log_free(struct train_log *log)
-{
-    for (size_t s = 0; s < log->count; s++) {
-        free(log->series[s].kind);
-        free(log->series[s].name);
-        free(log->series[s].points);
-    }
-    free(log->series);
-    *log = (struct train_log){0};
-}
-
-static bool is_loss(const struct log_series *series)
-{
-    return strcmp(series->kind, "train") == 0 && strcmp(series->name, "learning_rate") != 0 &&
-           strcmp(series->name, "gradient_norm") != 0;
-}
 
 /* The points, or means of equal runs of them, so that at most DRAWN are left: a thousand noisy
  * steps as a curve.  Freshly allocated. */
@@ -78,7 +23,8 @@ static struct plot_point *thinned(const struct log_series *series, size_t *count
     for (size_t b = 0; b < *count; b++) {
         size_t from = b * series->count / *count, to = (b + 1) * series->count / *count;
         double x = 0, y = 0;
-        for (size_t p = from; p < to; p++) x += series->points[p].x, y += series->points[p].y;
+        for (size_t p = from; p < to; p++)
+            x += series->points[p].step, y += series->points[p].value;
         points[b] = (struct plot_point){x / (double)(to - from), y / (double)(to - from),
                                         .low = NAN, .high = NAN};
     }
@@ -92,8 +38,8 @@ static double mean_between(const struct log_series *series, double from, double 
     double sum = 0;
     size_t count = 0;
     for (size_t p = 0; p < series->count; p++)
-        if (series->points[p].x > from && series->points[p].x <= to)
-            sum += series->points[p].y, count++;
+        if (series->points[p].step > from && series->points[p].step <= to)
+            sum += series->points[p].value, count++;
     return count ? sum / (double)count : NAN;
 }
 
@@ -123,12 +69,6 @@ static void loss_table(struct page *page, const struct train_log *log)
 
 /* ---- plots ---- */
 
-static const char *series_title(const char *name)
-{
-    if (strncmp(name, "ndcg_cut_10 ", 12) == 0) return name + 12;
-    return strcmp(name, "dev_mean") == 0 ? "mean of the taps" : name;
-}
-
 /* The curves of a kind of the log's series; false where there is none. */
 static bool draw_log(struct page *page, const struct train_log *log, bool losses,
                      struct plot_curves plot)
@@ -136,10 +76,9 @@ static bool draw_log(struct page *page, const struct train_log *log, bool losses
     struct plot_series *series = xcalloc(log->count, sizeof *series);
     for (size_t s = 0; s < log->count; s++) {
         const struct log_series *from = &log->series[s];
-        if (losses ? !is_loss(from) : strcmp(from->kind, "dev") != 0) continue;
+        if (losses ? !train_log_is_loss(from) : strcmp(from->kind, "dev") != 0) continue;
         struct plot_series *to = &series[plot.num_series++];
-        *to =
-            (struct plot_series){.name = series_title(from->name), .joined = true, .plain = losses};
+        *to = (struct plot_series){.name = log_series_title(from), .joined = true, .plain = losses};
         to->points = thinned(from, &to->count);
     }
     plot.series = series;
@@ -171,7 +110,7 @@ static void draw_losses(struct page *page, const struct train_log *log, const ch
 static double value_at(const struct log_series *series, double step)
 {
     for (size_t p = 0; p < series->count; p++)
-        if (series->points[p].x == step) return series->points[p].y;
+        if (series->points[p].step == step) return series->points[p].value;
     return NAN;
 }
 
@@ -184,15 +123,15 @@ static void dev_table(struct page *page, const struct train_log *log)
     size_t count = 1;
     for (size_t s = 0; s < log->count && count < MOST; s++)
         if (strcmp(log->series[s].kind, "dev") == 0) {
-            headers[count] = series_title(log->series[s].name);
+            headers[count] = log_series_title(&log->series[s]);
             columns[count++] = &log->series[s];
         }
     html_details(&page->out, "The numbers");
     html_table(&page->out, "nDCG@10 on dev, for each tap (layers, dimensions)", headers, count);
     for (size_t p = 0; p < columns[1]->count; p++) {
-        html_row(&page->out, "%.0f", columns[1]->points[p].x);
+        html_row(&page->out, "%.0f", columns[1]->points[p].step);
         for (size_t c = 1; c < count; c++) {
-            html_fixed(&page->out, value_at(columns[c], columns[1]->points[p].x));
+            html_fixed(&page->out, value_at(columns[c], columns[1]->points[p].step));
         }
         html_row_end(&page->out);
     }
@@ -218,17 +157,12 @@ static void draw_dev(struct page *page, const struct train_log *log, const char 
 
 static void best_step(struct page *page, const struct train_log *log, const char *phase)
 {
-    const struct plot_point *best = NULL;
-    for (size_t s = 0; s < log->count; s++)
-        for (size_t p = 0; p < log->series[s].count; p++)
-            if (strcmp(log->series[s].name, "dev_mean") == 0 &&
-                (!best || log->series[s].points[p].y > best->y))
-                best = &log->series[s].points[p];
+    const struct log_point *best = train_log_best(log);
     if (best)
         html_paragraph(&page->out,
                        "Phase %s: %.0f steps; the weights kept are those of step %.0f, best on dev "
                        "with a mean of %.4f over the taps.",
-                       phase, log->last_step, best->x, best->y);
+                       phase, log->last_step, best->step, best->value);
     else
         html_paragraph(&page->out, "Phase %s: %.0f steps; the weights kept are the last ones.",
                        phase, log->last_step);
@@ -236,10 +170,8 @@ static void best_step(struct page *page, const struct train_log *log, const char
 
 static int phase_curves(struct page *page, const char *phase, int *found, struct error *err)
 {
-    struct train_log log = {0};
-    char name[64];
-    snprintf(name, sizeof name, "train/%s.tsv", phase);
-    int status = page_read_table(page, name, "phase\tkind\tstep\tname\tvalue", log_row, &log, err);
+    struct train_log log;
+    int status = train_log_read(&log, page->folder, phase, err);
     if (!status && log.count) {
         ++*found;
         text_printf(&page->out, "<h3>%s</h3>\n", phase);
@@ -249,20 +181,19 @@ static int phase_curves(struct page *page, const char *phase, int *found, struct
         draw_dev(page, &log, phase);
         text_puts(&page->out, "</div>\n");
     }
-    log_free(&log);
+    train_log_free(&log);
     return status;
 }
 
 int page_training(struct page *page, struct error *err)
 {
-    static const char *const phases[] = {"hpd", "distil", "no-teacher"};
     int found = 0;
     html_section(&page->out, "training", "Training");
     html_paragraph(&page->out,
                    "hpd copies the teacher's early-layer vectors, distil learns from its scores "
                    "and the labels, no-teacher is the control that learns from labels alone.");
-    for (size_t p = 0; p < sizeof phases / sizeof *phases; p++)
-        if (phase_curves(page, phases[p], &found, err)) return -1;
+    for (size_t p = 0; train_phases[p]; p++)
+        if (phase_curves(page, train_phases[p], &found, err)) return -1;
     if (!found) html_missing(&page->out, "No training log yet: the train stage has not begun.");
     html_section_end(&page->out);
     return 0;
@@ -352,9 +283,10 @@ static void probe_figure(struct page *page, const struct probe_table *table)
 int page_probe(struct page *page, struct error *err)
 {
     struct probe_table table = {0};
-    int status =
-        page_read_table(page, "probe.tsv", "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10",
-                        probe_row, &table, err);
+    char *path = page_path(page, "probe.tsv");
+    int status = tsv_read_table(path, "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10",
+                                probe_row, &table, err);
+    free(path);
     html_section(&page->out, "probe", "Layer probe");
     html_paragraph(&page->out,
                    "How well the mean of a layer's vectors retrieves, for every layer of the "

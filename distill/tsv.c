@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *tsv_text(const char *string)
 {
@@ -53,4 +54,34 @@ int tsv_read_count(int *out, struct lines *lines, const char *cell, struct error
                     cell);
     *out = (int)value;
     return 0;
+}
+
+/* Lines after the header, cut into as many cells as it has. */
+static int read_rows(struct lines *lines, const char *header, tsv_row *row, void *arg,
+                     struct error *err)
+{
+    char *line, *cells[16];
+    size_t length, columns = 1;
+    for (const char *c = header; *c; c++) columns += *c == '\t';
+    int got = lines_next(lines, &line, &length, err);
+    if (got < 0) return -1;
+    if (got == 0 || strcmp(line, header) != 0)
+        return fail(err, "%s: the first line is not the header of this table", lines_name(lines));
+    while ((got = lines_next(lines, &line, &length, err)) > 0) {
+        size_t count = split_tabs(line, cells, 16);
+        if (count != columns)
+            return fail(err, "%s: %zu columns, wanted %zu", lines_where(lines), count, columns);
+        if (row(arg, lines, cells, err)) return -1;
+    }
+    return got;
+}
+
+int tsv_read_table(const char *path, const char *header, tsv_row *row, void *arg, struct error *err)
+{
+    struct lines *lines;
+    if (!path_exists(path)) return 0;
+    if (lines_open(&lines, path, err)) return -1;
+    int status = read_rows(lines, header, row, arg, err);
+    lines_close(lines);
+    return status;
 }

@@ -19,4 +19,10 @@ int tsv_read_number(double *out, struct lines *lines, const char *cell, struct e
 /* 0 for an empty cell; -1 with file and line where it is not a whole number up to a million. */
 int tsv_read_count(int *out, struct lines *lines, const char *cell, struct error *err);
 
+/* Calls row for each line below the header of the table at path, which must have these columns, at
+ * most 16; 0 where there is no such file. */
+typedef int tsv_row(void *arg, struct lines *lines, char **cells, struct error *err);
+int tsv_read_table(const char *path, const char *header, tsv_row *row, void *arg,
+                   struct error *err);
+
 #endif

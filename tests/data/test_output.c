@@ -74,6 +74,21 @@ START_TEST(commit_replaces_the_old_file_at_once)
 }
 END_TEST
 
+START_TEST(replace_does_as_commit)
+{
+    char *path = in_scratch("replaced.txt");
+    struct error err = {0};
+    struct output out = {0};
+    write_file(path, "old");
+    check_ok(output_open(&out, path, &err), &err);
+    output_printf(&out, "new");
+    assert_content(path, "old");
+    check_ok(output_replace(&out, &err), &err);
+    assert_content(path, "new");
+    free(path);
+}
+END_TEST
+
 START_TEST(permissions_follow_the_umask)
 {
     char *path = in_scratch("mode.txt");
@@ -368,8 +383,10 @@ START_TEST(a_locked_folder_is_refused_until_it_is_closed)
     check_ok(make_folder(folder, &err), &err);
     int first = folder_lock(folder, &err);
     ck_assert_int_ge(first, 0);
+    ck_assert(folder_is_locked(folder));
     check_failed(folder_lock(folder, &err), &err, STATUS_WORLD, folder, "another process");
     close(first);
+    ck_assert(!folder_is_locked(folder) && !folder_is_locked("no/such/folder"));
     int second = folder_lock(folder, &err);
     ck_assert_int_ge(second, 0);
     close(second);
@@ -383,6 +400,7 @@ int main(void)
 {
     const struct test_row rows[] = {
         TEST(commit_replaces_the_old_file_at_once),
+        TEST(replace_does_as_commit),
         TEST(permissions_follow_the_umask),
         TEST(abandon_leaves_nothing),
         TEST(a_link_stays_and_its_target_is_replaced),

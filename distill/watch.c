@@ -1,0 +1,271 @@
+/* See watch.h. */
+#include "distill/watch.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "data/output.h"
+#include "data/progress.h"
+#include "distill/job_run.h"
+#include "distill/run_progress.h"
+#include "distill/train_log.h"
+
+enum { LOG_LINES = 5, LOG_TAIL = 8192, TAPS_A_LINE = 5, MEAN_STEPS = 20 };
+
+struct watched {
+    const char *folder;
+    bool working;           /* a process has the folder's lock */
+    struct run_state state; /* stage "": no progress.tsv */
+    size_t current;         /* stage of state, else the first without a mark */
+};
+
+/* ---- stages ---- */
+
+static size_t num_stages(void)
+{
+    size_t count = 0;
+    while (job_stages[count].name) count++;
+    return count;
+}
+
+static bool has_mark(const struct watched *run, size_t stage, double *seconds)
+{
+    char key[33];
+    return stage_mark_read(key, seconds, run->folder, job_stages[stage].name);
+}
+
+/* Marks of the current stage and of those after it may be another job's, from before. */
+static size_t current_stage(const struct watched *run)
+{
+    size_t stage = 0;
+    double seconds;
+    for (size_t s = 0; *run->state.stage && job_stages[s].name; s++)
+        if (strcmp(job_stages[s].name, run->state.stage) == 0) return s;
+    while (job_stages[stage].name && has_mark(run, stage, &seconds)) stage++;
+    return stage;
+}
+
+static bool has_begun(const struct watched *run)
+{
+    return *run->state.stage && run->state.since > 0;
+}
+
+static void headline(struct text *out, const struct watched *run)
+{
+    const char *folder = run->folder, *name = job_stages[run->current].name;
+    if (run->working && name) {
+        text_printf(out, "%s: working, stage %zu of %zu\n", folder, run->current + 1, num_stages());
+    } else if (run->working) {
+        text_printf(out, "%s: working\n", folder);
+    } else if (!name) {
+        text_printf(out, "%s: finished; %s/report.html shows it\n", folder, folder);
+    } else {
+        text_printf(out, "%s: nobody works here; ", folder);
+        if (has_begun(run))
+            text_printf(out, "stopped in stage %s", name);
+        else if (run->current)
+            text_printf(out, "stopped after stage %s", job_stages[run->current - 1].name);
+        else
+            text_puts(out, "stopped before the first stage");
+        text_printf(out, "\nretort run %s/job.yaml --output %s goes on\n", folder, folder);
+    }
+}
+
+/* How far the work of the current stage is; "" where nothing counts it. */
+static void work_line(char line[PROGRESS_LINE], const struct watched *run)
+{
+    const struct run_state *state = &run->state;
+    const struct progress work = {.what = state->what,
+                                  .unit = state->unit,
+                                  .total = isnan(state->total) ? 0 : (size_t)state->total,
+                                  .done = isnan(state->done) ? 0 : (size_t)state->done};
+    bool moves = run->working && state->per_second > 0;
+    *line = '\0';
+    if (*state->what) progress_line(line, &work, moves ? state->per_second : 0);
+}
+
+static void current_row(struct text *out, const struct watched *run)
+{
+    char line[PROGRESS_LINE], time_so_far[DURATION_SIZE];
+    if (run->working) {
+        double so_far = has_begun(run) ? fmax(0, (double)time(NULL) - run->state.since) : 0;
+        text_printf(out, "working %12s so far", duration_words(time_so_far, floor(so_far)));
+    } else {
+        text_puts(out, has_begun(run) ? "stopped" : "waiting");
+    }
+    work_line(line, run);
+    text_printf(out, "%s%s\n", *line ? "   " : "", line);
+}
+
+static void stage_rows(struct text *out, const struct watched *run)
+{
+    char took[DURATION_SIZE];
+    double seconds;
+    for (size_t s = 0; job_stages[s].name; s++) {
+        text_printf(out, "  %-10s", job_stages[s].name);
+        if (s == run->current)
+            current_row(out, run);
+        else if (s < run->current && has_mark(run, s, &seconds))
+            text_printf(out, "done    %12s\n", duration_words(took, seconds));
+        else
+            text_puts(out, "waiting\n");
+    }
+}
+
+/* ---- training ---- */
+
+static double mean_of_last(const struct log_series *series)
+{
+    size_t count = series->count < MEAN_STEPS ? series->count : MEAN_STEPS;
+    double sum = 0;
+    for (size_t p = series->count - count; p < series->count; p++) sum += series->points[p].value;
+    return sum / (double)count;
+}
+
+static void losses(struct text *out, const struct train_log *log)
+{
+    text_printf(out, "losses, mean of the last %d steps:", MEAN_STEPS);
+    for (size_t s = 0; s < log->count; s++)
+        if (train_log_is_loss(&log->series[s]))
+            text_printf(out, " %s %.4g", log->series[s].name, mean_of_last(&log->series[s]));
+    text_puts(out, "\n");
+}
+
+static void dev_measures(struct text *out, const struct train_log *log)
+{
+    const struct log_point *best = train_log_best(log);
+    int taps = 0;
+    if (!best) return;
+    text_printf(out, "             nDCG@10 on dev, best %.4f at step %.0f; last:", best->value,
+                best->step);
+    for (size_t s = 0; s < log->count; s++) {
+        const struct log_series *series = &log->series[s];
+        if (strcmp(series->kind, "dev") != 0) continue;
+        const struct log_point *last = &series->points[series->count - 1];
+        text_printf(out, "%s%s %.4f", taps++ % TAPS_A_LINE ? "  " : "\n               ",
+                    log_series_title(series), last->value);
+    }
+    text_puts(out, "\n");
+}
+
+static void phase_lines(struct text *out, const struct watched *run, const char *phase, bool whole)
+{
+    struct train_log log;
+    struct error err = {0};
+    /* While the run writes, the last row may be cut. */
+    if (train_log_read(&log, run->folder, phase, &err) && !run->working)
+        text_printf(out, "  %s\n", err.message);
+    if (log.count) {
+        const struct log_point *best = train_log_best(&log);
+        text_printf(out, "  %-10s step %.0f; ", phase, log.last_step);
+        if (whole) {
+            losses(out, &log);
+            dev_measures(out, &log);
+        } else if (best) {
+            text_printf(out, "best dev %.4f at step %.0f\n", best->value, best->step);
+        } else {
+            text_puts(out, "done\n");
+        }
+    }
+    train_log_free(&log);
+}
+
+static bool is_stage(size_t stage, const char *name)
+{
+    return job_stages[stage].name && strcmp(job_stages[stage].name, name) == 0;
+}
+
+/* The phases up to the one in work; of an earlier job's training, nothing. */
+static void training(struct text *out, const struct watched *run)
+{
+    size_t last = 0, stage = 0;
+    while (!is_stage(stage, "train")) stage++;
+    if (run->current < stage) return;
+    if (run->current == stage) {
+        while (train_phases[last] && strcmp(train_phases[last], run->state.what) != 0) last++;
+        if (!train_phases[last]) return;
+    } else {
+        while (train_phases[last + 1]) last++;
+    }
+    text_printf(out, "\ntraining%s\n", run->current == stage ? ", as of the last checkpoint" : "");
+    for (size_t p = 0; p <= last; p++)
+        phase_lines(out, run, train_phases[p], p == last && run->current == stage);
+}
+
+/* ---- the log ---- */
+
+/* The end of a file, NUL-terminated; "" where there is none. */
+static void read_tail(char tail[LOG_TAIL + 1], const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    size_t length = 0;
+    if (file) {
+        if (fseek(file, -LOG_TAIL, SEEK_END)) rewind(file); /* shorter than that */
+        length = fread(tail, 1, LOG_TAIL, file);
+        fclose(file);
+    }
+    while (length && tail[length - 1] == '\n') length--;
+    tail[length] = '\0';
+}
+
+/* Names of files may hold anything; a terminal must not obey it. */
+static void append_plain(struct text *out, const char *string)
+{
+    for (const char *c = string; *c; c++) {
+        bool control = ((unsigned char)*c < 0x20 && *c != '\n') || *c == 0x7f;
+        text_append(out, control ? "?" : c, 1);
+    }
+}
+
+static void log_lines(struct text *out, const struct watched *run, int count)
+{
+    char tail[LOG_TAIL + 1];
+    char *path = path_join(run->folder, "log.txt");
+    read_tail(tail, path);
+    free(path);
+    const char *from = tail + strlen(tail);
+    for (int line = 0; from > tail && line < count; line++) do
+            from--;
+        while (from > tail && *from != '\n');
+    if (!*tail) return;
+    text_puts(out, "\nlog\n");
+    append_plain(out, *from == '\n' ? from + 1 : from);
+    text_puts(out, "\n");
+}
+
+/* ---- all of it ---- */
+
+static int count_lines(const struct text *text)
+{
+    int count = 0;
+    for (size_t i = 0; i < text->length; i++) count += text->bytes[i] == '\n';
+    return count;
+}
+
+static int read_state(struct watched *run, struct error *err)
+{
+    struct error why = {0};
+    if (run_state_read(&run->state, run->folder, &why) && !run->working) {
+        *err = why;
+        return -1;
+    }
+    run->current = current_stage(run);
+    return 0;
+}
+
+int watch_snapshot(struct text *out, bool *working, const char *folder, int rows, struct error *err)
+{
+    enum { LOG_HEAD = 3 }; /* an empty line, "log", the line where the cursor stands */
+    struct watched run = {.folder = folder, .working = folder_is_locked(folder)};
+    if (run_folder_check(folder, err) || read_state(&run, err)) return -1;
+    headline(out, &run);
+    stage_rows(out, &run);
+    training(out, &run);
+    int room = rows - count_lines(out) - LOG_HEAD;
+    log_lines(out, &run, !rows ? LOG_LINES : room > 1 ? room : 1);
+    *working = run.working;
+    return 0;
+}

@@ -1,0 +1,146 @@
+#!/bin/sh
+# retort watch on a tiny run: at work, killed, stopped on purpose, finished; on a terminal and off
+# it; and what is no run.
+. tests/distill/tiny_job.sh
+[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
+folder=$(mktemp -d /tmp/retort-watch-test-XXXXXX) || exit 1
+job=
+trap '[ -z "$job" ] || kill -9 "$job" 2>/dev/null; rm -rf "$folder"' EXIT
+wrong=0
+
+wrong() {
+    echo "$*"
+    wrong=1
+}
+
+run() { # run OUTPUT [OPTIONS...]
+    output=$1
+    shift
+    "$RETORT" run "$folder/job.yaml" --output "$folder/$output" "$@" >"$folder/out" \
+        2>"$folder/said" </dev/null || wrong "run $output $*: $(cat "$folder/said")"
+}
+
+watch() { # watch OUTPUT: must succeed; what it shows in $folder/shown
+    "$RETORT" watch "$folder/$1" >"$folder/shown" 2>"$folder/err" </dev/null ||
+        wrong "watch $1: status $?: $(cat "$folder/err")"
+    [ ! -s "$folder/err" ] || wrong "watch $1: says $(cat "$folder/err")"
+    grep -q "$(printf '\033')" "$folder/shown" && wrong "watch $1: escapes off a terminal"
+}
+
+shows() { # shows WHAT PATTERN...: each in some line of it
+    what=$1
+    shift
+    for pattern in "$@"; do
+        grep -Eq -- "$pattern" "$folder/shown" ||
+            wrong "$what: does not show \"$pattern\": $(cat "$folder/shown")"
+    done
+}
+
+shows_not() { # shows_not WHAT PATTERN
+    grep -Eq -- "$2" "$folder/shown" && wrong "$1: shows \"$2\": $(cat "$folder/shown")"
+}
+
+fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word
+    status=$1 word=$2
+    shift 2
+    "$RETORT" watch "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    got=$?
+    [ $got -eq "$status" ] || wrong "watch $*: status $got, not $status"
+    [ "$(wc -l <"$folder/err")" -eq 1 ] || wrong "watch $*: not one sentence"
+    grep -q "^retort watch: .*$word" "$folder/err" ||
+        wrong "watch $*: does not say $word: $(cat "$folder/err")"
+    [ ! -s "$folder/out" ] || wrong "watch $*: wrote on standard output"
+}
+
+now_in() { # now_in OUTPUT WHAT: what the run counts now, once it has come to that
+    tries=0
+    until [ "$(sed -n 2p "$folder/$1/progress.tsv" 2>/dev/null | cut -f 3)" = "$2" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 600 ] || { wrong "$1 does not come to $2" && return; }
+        sleep 0.1
+    done
+}
+
+make_collection "$folder/collection"
+make_job "$folder/job.yaml" "$folder/collection"
+
+# ---- finished ----
+run done
+watch "done"
+shows "a finished run" "^$folder/done: finished; $folder/done/report.html" \
+    "^  embed +done +[0-9.]+ s$" "^  train +done +[0-9.]+ s$" "^  report +done +[0-9.]+ s$" \
+    "^training" "^  hpd +step [0-9]+; done$" "^  no-teacher +step [0-9]+; best dev 0\.[0-9]{4} at step" \
+    "^log$" "T[0-9:]+Z report: [0-9.]+ s$"
+shows_not "a finished run" "waiting|stopped|working"
+[ ! -e "$folder/done/progress.tsv" ] || wrong "a finished run leaves progress.tsv"
+grep -q progress.tsv "$folder/done/manifest.json" && wrong "progress.tsv is in the manifest"
+"$RETORT" watch "$folder/done" | head -1 | grep -q finished || wrong "nothing through a pipe"
+
+# ---- stopped on purpose, and going on with another job ----
+run part --until train
+watch part
+shows "--until train" "^$folder/part: nobody works here; stopped after stage train$" \
+    "^retort run $folder/part/job.yaml --output $folder/part goes on$" "^  train +done" \
+    "^  evaluate +waiting$" "^  hpd +step [0-9]+" "^  report +waiting$"
+cp -r "$folder/done" "$folder/other"
+run other --set mine.scored=7 --until mine
+watch other
+shows "other candidates" "stopped after stage mine" "^  mine +done" "^  score +waiting$" \
+    "^  report +waiting$"
+shows_not "other candidates" "^training"
+run other --set mine.scored=7
+watch other
+shows "all of the other job" "other: finished"
+run other --set mine.scored=7 --until mine
+watch other
+shows "--until in a finished run" "other: finished"
+
+# ---- at work, and killed ----
+"$RETORT" run "$folder/job.yaml" --output "$folder/killed" --set distill.epochs=1000 \
+    >"$folder/out" 2>"$folder/said" </dev/null &
+job=$!
+now_in killed distil
+sleep 1
+watch killed
+shows "a run at work" "^$folder/killed: working, stage 4 of 7$" "^  score +done" \
+    "^  train +working +[0-9.]+ s so far   distil: [0-9]+ of [0-9]+ steps \([0-9]+%\), [0-9.]+/s, .* left$" \
+    "^  evaluate +waiting$" "^  distil +step [0-9]+; losses, .*: info_nce [0-9.]+ .* loss [0-9.]+$" \
+    "best 0\.[0-9]{4} at step [0-9]+; last:$" "\(1, 8\) 0\.[0-9]{4}  .*mean of the taps 0\.[0-9]+" \
+    "distil: step [0-9]+ of [0-9]+, dev"
+if command -v script >/dev/null; then
+    watching="timeout --preserve-status --foreground -s INT 1.5 $RETORT watch $folder/killed"
+    TERM=xterm script -qec "$watching; echo status \$?" "$folder/typed" >"$folder/shown" 2>&1 \
+        </dev/null
+    tr -d '\r' <"$folder/shown" >"$folder/plain" && mv "$folder/plain" "$folder/shown"
+    shows "on a terminal" "$(printf '\033')\[\?1049h" "$(printf '\033')\[\?1049l" \
+        "$(printf '\033')\[H.*working" "retort watch: interrupted" \
+        "^status 130"
+    [ "$(grep -c "$(printf '\033')\[H" "$folder/shown")" -ge 2 ] ||
+        wrong "it is not drawn again: $(cat "$folder/shown")"
+fi
+kill -9 "$job"
+wait "$job" 2>/dev/null
+job=
+watch killed
+shows "a killed run" "^$folder/killed: nobody works here; stopped in stage train$" \
+    "^  train +stopped   distil: [0-9]+ of [0-9]+ steps \([0-9]+%\)$" "^  evaluate +waiting$"
+shows_not "a killed run" " left$"
+
+# ---- what is not as it should be ----
+fails 1 "not the folder of a run" "$folder/collection"
+fails 1 "not the folder of a run" "$folder/nowhere"
+fails 2 "give one RUN"
+fails 2 "give one RUN" "$folder/done" "$folder/part"
+fails 2 "did you mean --once" "$folder/done" --onec
+cp -r "$folder/part" "$folder/odd"
+printf 'phase\n' >"$folder/odd/progress.tsv"
+fails 1 "progress.tsv" "$folder/odd"
+printf 'stage\tsince\twhat\tunit\tdone\ttotal\tper_second\ntrain\t1\tdistil\tsteps\tx\t\t\n' \
+    >"$folder/odd/progress.tsv"
+fails 1 "progress.tsv:2" "$folder/odd"
+rm "$folder/odd/progress.tsv"
+printf 'a file named \033[2J\n' >>"$folder/odd/log.txt"
+watch odd
+shows "a log with escapes" "a file named \?\[2J$"
+
+exit $wrong
