@@ -52,9 +52,10 @@ fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word
     [ ! -s "$folder/out" ] || wrong "watch $*: wrote on standard output"
 }
 
-now_in() { # now_in OUTPUT WHAT: what the run counts now, once it has come to that
+ten_steps_of() { # ten_steps_of OUTPUT PHASE: waits until the run has done so many
     tries=0
-    until [ "$(sed -n 2p "$folder/$1/progress.tsv" 2>/dev/null | cut -f 3)" = "$2" ]; do
+    until awk -F '\t' -v phase="$2" 'NR == 2 && $3 == phase && $5 >= 10 { found = 1 }
+        END { exit !found }' "$folder/$1/progress.tsv" 2>/dev/null; do
         tries=$((tries + 1))
         [ $tries -lt 600 ] || { wrong "$1 does not come to $2" && return; }
         sleep 0.1
@@ -99,8 +100,7 @@ shows "--until in a finished run" "other: finished"
 "$RETORT" run "$folder/job.yaml" --output "$folder/killed" --set distill.epochs=1000 \
     >"$folder/out" 2>"$folder/said" </dev/null &
 job=$!
-now_in killed distil
-sleep 1
+ten_steps_of killed distil
 watch killed
 shows "a run at work" "^$folder/killed: working, stage 4 of 7$" "^  score +done" \
     "^  train +working +[0-9.]+ s so far   distil: [0-9]+ of [0-9]+ steps \([0-9]+%\), [0-9.]+/s, .* left$" \
@@ -108,7 +108,7 @@ shows "a run at work" "^$folder/killed: working, stage 4 of 7$" "^  score +done"
     "best 0\.[0-9]{4} at step [0-9]+; last:$" "\(1, 8\) 0\.[0-9]{4}  .*mean of the taps 0\.[0-9]+" \
     "distil: step [0-9]+ of [0-9]+, dev"
 if command -v script >/dev/null; then
-    watching="timeout --preserve-status --foreground -s INT 1.5 $RETORT watch $folder/killed"
+    watching="timeout --preserve-status --foreground -s INT 3 $RETORT watch $folder/killed"
     TERM=xterm script -qec "$watching; echo status \$?" "$folder/typed" >"$folder/shown" 2>&1 \
         </dev/null
     tr -d '\r' <"$folder/shown" >"$folder/plain" && mv "$folder/plain" "$folder/shown"
