@@ -166,7 +166,7 @@ lint:
 test-st: $(PROGRAM)
 	@sh scripts/test_st.sh
 
-## install       program, library and retort.h to $(DESTDIR)$(PREFIX); after it, as root: ldconfig
+## install       program, library, manual pages, completions to $(DESTDIR)$(PREFIX); after it, as root: ldconfig
 install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 	install -D -m 755 $(PROGRAM) '$(DESTDIR)$(PREFIX)/bin/retort'
 	install -D -m 644 student/retort.h '$(DESTDIR)$(PREFIX)/include/retort.h'
@@ -177,6 +177,7 @@ install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 	install -d '$(DESTDIR)$(LIBDIR)/pkgconfig'
 	$(file >$(BUILD)/lib/retort.pc,$(PKG_CONFIG_FILE))
 	install -m 644 $(BUILD)/lib/retort.pc '$(DESTDIR)$(LIBDIR)/pkgconfig/retort.pc'
+	sh scripts/share.sh $(abspath $(PROGRAM)) '$(DESTDIR)$(PREFIX)/share'
 
 ## clean         removes what was built
 clean:

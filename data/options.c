@@ -157,6 +157,7 @@ static int parse_one(const struct command_help *help, int argc, char **argv, int
     const struct option *option = is_long == (length == 1) ? NULL : find_option(help, name, length);
     if (!option) {
         if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) return OPTIONS_HELP;
+        if (strncmp(argument, "--help=", 7) == 0) return OPTIONS_HELP;
         if (strcmp(argument, "--quiet") == 0) return messages_quiet(true), 1;
         return unknown_option(help, argument, name, length, err);
     }
@@ -170,12 +171,21 @@ static int parse_one(const struct command_help *help, int argc, char **argv, int
     return set_value(option, argv[at + 1], err) ? -1 : 2;
 }
 
+/* What "--help" or "--help=FORM" asks for. */
+static int print_asked(const struct command_help *help, const char *argument, struct error *err)
+{
+    const char *form = strchr(argument, '=');
+    if (form) return options_print_page(help, form + 1, err) ? -1 : OPTIONS_HELP;
+    options_print_help(help);
+    return OPTIONS_HELP;
+}
+
 int options_parse(const struct command_help *help, int argc, char **argv, struct error *err)
 {
     char **operands = xcalloc((size_t)argc + 1, sizeof *operands);
     char **options = xcalloc((size_t)argc + 1, sizeof *options);
-    int num_operands = 0, num_options = 0, used = 1;
-    for (int at = 1; at < argc; at += used) {
+    int num_operands = 0, num_options = 0, used = 1, at = 1;
+    for (; at < argc; at += used) {
         used = 1;
         if (strcmp(argv[at], "--") == 0) {
             options[num_options++] = argv[at++];
@@ -196,7 +206,7 @@ int options_parse(const struct command_help *help, int argc, char **argv, struct
     }
     free(operands);
     free(options);
-    if (used == OPTIONS_HELP) options_print_help(help);
+    if (used == OPTIONS_HELP) return print_asked(help, argv[at], err);
     return used < 0 ? used : 1 + num_options;
 }
 

@@ -53,6 +53,13 @@ enum { OPTIONS_HELP = -2 };
  * --quiet are every command's.  Unknown: error with the nearest name, STATUS_USAGE. */
 int options_parse(const struct command_help *help, int argc, char **argv, struct error *err);
 void options_print_help(const struct command_help *help);
+/* --help=FORM, printed from the same table: "man" a manual page, "bash" and "zsh" the command's
+ * part of a completion script.  Another form is an error. */
+int options_print_page(const struct command_help *help, const char *form, struct error *err);
+/* Text for a manual page, safe at the beginning of a line. */
+void roff_print(const char *text, size_t length);
+/* Text for a field of a zsh completion, within single quotes. */
+void zsh_print(const char *text);
 
 /* The closest of names to word by edit distance, if close enough to be a slip (else NULL). */
 const char *nearest_name(const char *word, const char *const *names, size_t count);

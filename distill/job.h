@@ -164,5 +164,7 @@ void job_print(const struct job *job, struct text *out);
 void job_print_keys(const struct job *job, const char *prefix, struct text *out);
 /* Markdown table of all keys, for the README. */
 void job_reference(struct text *out);
+/* The same for editors: a JSON Schema. */
+void job_schema(struct text *out);
 
 #endif

@@ -57,9 +57,94 @@ static void print_usage(FILE *file)
         fprintf(file, "  %-10s %s\n", command->name, command->summary);
     fprintf(file,
             "\nretort COMMAND --help explains a command, retort --version names this version.\n"
+            "--help=man prints a manual page, retort --help=bash and =zsh completion scripts.\n"
             "Exit status: 0 done, 1 a file or its content is wrong, 2 the call or the job "
             "file is\nwrong, 130 interrupted.\n");
 }
+
+/* ---- pages about the program: each command prints its own part, from its table of options ---- */
+
+static void print_man(void)
+{
+    printf(".TH RETORT 1 \"\" \"retort %s\" \"retort\"\n.SH NAME\n"
+           "retort \\- distils a re\\-ranker into a retriever\n.SH SYNOPSIS\n"
+           "\\fBretort\\fR \\fICOMMAND\\fR [OPTIONS] ...\n.SH DESCRIPTION\n"
+           "Distils a cross\\-encoder into a slim dual encoder of chosen layers and dimensions.\n"
+           "Data goes through standard input and output, messages through standard error.\n"
+           ".SH COMMANDS\n",
+           RETORT_VERSION);
+    for (const struct command *command = commands; command->name; command++) {
+        printf(".TP\n.BR retort\\-%s (1)\n", command->name);
+        roff_print(command->summary, strlen(command->summary));
+        putchar('\n');
+    }
+    puts(".SH EXIT STATUS\n0 done, 1 a file or its content is wrong, 2 the call or the job file is "
+         "wrong, 130 interrupted.");
+}
+
+static void print_names(const char *separator)
+{
+    for (const struct command *command = commands; command->name; command++)
+        printf("%s%s", command->name, separator);
+}
+
+static int print_parts(const char *option, struct error *err)
+{
+    for (const struct command *command = commands; command->name; command++) {
+        char *argv[] = {(char *)command->name, (char *)option, NULL};
+        if (command->run(2, argv, err)) return -1;
+    }
+    return 0;
+}
+
+static int print_bash(struct error *err)
+{
+    printf("# bash completion of retort %s\n_retort()\n{\n"
+           "    local word=${COMP_WORDS[COMP_CWORD]} options=\n    COMPREPLY=()\n"
+           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+           "        COMPREPLY=($(compgen -W '",
+           RETORT_VERSION);
+    print_names(" ");
+    printf("--help --version' -- \"$word\"))\n        return\n    fi\n"
+           "    case ${COMP_WORDS[1]} in\n");
+    if (print_parts("--help=bash", err)) return -1;
+    puts("    esac\n    case $word in\n"
+         "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n    esac\n}\n"
+         "complete -o default -F _retort retort");
+    return 0;
+}
+
+static int print_zsh(struct error *err)
+{
+    printf("#compdef retort\n# zsh completion of retort %s\nlocal -a commands\ncommands=(\n",
+           RETORT_VERSION);
+    for (const struct command *command = commands; command->name; command++) {
+        printf("    '%s:", command->name);
+        zsh_print(command->summary);
+        puts("'");
+    }
+    puts("    '--help:list the commands'\n    '--version:name this version'\n)\n"
+         "if (( CURRENT == 2 )); then\n    _describe command commands\n    return\nfi\n"
+         "shift words\n(( CURRENT-- ))\ncase $words[1] in");
+    if (print_parts("--help=zsh", err)) return -1;
+    puts("esac");
+    return 0;
+}
+
+static int print_page(const char *form, struct error *err)
+{
+    if (strcmp(form, "bash") == 0) return print_bash(err);
+    if (strcmp(form, "zsh") == 0) return print_zsh(err);
+    if (strcmp(form, "man") == 0)
+        print_man();
+    else if (strcmp(form, "commands") == 0)
+        print_names("\n");
+    else
+        return fail_usage(err, "--help=%s is unknown; it is man, bash, zsh or commands", form);
+    return 0;
+}
+
+/* ---- calls ---- */
 
 static const struct command *find_command(const char *name)
 {
@@ -106,16 +191,17 @@ static int run_one(const struct command *command, int argc, char **argv)
 
 static int general(const char *option)
 {
+    struct error err = {0};
     if (strcmp(option, "--version") == 0)
         printf("retort %s\n", RETORT_VERSION);
     else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
         print_usage(stdout);
-    else {
-        fprintf(stderr, "retort: unknown option %s; retort --help says more\n", option);
-        return STATUS_USAGE;
-    }
-    struct error err = {0};
-    if (close_stdout(&err)) fprintf(stderr, "retort: %s\n", err.message);
+    else if (strncmp(option, "--help=", 7) == 0)
+        print_page(option + 7, &err);
+    else
+        fail_usage(&err, "unknown option %s; retort --help says more", option);
+    if (!err.status) close_stdout(&err);
+    if (err.status) fprintf(stderr, "retort: %s\n", err.message);
     return err.status;
 }
 

@@ -262,12 +262,13 @@ static int plan_job(const char *path, const struct string_list *settings, bool r
 int plan_command(int argc, char **argv, struct error *err)
 {
     struct job_options job = {0};
-    bool resolved = false, reference = false, quick = false;
+    bool resolved = false, reference = false, schema = false, quick = false;
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"quick", OPTION_FLAG, &quick, NULL, "do not measure the teacher's speed: no times"},
         {"resolved", OPTION_FLAG, &resolved, NULL, "only print the job with all its keys, as YAML"},
         {"reference", OPTION_FLAG, &reference, NULL, "only print all keys of jobs, as Markdown"},
+        {"schema", OPTION_FLAG, &schema, NULL, "only print the JSON Schema of jobs, for editors"},
         {0},
     };
     const struct command_help help = {
@@ -281,6 +282,8 @@ int plan_command(int argc, char **argv, struct error *err)
     int first = options_parse(&help, argc, argv, err), status = first < 0 ? first : 0;
     if (first > 0 && reference)
         job_reference(&out);
+    else if (first > 0 && schema)
+        job_schema(&out);
     else if (first > 0 && argc - first != 1)
         status = fail_usage(err, "give one JOB.yaml");
     else if (first > 0) {

@@ -1,8 +1,11 @@
 /* data/options: parsing, errors and suggestions. */
+#define _GNU_SOURCE
 #include "tests/support.h"
 
 #include "data/options.h"
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct {
     bool flag;
@@ -116,6 +119,58 @@ START_TEST(help_is_no_error)
 }
 END_TEST
 
+/* What a page prints, freshly allocated. */
+static char *page(const struct command_help *of, const char *form)
+{
+    FILE *before = stdout;
+    char *bytes = NULL, argument[32];
+    size_t length;
+    struct error err = {0};
+    snprintf(argument, sizeof argument, "--help=%s", form);
+    char *argv[] = {"embed", argument, NULL};
+    stdout = open_memstream(&bytes, &length);
+    int status = options_parse(of, 2, argv, &err);
+    fclose(stdout);
+    stdout = before;
+    ck_assert_int_eq(status, OPTIONS_HELP);
+    return bytes;
+}
+
+START_TEST(pages_come_from_the_table)
+{
+    const struct option few[] = {
+        {"q", OPTION_FLAG, &values.flag, NULL, "a model's [only]: \\"},
+        {"top-k", OPTION_INT, &values.layers, "K", ".5 of all"},
+        {"model", OPTION_STRING, &values.model, "DIR", "a folder"},
+        {"set", OPTION_LIST, &values.set, "A:B", "a key"},
+        {0},
+    };
+    const struct command_help tricky = {"embed", "[X]", "Embeds all.", few, "One.\n  x -1\nTwo."};
+    char *man = page(&tricky, "man"), *bash = page(&tricky, "bash"), *zsh = page(&tricky, "zsh");
+    const char *expected_man =
+        ".TH RETORT\\-EMBED 1 \"\" \"retort " RETORT_VERSION "\" \"retort\"\n"
+        ".SH NAME\nretort\\-embed \\- embeds all\n"
+        ".SH SYNOPSIS\n\\fBretort embed\\fR [X]\n"
+        ".SH DESCRIPTION\nEmbeds all.\n.PP\nOne.\n.PP\n.EX\n  x \\-1\n.EE\n.PP\nTwo.\n"
+        ".SH OPTIONS\n"
+        ".TP\n\\fB\\-q\\fR\na model\\(aqs [only]: \\e\n"
+        ".TP\n\\fB\\-\\-top\\-k\\fR \\fIK\\fR\n\\&.5 of all\n"
+        ".TP\n\\fB\\-\\-model\\fR \\fIDIR\\fR\na folder\n";
+    ck_assert_msg(strncmp(man, expected_man, strlen(expected_man)) == 0, "%s", man);
+    ck_assert_str_eq(bash, "    embed) options=' -q --top-k --model --set --quiet --help' ;;\n");
+    const char *expected_zsh = "    (embed)\n        _arguments \\\n"
+                               "            '-q[a model'\\''s \\[only\\]\\: \\\\]' \\\n"
+                               "            '--top-k[.5 of all]:K: ' \\\n"
+                               "            '--model[a folder]:DIR:_files -/' \\\n"
+                               "            '*--set[a key]:A\\:B:_files' \\\n";
+    ck_assert_msg(strncmp(zsh, expected_zsh, strlen(expected_zsh)) == 0, "%s", zsh);
+    free(man);
+    free(bash);
+    free(zsh);
+    check_bad("--help=pdf", NULL, "--help=pdf is unknown", "man, bash or zsh");
+}
+END_TEST
+
 START_TEST(nearest_is_a_slip_or_nothing)
 {
     const char *names[] = {"run", "plan", "score", "embed", "evaluate", "distill.epochs"};
@@ -155,6 +210,7 @@ int main(void)
         TEST(mistakes_are_named),
         TEST(flags_take_no_value),
         TEST(help_is_no_error),
+        TEST(pages_come_from_the_table),
         TEST(nearest_is_a_slip_or_nothing),
         {0},
     };

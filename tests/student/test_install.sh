@@ -28,6 +28,14 @@ version=$(./retort --version | sed 's/^retort \([0-9.]*\).*/\1/;q')
 [ "$(readlink "$prefix/lib/libretort.so.0")" = "libretort.so.$version" ] || wrong "libretort.so.0"
 readelf -d "$prefix/lib/libretort.so" | grep -q 'soname: \[libretort.so.0\]' || wrong "no soname"
 
+share=$prefix/share
+for file in man/man1/retort.1 bash-completion/completions/retort zsh/site-functions/_retort \
+    retort/job.schema.json; do
+    [ -s "$share/$file" ] || wrong "no share/$file"
+done
+[ "$(ls "$share/man/man1" | wc -l)" -eq "$(($(./retort --help=commands | wc -l) + 1))" ] ||
+    wrong "manual pages: $(ls "$share/man/man1")"
+
 # What is declared in retort.h is what is there.
 sed -n 's/^RETORT_API .*\(retort_[a-z_]*\)(.*/\1/p' "$prefix/include/retort.h" | sort >"$folder/declared"
 [ -s "$folder/declared" ] || wrong "retort.h declares nothing"
