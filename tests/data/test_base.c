@@ -35,7 +35,7 @@ END_TEST
 
 START_TEST(map_finds_what_was_inserted_first)
 {
-    static char keys[1000][8];
+    static char keys[1000][12];
     struct strmap map = {0};
     ck_assert_int_eq(strmap_find(&map, "0"), -1);
     for (int i = 0; i < 1000; i++) {
