@@ -112,13 +112,28 @@ static int represent(float *out, struct probe_work *work, const char *const *tex
     return status;
 }
 
+void vectors_mean(float *mean, const float *vectors, size_t width, const uint32_t *rows,
+                  size_t count)
+{
+    double *sums = xcalloc(width, sizeof *sums);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < width; j++)
+            sums[j] += (double)vectors[(rows ? rows[i] : i) * width + j];
+    for (size_t j = 0; j < width; j++) mean[j] = count ? (float)(sums[j] / (double)count) : 0;
+    free(sums);
+}
+
+void vectors_subtract(float *vectors, size_t n, size_t width, const float *mean)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < width; j++) vectors[i * width + j] -= mean[j];
+}
+
 void probe_centre(float *vectors, size_t n, size_t width)
 {
-    double *mean = xcalloc(width, sizeof *mean);
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < width; j++) mean[j] += (double)vectors[i * width + j];
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < width; j++) vectors[i * width + j] -= (float)(mean[j] / (double)n);
+    float *mean = xcalloc(width, sizeof *mean);
+    vectors_mean(mean, vectors, width, NULL, n);
+    vectors_subtract(vectors, n, width, mean);
     free(mean);
 }
 

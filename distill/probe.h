@@ -38,6 +38,10 @@ struct probe {
     size_t count;
 };
 
+/* mean [width] of the listed rows of vectors; rows NULL: of the first count. */
+void vectors_mean(float *mean, const float *vectors, size_t width, const uint32_t *rows,
+                  size_t count);
+void vectors_subtract(float *vectors, size_t n, size_t width, const float *mean);
 /* Takes the mean of n rows from each of them, as a centred point does. */
 void probe_centre(float *vectors, size_t n, size_t width);
 

@@ -171,9 +171,8 @@ static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folde
     return 0;
 }
 
-/* start NULL: the projection stays zero. */
-static int make(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
-                struct error *err)
+int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
+                 struct error *err)
 {
     struct dual_encoder folder = {0};
     *out = (struct dual_encoder){0};
@@ -189,16 +188,10 @@ static int make(struct dual_encoder *out, struct job_run *run, const struct stud
     return status;
 }
 
-int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
-                 struct error *err)
-{
-    return make(out, run, start, err);
-}
-
 int student_load(struct dual_encoder *out, struct job_run *run, const char *weights_path,
                  struct error *err)
 {
-    if (make(out, run, NULL, err)) return -1;
+    if (student_init(out, run, NULL, err)) return -1;
     if (weights_read(&out->params, weights_path, err)) {
         dual_encoder_free(out);
         return -1;

@@ -17,7 +17,8 @@ struct student_start {
  *     of the HPD target;
  *   from a folder: the folder's own Dense module of that size, else the PCA (centred) of the new
  *     student's own pooled vectors of the collection's documents;
- *   where neither fits: normal numbers of deviation 0.02. */
+ *   where neither fits: normal numbers of deviation 0.02;
+ *   where start is NULL: zero. */
 int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
                  struct error *err);
 /* The same shape with weights from a file of checkpoint.h. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "distill/pca.h"
+#include "distill/probe.h"
 #include "student/dual_encoder.h"
 
 /* Each row divided by its length; their mean length before. */
@@ -27,25 +28,13 @@ static double make_unit(struct matrix *vectors)
     return n ? sum / (double)n : 0;
 }
 
-/* mean [cols] of the rows that are listed (NULL: of all). */
-static float *mean_of(const struct matrix *vectors, const uint32_t *rows, size_t count)
+/* Takes the mean of the listed rows (NULL: of all) from every row, and gives it. */
+static float *centre(struct matrix *vectors, const uint32_t *rows, size_t count)
 {
-    size_t width = vectors->cols;
-    double *sums = xcalloc(width, sizeof *sums);
-    float *mean = xcalloc(width, sizeof *mean);
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < width; j++)
-            sums[j] += (double)vectors->values[(rows ? rows[i] : i) * width + j];
-    for (size_t j = 0; count && j < width; j++) mean[j] = (float)(sums[j] / (double)count);
-    free(sums);
+    float *mean = xcalloc(vectors->cols, sizeof *mean);
+    vectors_mean(mean, vectors->values, vectors->cols, rows, count);
+    vectors_subtract(vectors->values, vectors->rows, vectors->cols, mean);
     return mean;
-}
-
-static void subtract(struct matrix *vectors, const float *mean)
-{
-    for (size_t i = 0; i < vectors->rows; i++)
-        for (size_t j = 0; j < vectors->cols; j++)
-            vectors->values[i * vectors->cols + j] -= mean[j];
 }
 
 /* The PCA of all documents and the train queries. */
@@ -81,7 +70,7 @@ int targets_make(struct job_run *run, double *length, struct error *err)
 {
     struct matrix documents = {0}, queries = {0};
     struct pca pca = {0};
-    float *document_mean = NULL, *query_mean = NULL;
+    float *document_mean = NULL;
     char *document_path = job_run_path(run, "representations/documents.npy");
     char *query_path = job_run_path(run, "representations/queries.npy");
     char *pca_path = job_run_path(run, "pca.safetensors");
@@ -90,10 +79,8 @@ int targets_make(struct job_run *run, double *length, struct error *err)
         *length = make_unit(&documents);
         make_unit(&queries);
         if (run->job->distill.hpd.centred) {
-            document_mean = mean_of(&documents, NULL, documents.rows);
-            query_mean = mean_of(&queries, run->train.rows, run->train.count);
-            subtract(&documents, document_mean);
-            subtract(&queries, query_mean);
+            document_mean = centre(&documents, NULL, documents.rows);
+            free(centre(&queries, run->train.rows, run->train.count));
         }
         status = fit(&pca, run, &documents, &queries, err) ||
                  write_targets(run, &pca, &documents, "targets/documents.npy", err) ||
@@ -103,7 +90,6 @@ int targets_make(struct job_run *run, double *length, struct error *err)
         memcpy(pca.mean, document_mean, documents.cols * sizeof *document_mean);
     if (!status) status = pca_write(&pca, pca_path, err);
     free(document_mean);
-    free(query_mean);
     free(document_path);
     free(query_path);
     free(pca_path);
