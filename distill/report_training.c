@@ -67,45 +67,7 @@ static void loss_table(struct page *page, const struct train_log *log)
     html_details_end(&page->out);
 }
 
-/* ---- plots ---- */
-
-/* The curves of a kind of the log's series; false where there is none. */
-static bool draw_log(struct page *page, const struct train_log *log, bool losses,
-                     struct plot_curves plot)
-{
-    struct plot_series *series = xcalloc(log->count, sizeof *series);
-    for (size_t s = 0; s < log->count; s++) {
-        const struct log_series *from = &log->series[s];
-        if (losses ? !train_log_is_loss(from) : strcmp(from->kind, "dev") != 0) continue;
-        struct plot_series *to = &series[plot.num_series++];
-        *to = (struct plot_series){.name = log_series_title(from), .joined = true, .plain = losses};
-        to->points = thinned(from, &to->count);
-    }
-    plot.series = series;
-    if (plot.num_series) {
-        html_figure(&page->out, plot.label.title);
-        plot_curves(&page->out, &plot);
-    }
-    for (size_t s = 0; s < plot.num_series; s++) free(series[s].points);
-    free(series);
-    return plot.num_series > 0;
-}
-
-static void draw_losses(struct page *page, const struct train_log *log, const char *phase)
-{
-    char id[48], title[96];
-    snprintf(id, sizeof id, "losses-%s", phase);
-    snprintf(title, sizeof title, "Losses in phase %s", phase);
-    const struct plot_curves plot = {
-        .label = {id, title,
-                  "A curve for each loss against the training step; where there are many steps, "
-                  "means of neighbouring ones. The table beneath has means over fifths."},
-        .x_label = "step",
-        .y_label = "loss"};
-    if (!draw_log(page, log, true, plot)) return;
-    loss_table(page, log);
-    html_figure_end(&page->out);
-}
+/* ---- quality on dev ---- */
 
 static double value_at(const struct log_series *series, double step)
 {
@@ -139,19 +101,53 @@ static void dev_table(struct page *page, const struct train_log *log)
     html_details_end(&page->out);
 }
 
-static void draw_dev(struct page *page, const struct train_log *log, const char *phase)
+/* ---- plots ---- */
+
+/* The curves of a kind of the log's series; false where there is none. */
+static bool draw_log(struct page *page, const struct train_log *log, bool losses,
+                     struct plot_curves plot)
+{
+    struct plot_series *series = xcalloc(log->count, sizeof *series);
+    for (size_t s = 0; s < log->count; s++) {
+        const struct log_series *from = &log->series[s];
+        if (losses ? !train_log_is_loss(from) : strcmp(from->kind, "dev") != 0) continue;
+        struct plot_series *to = &series[plot.num_series++];
+        *to = (struct plot_series){.name = log_series_title(from), .joined = true, .plain = losses};
+        to->points = thinned(from, &to->count);
+    }
+    plot.series = series;
+    if (plot.num_series) {
+        html_figure(&page->out, plot.label.title);
+        plot_curves(&page->out, &plot);
+    }
+    for (size_t s = 0; s < plot.num_series; s++) free(series[s].points);
+    free(series);
+    return plot.num_series > 0;
+}
+
+/* The figure of a phase's losses, or of its quality on dev. */
+static void draw_phase(struct page *page, const struct train_log *log, bool losses,
+                       const char *phase)
 {
     char id[48], title[96];
-    snprintf(id, sizeof id, "dev-%s", phase);
-    snprintf(title, sizeof title, "Quality on dev in phase %s, by tap", phase);
+    snprintf(id, sizeof id, "%s-%s", losses ? "losses" : "dev", phase);
+    snprintf(title, sizeof title,
+             losses ? "Losses in phase %s" : "Quality on dev in phase %s, by tap", phase);
     const struct plot_curves plot = {
         .label = {id, title,
-                  "nDCG@10 on dev queries after so many steps, a curve for each tap and one for "
-                  "their mean. The table beneath has every evaluation."},
+                  losses
+                      ? "A curve for each loss against the training step; where there are many "
+                        "steps, means of neighbouring ones. The table beneath has means over "
+                        "fifths."
+                      : "nDCG@10 on dev queries after so many steps, a curve for each tap and one "
+                        "for their mean. The table beneath has every evaluation."},
         .x_label = "step",
-        .y_label = "nDCG@10"};
-    if (!draw_log(page, log, false, plot)) return;
-    dev_table(page, log);
+        .y_label = losses ? "loss" : "nDCG@10"};
+    if (!draw_log(page, log, losses, plot)) return;
+    if (losses)
+        loss_table(page, log);
+    else
+        dev_table(page, log);
     html_figure_end(&page->out);
 }
 
@@ -177,8 +173,8 @@ static int phase_curves(struct page *page, const char *phase, int *found, struct
         text_printf(&page->out, "<h3>%s</h3>\n", phase);
         best_step(page, &log, phase);
         text_puts(&page->out, "<div class=\"plots\">\n");
-        draw_losses(page, &log, phase);
-        draw_dev(page, &log, phase);
+        draw_phase(page, &log, true, phase);
+        draw_phase(page, &log, false, phase);
         text_puts(&page->out, "</div>\n");
     }
     train_log_free(&log);
