@@ -11,6 +11,7 @@
 
 #include "data/metrics_command.h"
 #include "data/options.h"
+#include "data/sample_command.h"
 #include "distill/embed_command.h"
 #include "distill/evaluate_command.h"
 #include "distill/export_command.h"
@@ -42,6 +43,7 @@ static const struct command commands[] = {
     {"export", export_command, "write a dual encoder of chosen layers and dimensions"},
     {"report", report_command, "write a page that shows a run"},
     {"inspect", inspect_command, "say what a model, collection, run, ... is"},
+    {"sample", sample_command, "write a small collection to try everything on"},
     {0},
 };
 
