@@ -4,6 +4,7 @@
  * where the thing stands, before anything is built from it. */
 #include "data/yaml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -269,4 +270,9 @@ void yaml_tree_free(struct yaml_tree *yaml)
     arena_free(&yaml->arena);
     free(yaml->path);
     *yaml = (struct yaml_tree){0};
+}
+
+void yaml_library_version(char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%s", yaml_get_version_string());
 }

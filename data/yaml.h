@@ -33,4 +33,6 @@ const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
 /* Not "yaml_free": libyaml has a function of that name, which ours would replace. */
 void yaml_tree_free(struct yaml_tree *yaml);
 
+void yaml_library_version(char version[VERSION_SIZE]);
+
 #endif
