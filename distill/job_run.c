@@ -33,7 +33,7 @@ const struct stage job_stages[] = {
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage},
     {"export", "the picked model, read back and compared",
-     "export", "", "evaluate", export_stage},
+     "export card", "", "evaluate", export_stage},
     {"report", "one page that shows the run", "name", "", "export", report_stage},
     {0},
 };

@@ -135,6 +135,21 @@ run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8'
 expect_skipped "another pick" "embed mine score train evaluate "
 grep -q '"num_hidden_layers": 1' "$folder/one/export/config.json" ||
     wrong "the pick was not exported"
+run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8' \
+    --set card.license=Apache-2.0 --set 'card.intended_use="Look things up. <Nothing: else>"'
+expect_skipped "a licence" "embed mine score train evaluate "
+sed -n '2,/^---$/p' "$folder/one/export/README.md" | grep -qx 'license: apache-2.0' ||
+    wrong "the card has no licence: $(cat "$folder/one/export/README.md")"
+grep -q 'The model: Apache-2.0; the teacher .*: not stated' "$folder/one/export/README.md" ||
+    wrong "the card does not say what is not stated"
+grep -qx 'Look things up. <Nothing: else>' "$folder/one/export/README.md" || wrong "no intended use"
+grep -q 'The model: Apache-2.0; ' "$folder/one/report.html" || wrong "the report has no licence"
+grep -q 'Look things up. &lt;Nothing: else&gt;' "$folder/one/report.html" || wrong "nor its use"
+run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8' \
+    --set 'card.license=My "own" terms' --set card.base_model=cross-encoder/x
+sed -n '2,/^---$/p' "$folder/one/export/README.md" | grep -A 2 '^license: other$' >"$folder/front"
+[ "$(sed -n '2,3p' "$folder/front")" = 'license_name: "My \"own\" terms"
+base_model: cross-encoder/x' ] || wrong "the front matter: $(cat "$folder/front")"
 run one --set 'evaluate.systems=[student, bm25, no-teacher]'
 expect_skipped "other systems" "embed mine score "
 grep -q ' steps in ' "$folder/said" && wrong "other systems: trained again"
