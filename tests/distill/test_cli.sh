@@ -92,12 +92,16 @@ expect 0 'texts with ids' "$retort" inspect "$folder/queries.jsonl"
 expect 0 'name: scifact' "$retort" inspect configs/scifact.yaml
 mkdir -p "$folder/empty" "$folder/run/stages"
 cp configs/scifact.yaml "$folder/run/job.yaml"
-: >"$folder/run/stages/mine"
-printf 'system\tlayers\nstudent\t3\n' >"$folder/run/grid.tsv"
+printf '%032d\t2.5\n' 7 >"$folder/run/stages/mine"
+printf 'system\tlayers\n' >"$folder/run/grid.tsv"
 expect 0 'run of a job' "$retort" inspect "$folder/run"
-grep -q 'stages/mine *there' "$folder/out" || wrong 'inspect: a stage that is done'
-grep -q 'stages/train *not yet' "$folder/out" || wrong 'inspect: a stage that is not done'
-grep -q 'student.3' "$folder/out" || wrong 'inspect: the grid'
+grep -q 'mine *done in 2.5 s' "$folder/out" || wrong 'inspect: a stage that is done'
+grep -q 'train *not yet' "$folder/out" || wrong 'inspect: a stage that is not done'
+grep -q 'grid.tsv *.*the header has 2 columns' "$folder/out" || wrong 'inspect: a grid that is none'
+expect 0 'mark of a finished stage' "$retort" inspect "$folder/run/stages/mine"
+printf 'what\n' >"$folder/pytorch_model.bin"
+expect 1 'is a pickle' "$retort" inspect "$folder/pytorch_model.bin"
+expect 0 'tokenizer without a model' "$retort" inspect tests/golden/tokenizer
 expect 1 'no corpus.jsonl' "$retort" inspect "$folder/empty"
 expect 1 'neither model' "$retort" inspect "$folder/what"
 expect 1 'is empty' "$retort" inspect "$folder/nothing"

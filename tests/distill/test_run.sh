@@ -86,6 +86,14 @@ left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
 [ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 7 ] || wrong "the dev grid has other rows"
 grep -q '^seed: 13$' "$folder/one/job.yaml" || wrong "job.yaml is not resolved"
 fingerprint one >"$folder/expected"
+find "$folder/one" -type f -o -path '*/[123]_*' -type d >"$folder/files"
+echo "$folder/one/student" >>"$folder/files"
+while read -r file; do
+    "$RETORT" inspect "$file" 2>&1 | grep -q '^kind  ' || wrong "inspect $file: $("$RETORT" inspect "$file" 2>&1)"
+done <"$folder/files"
+"$RETORT" inspect "$folder/one" >"$folder/out"
+grep -q '^picked  *2 layers, 8 dimensions' "$folder/out" || wrong "inspect: $(cat "$folder/out")"
+[ "$(grep -c '^student  ' "$folder/out")" -eq 6 ] || wrong "inspect shows another grid"
 
 # ---- a second run does nothing, and its own job.yaml makes the same run ----
 files_and_times() {
