@@ -1,15 +1,8 @@
 #!/bin/sh
 # The program's manners: help everywhere, exit statuses, the error line, a full disk, a closed pipe.
 #   RETORT=./retort sh tests/distill/test_cli.sh
-retort=${RETORT:-./retort}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
-
-wrong() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
+. tests/support.sh
+retort=$RETORT
 
 # expect STATUS WORDS COMMAND...: runs it, compares the status, looks for WORDS in what it printed
 # on stderr (stdout where the status is 0).
@@ -120,4 +113,4 @@ fi
 "$retort" plan --reference 2>"$folder/err" | head -1 >/dev/null
 [ ! -s "$folder/err" ] || wrong "a closed pipe: $(cat "$folder/err")"
 
-[ "$failures" -eq 0 ]
+exit $wrong

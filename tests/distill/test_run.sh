@@ -3,15 +3,6 @@
 # seed gives the same bytes, also where the run is killed again and again, and a changed key redoes
 # only what depends on it.
 . tests/distill/tiny_job.sh
-[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
-folder=$(mktemp -d /tmp/retort-run-test-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
 
 run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
     output=$1
