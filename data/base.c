@@ -324,6 +324,12 @@ int hash_file(char hex[33], const char *path, struct error *err)
     return status;
 }
 
+void hash_library_version(char version[VERSION_SIZE])
+{
+    unsigned number = XXH_versionNumber(); /* 801: 0.8.1 */
+    snprintf(version, VERSION_SIZE, "%u.%u.%u", number / 10000, number / 100 % 100, number % 100);
+}
+
 /* ---- random numbers ---- */
 
 /* SplitMix64's finaliser (Steele, Lea, Flood 2014), applied to each word of the key in turn. */

@@ -100,6 +100,11 @@ struct hash128 hash128(const void *bytes, size_t length);
 /* Hash of a whole file's content as 32 hexadecimal digits and NUL in hex. */
 int hash_file(char hex[33], const char *path, struct error *err);
 
+/* "3.1.2": of the library that a file includes, as loaded (xxHash: as compiled in).  Each file that
+ * owns a library has one such function, and distill/versions.c the table of them. */
+enum { VERSION_SIZE = 32 };
+void hash_library_version(char version[VERSION_SIZE]);
+
 /* Counter-based random numbers: a value depends on (seed, stream, counter) alone, never on what was
  * drawn before, so that a resumed or differently ordered run draws the same. */
 uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t counter);

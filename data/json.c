@@ -413,3 +413,8 @@ int json_write_file(const char *path, const struct json *json, struct error *err
     text_free(&text);
     return output_commit(&out, err);
 }
+
+void json_library_version(char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%s", jansson_version_str());
+}

@@ -108,4 +108,6 @@ void json_print(struct text *out, const struct json *json, int indent);
 /* Indented by 2, with a newline at the end, whole or not at all. */
 int json_write_file(const char *path, const struct json *json, struct error *err);
 
+void json_library_version(char version[VERSION_SIZE]);
+
 #endif

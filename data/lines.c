@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -348,4 +349,9 @@ size_t split_white(char *line, char **fields, size_t max)
     for (char *field; (field = strsep(&line, " \t"));)
         if (*field && count++ < max) fields[count - 1] = field;
     return count;
+}
+
+void lines_library_version(char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%s", zlibVersion());
 }

@@ -37,6 +37,8 @@ void lines_close(struct lines *lines);             /* NULL is fine */
 size_t split_tabs(char *line, char **fields, size_t max);
 size_t split_white(char *line, char **fields, size_t max);
 
+void lines_library_version(char version[VERSION_SIZE]);
+
 /* ---- for data/source.c: texts inside folders and archives ---- */
 
 /* What all texts of one source have given so far, after decompression. */

@@ -71,8 +71,9 @@ static int refuse_pickle(const char *path, struct error *err)
     return fail(
         err,
         "%s is a pickle, which can run code and is not read: convert it to model.safetensors "
-        "with Python: from transformers import AutoModel; "
-        "AutoModel.from_pretrained(DIR).save_pretrained(DIR, safe_serialization=True)",
+        "with Python: from transformers import AutoModelForSequenceClassification as M (AutoModel "
+        "where it is no re-ranker); M.from_pretrained(DIR).save_pretrained(DIR, "
+        "safe_serialization=True)",
         path);
 }
 

@@ -11,6 +11,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -136,25 +137,31 @@ static int start_file(struct score_cache *cache, struct error *err)
     return 0;
 }
 
-static int read_file(struct score_cache *cache, struct error *err)
+/* Takes in what the file holds; cache->end stays 0 where it is shorter than the magic. */
+static int map_records(struct score_cache *cache, size_t *size, struct error *err)
 {
     struct stat info;
     if (fstat(cache->file, &info)) return fail_errno(err, "%s: cannot read", cache->path);
     if (!S_ISREG(info.st_mode)) return fail(err, "%s: not a regular file", cache->path);
-    size_t size = (size_t)info.st_size;
-    if (size == 0) return start_file(cache, err);
+    *size = (size_t)info.st_size;
+    if (*size == 0) return 0;
 
-    const char *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, cache->file, 0);
+    const char *bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, cache->file, 0);
     if (bytes == MAP_FAILED) return fail_errno(err, "%s: cannot read", cache->path);
-    size_t compared = size < MAGIC_SIZE ? size : MAGIC_SIZE;
+    size_t compared = *size < MAGIC_SIZE ? *size : MAGIC_SIZE;
     bool ours = memcmp(bytes, magic, compared) == 0;
-    if (ours && size >= MAGIC_SIZE) cache->end = (off_t)read_records(cache, bytes, size);
-    munmap((void *)bytes, size);
+    if (ours && *size >= MAGIC_SIZE) cache->end = (off_t)read_records(cache, bytes, *size);
+    munmap((void *)bytes, *size);
+    if (ours) return 0;
+    return fail(err, "%s: not a score cache; give another path or remove it", cache->path);
+}
 
-    if (!ours)
-        return fail(err, "%s: not a score cache; give another path or remove it", cache->path);
-    if (size < MAGIC_SIZE) return start_file(cache, err); /* killed while it was being made */
-    if (cache->end < info.st_size && ftruncate(cache->file, cache->end))
+static int read_file(struct score_cache *cache, struct error *err)
+{
+    size_t size;
+    if (map_records(cache, &size, err)) return -1;
+    if (size < MAGIC_SIZE) return start_file(cache, err); /* new, or killed while it was made */
+    if (cache->end < (off_t)size && ftruncate(cache->file, cache->end))
         return fail_errno(err, "%s: cannot cut off the damaged end", cache->path);
     return 0;
 }
@@ -181,6 +188,25 @@ int score_cache_open(struct score_cache **out, const char *path, struct error *e
         score_cache_close(cache);
     else
         *out = cache;
+    return status;
+}
+
+int score_cache_look(struct score_cache_facts *out, const char *path, struct error *err)
+{
+    struct score_cache cache = {.path = (char *)path, .file = open(path, O_RDONLY | O_CLOEXEC)};
+    *out = (struct score_cache_facts){.lowest = INFINITY, .highest = -INFINITY};
+    if (cache.file < 0) return fail_errno(err, "%s: cannot open", path);
+    size_t size;
+    int status = map_records(&cache, &size, err);
+    if (!status) out->damaged = size - (size_t)cache.end;
+    for (size_t i = 0; i < cache.capacity; i++)
+        if (cache.slots[i].used) {
+            out->lowest = fminf(out->lowest, cache.slots[i].score);
+            out->highest = fmaxf(out->highest, cache.slots[i].score);
+        }
+    out->scores = cache.count;
+    close(cache.file);
+    free(cache.slots);
     return status;
 }
 

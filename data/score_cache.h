@@ -35,6 +35,14 @@ void score_cache_add(struct score_cache *cache, struct hash128 key, float score)
 int score_cache_flush(struct score_cache *cache, struct error *err);
 void score_cache_close(struct score_cache *cache); /* without flushing */
 
+/* What a file holds, without becoming its writer and without mending it. */
+struct score_cache_facts {
+    size_t scores;
+    size_t damaged; /* bytes at the end that are no record */
+    float lowest, highest;
+};
+int score_cache_look(struct score_cache_facts *out, const char *path, struct error *err);
+
 /* Key of a pair: model fingerprint, maximum length, both texts. */
 struct hash128 score_key(struct hash128 model, int max_length, const char *query,
                          const char *document);

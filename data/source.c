@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -340,4 +341,11 @@ int source_walk(const char *path, member_reader *member, void *arg, struct error
     int result = folder ? walk_folder(&walk, trimmed, "", NULL, err) : walk_file(&walk, err);
     free(trimmed);
     return result < 0 ? -1 : 0;
+}
+
+void source_library_version(char version[VERSION_SIZE])
+{
+    int number = archive_version_number(); /* 3006002: 3.6.2 */
+    snprintf(version, VERSION_SIZE, "%d.%d.%d", number / 1000000, number / 1000 % 1000,
+             number % 1000);
 }

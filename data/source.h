@@ -27,4 +27,6 @@ typedef int member_reader(void *arg, const char *name, struct lines *lines, stru
  * lines_next refuses, for all members together. */
 int source_walk(const char *path, member_reader *member, void *arg, struct error *err);
 
+void source_library_version(char version[VERSION_SIZE]);
+
 #endif

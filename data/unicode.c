@@ -1,6 +1,7 @@
 /* See unicode.h. */
 #include "data/unicode.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <utf8proc.h>
 
@@ -216,4 +217,9 @@ int unicode_combining_class(uint32_t code)
 {
     if (unknown_to_nfd(code)) return 0;
     return utf8proc_get_property((utf8proc_int32_t)code)->combining_class;
+}
+
+void unicode_library_version(char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%s", utf8proc_version());
 }

@@ -34,4 +34,6 @@ enum { UNICODE_MAX_DECOMPOSITION = 4 };
 int unicode_decompose(uint32_t out[UNICODE_MAX_DECOMPOSITION], uint32_t code);
 int unicode_combining_class(uint32_t code); /* 0: a starter, nothing is moved across it */
 
+void unicode_library_version(char version[VERSION_SIZE]);
+
 #endif

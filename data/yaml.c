@@ -4,6 +4,7 @@
  * where the thing stands, before anything is built from it. */
 #include "data/yaml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
@@ -269,4 +270,42 @@ void yaml_tree_free(struct yaml_tree *yaml)
     arena_free(&yaml->arena);
     free(yaml->path);
     *yaml = (struct yaml_tree){0};
+}
+
+/* ---- writing ---- */
+
+/* One character of a double-quoted scalar; how many bytes of `at` it took.  Control characters,
+ * line separators and byte-order marks would not come back as they went. */
+static size_t append_escaped(const unsigned char *at, struct text *out)
+{
+    if (*at == '"' || *at == '\\')
+        text_printf(out, "\\%c", *at);
+    else if (*at < 0x20 || *at == 0x7f)
+        text_printf(out, "\\x%02x", *at);
+    else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+        return text_printf(out, "\\x%02x", at[1]), 2;
+    else if (at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
+        return text_printf(out, "\\u20%02x", at[2] - 0x80), 3;
+    else if (at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf)
+        return text_puts(out, "\\ufeff"), 3;
+    else
+        text_append(out, (const char *)at, 1);
+    return 1;
+}
+
+void yaml_append_string(const char *string, struct text *out)
+{
+    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
+    if (*string && *string != '-' && !string[strspn(string, safe)]) {
+        text_puts(out, string);
+        return;
+    }
+    text_puts(out, "\"");
+    for (const char *at = string; *at;) at += append_escaped((const unsigned char *)at, out);
+    text_puts(out, "\"");
+}
+
+void yaml_library_version(char version[VERSION_SIZE])
+{
+    snprintf(version, VERSION_SIZE, "%s", yaml_get_version_string());
 }

@@ -33,4 +33,10 @@ const struct yaml_node *yaml_find(const struct yaml_node *map, const char *key);
 /* Not "yaml_free": libyaml has a function of that name, which ours would replace. */
 void yaml_tree_free(struct yaml_tree *yaml);
 
+/* Appends a text as a scalar, plain where no reader can take it for more than one, else
+ * double-quoted. */
+void yaml_append_string(const char *string, struct text *out);
+
+void yaml_library_version(char version[VERSION_SIZE]);
+
 #endif

@@ -88,31 +88,38 @@ static int read_block(float *block, const struct params *params, const char *pre
     return 0;
 }
 
+bool checkpoint_state_of(struct checkpoint_state *out, const struct safetensors *st)
+{
+    const struct tensor *tensor = safetensors_find(st, "state");
+    uint64_t words[STATE_WORDS];
+    if (!tensor || tensor->dtype != DTYPE_I64 || tensor_elements(tensor) != STATE_WORDS)
+        return false;
+    memcpy(words, tensor->data, sizeof words);
+    *out = (struct checkpoint_state){.step = words[0],
+                                     .finished = words[2] != 0,
+                                     .identity = {.low = words[3], .high = words[4]}};
+    memcpy(&out->best, &words[1], sizeof out->best);
+    return true;
+}
+
 int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoint_state *state,
                     const char *path, struct error *err)
 {
     if (!path_exists(path)) return 0;
     struct safetensors *st = NULL;
+    struct checkpoint_state read;
     if (safetensors_open(&st, path, err)) return -1;
     int status = 0;
-    const struct tensor *words_tensor = safetensors_find(st, "state");
-    uint64_t words[STATE_WORDS];
-    if (words_tensor && words_tensor->dtype == DTYPE_I64 &&
-        tensor_elements(words_tensor) == STATE_WORDS) {
-        memcpy(words, words_tensor->data, sizeof words);
-        if (words[3] == state->identity.low && words[4] == state->identity.high) {
-            if (read_block(params->values, params, "", st, path, err) ||
-                read_block(adamw->m, params, "m.", st, path, err) ||
-                read_block(adamw->v, params, "v.", st, path, err))
-                status = -1;
-            else
-                status = 1;
-        }
-    }
+    if (checkpoint_state_of(&read, st) && read.identity.low == state->identity.low &&
+        read.identity.high == state->identity.high)
+        status = read_block(params->values, params, "", st, path, err) ||
+                         read_block(adamw->m, params, "m.", st, path, err) ||
+                         read_block(adamw->v, params, "v.", st, path, err)
+                     ? -1
+                     : 1;
     safetensors_close(st);
     if (status <= 0) return status;
-    state->step = adamw->step = words[0];
-    memcpy(&state->best, &words[1], sizeof state->best);
-    state->finished = words[2] != 0;
+    adamw->step = read.step;
+    *state = read;
     return 1;
 }

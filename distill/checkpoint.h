@@ -2,6 +2,7 @@
 #ifndef RETORT_CHECKPOINT_H
 #define RETORT_CHECKPOINT_H
 
+#include "data/safetensors.h"
 #include "nn/optimizer.h"
 
 struct checkpoint_state {
@@ -17,6 +18,8 @@ int weights_read(struct params *params, const char *path, struct error *err);
 
 int checkpoint_write(const struct params *params, const struct adamw *adamw,
                      const struct checkpoint_state *state, const char *path, struct error *err);
+/* The state alone; false where the file is no checkpoint. */
+bool checkpoint_state_of(struct checkpoint_state *out, const struct safetensors *st);
 /* 1: read; 0: none there, or of another identity; -1: *err. */
 int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoint_state *state,
                     const char *path, struct error *err);

@@ -23,6 +23,10 @@ int inspect_model(struct text *out, const char *folder, struct error *err);
 int inspect_safetensors(struct text *out, const char *path, struct error *err);
 int inspect_npy(struct text *out, const char *path, struct error *err);
 int inspect_index(struct text *out, const char *folder, struct error *err);
+int inspect_tokenizer(struct text *out, const char *folder, struct error *err);
+int inspect_module(struct text *out, const char *folder, struct error *err);
+/* What retort makes of the tokenizer in a folder, or why it does not read it. */
+void tokenizer_facts(struct text *out, const char *folder);
 
 /* Texts, judgements, runs (inspect_records.c).  tokenizer: a model's folder, lengths are counted in
  * its tokens; NULL: in words. */
@@ -33,5 +37,20 @@ int inspect_sts(struct text *out, const char *path, struct error *err);
 int inspect_qrels(struct text *out, const char *path, struct error *err);
 int inspect_run(struct text *out, const char *path, struct error *err);
 int inspect_score_cache(struct text *out, const char *path, struct error *err);
+
+/* What a run leaves (inspect_run.c), JSON (inspect_json.c). */
+int inspect_run_folder(struct text *out, const char *folder, struct error *err);
+int inspect_grid(struct text *out, const char *path, struct error *err);
+int inspect_differences(struct text *out, const char *path, struct error *err);
+int inspect_probe(struct text *out, const char *path, struct error *err);
+int inspect_progress(struct text *out, const char *path, struct error *err);
+int inspect_train_log(struct text *out, const char *path, struct error *err);
+int inspect_log(struct text *out, const char *path, struct error *err);
+int inspect_ids(struct text *out, const char *path, struct error *err);
+int inspect_vocabulary(struct text *out, const char *path, struct error *err);
+int inspect_card(struct text *out, const char *path, struct error *err);
+int inspect_page(struct text *out, const char *path, struct error *err);
+int inspect_mark(struct text *out, const char *path, struct error *err);
+int inspect_json(struct text *out, const char *path, struct error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/json.h"
 #include "data/lines.h"
 #include "data/options.h"
 #include "data/output.h"
@@ -86,42 +87,6 @@ void distribution(struct text *out, const char *label, const char *unit, size_t 
     if (bars) histogram(out, values, count);
 }
 
-/* ---- run folders ---- */
-
-/* The first lines of a table in a run folder, if it is there. */
-static void table_facts(struct text *out, const char *folder, const char *name, size_t most)
-{
-    char *path = path_join(folder, name);
-    struct lines *lines;
-    struct error ignored = {0};
-    char *line;
-    size_t length, count = 0;
-    if (path_exists(path) && lines_open(&lines, path, &ignored) == 0) {
-        while (lines_next(lines, &line, &length, &ignored) > 0)
-            if (count++ < most) fact(out, count == 1 ? name : "", "%s", line);
-        if (count > most) fact(out, "", "... and %zu more", count - most);
-        lines_close(lines);
-    }
-    free(path);
-}
-
-static int inspect_run_folder(struct text *out, const char *folder)
-{
-    static const char *const parts[] = {
-        "stages/embed",    "stages/mine",   "stages/score",    "stages/train",
-        "stages/evaluate", "stages/export", "candidates.trec", "scores.cache",
-        "pca.safetensors", "export",        "report.html",
-    };
-    fact(out, "kind", "run of a job");
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        char *path = path_join(folder, parts[i]);
-        fact(out, i ? "" : "parts", "%-16s %s", parts[i], path_exists(path) ? "there" : "not yet");
-        free(path);
-    }
-    table_facts(out, folder, "grid.tsv", 24);
-    return 0;
-}
-
 /* ---- job files ---- */
 
 static int inspect_job(struct text *out, const char *path, struct error *err)
@@ -150,16 +115,31 @@ static bool has(const char *folder, const char *name)
 static bool ends_with(const char *string, const char *end)
 {
     size_t length = strlen(string), end_length = strlen(end);
-    return length > end_length && strcmp(string + length - end_length, end) == 0;
+    return length >= end_length && strcmp(string + length - end_length, end) == 0;
+}
+
+/* config.json of a pooling or dense module says nothing of an encoder. */
+static bool is_module(const char *folder)
+{
+    struct json *config = NULL;
+    struct error ignored = {0};
+    char *path = path_join(folder, "config.json");
+    bool is = json_read_file(&config, path, &ignored) == 0 && !json_get(config, "model_type") &&
+              (json_get(config, "in_features") || json_get(config, "include_prompt"));
+    json_free(config);
+    free(path);
+    return is;
 }
 
 static int inspect_folder(struct text *out, const char *path, const char *tokenizer,
                           struct error *err)
 {
     bool is_sts;
-    if (has(path, "job.yaml") && has(path, "stages")) return inspect_run_folder(out, path);
+    if (has(path, "job.yaml") && has(path, "stages")) return inspect_run_folder(out, path, err);
     if (has(path, "index.json") && has(path, "vectors.npy")) return inspect_index(out, path, err);
+    if (is_module(path)) return inspect_module(out, path, err);
     if (has(path, "config.json")) return inspect_model(out, path, err);
+    if (has(path, "tokenizer.json")) return inspect_tokenizer(out, path, err);
     if (sts_detect(&is_sts, path, err)) return -1;
     return is_sts ? inspect_sts(out, path, err) : inspect_collection(out, path, tokenizer, err);
 }
@@ -194,21 +174,56 @@ static int inspect_lines(struct text *out, const char *path, const char *tokeniz
     return fail(err, "%s: neither model, vectors, collection, judgements, run nor texts", path);
 }
 
+/* Files that their beginning or the end of their name tells. */
+static const struct {
+    const char *start, *end;
+    int (*inspect)(struct text *out, const char *path, struct error *err);
+} kinds[] = {
+    {"\x93"
+     "NUMPY",
+     "", inspect_npy},
+    {"retort-scores 1\n", "", inspect_score_cache},
+    {"system\tlayers\tdim\t", "", inspect_grid},
+    {"system_a\tsystem_b\t", "", inspect_differences},
+    {"layer\tform\tcentred\t", "", inspect_probe},
+    {"stage\tsince\t", "", inspect_progress},
+    {"phase\tkind\tstep\t", "", inspect_train_log},
+    {"<!DOCTYPE html", "", inspect_page},
+    {"---\n", ".md", inspect_card},
+    {"", "log.txt", inspect_log},
+    {"", ".ids", inspect_ids},
+    {"", "ids.txt", inspect_ids},
+    {"", "vocab.txt", inspect_vocabulary},
+    {"", ".json", inspect_json},
+    {"", ".yaml", inspect_job},
+    {"", ".yml", inspect_job},
+    {"", ".safetensors", inspect_safetensors},
+    {"", ".bin", inspect_safetensors}, /* which says what to do with a pickle */
+    {"", ".pt", inspect_safetensors},
+    {"", ".pth", inspect_safetensors},
+};
+
+/* A hash, a tab and seconds: stages/NAME. */
+static bool is_mark(const char *start)
+{
+    return strspn(start, "0123456789abcdef") == 32 && start[32] == '\t';
+}
+
 static int inspect_file(struct text *out, const char *path, const char *tokenizer,
                         struct error *err)
 {
     static const char *const archives[] = {".zip",  ".tar",    ".tgz", ".tar.gz", ".tar.zst",
                                            ".tzst", ".tar.xz", ".txz", ".tar.bz2"};
-    char start[17] = "";
+    char start[65] = "";
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
-    size_t length = fread(start, 1, 16, file);
+    size_t length = fread(start, 1, 64, file);
     fclose(file);
-    if (length >= 6 && memcmp(start, "\x93NUMPY", 6) == 0) return inspect_npy(out, path, err);
-    if (length == 16 && memcmp(start, "retort-scores 1\n", 16) == 0)
-        return inspect_score_cache(out, path, err);
-    if (ends_with(path, ".yaml") || ends_with(path, ".yml")) return inspect_job(out, path, err);
-    if (ends_with(path, ".safetensors")) return inspect_safetensors(out, path, err);
+    for (size_t k = 0; length && k < sizeof kinds / sizeof *kinds; k++)
+        if (strncmp(start, kinds[k].start, strlen(kinds[k].start)) == 0 &&
+            ends_with(path, kinds[k].end))
+            return kinds[k].inspect(out, path, err);
+    if (is_mark(start)) return inspect_mark(out, path, err);
     for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
         if (ends_with(path, archives[i])) return inspect_folder(out, path, tokenizer, err);
     return inspect_lines(out, path, tokenizer, err);
@@ -227,7 +242,7 @@ int inspect_command(int argc, char **argv, struct error *err)
         .usage = "[--tokenizer DIR] PATH",
         .summary = "Says what PATH is, in a screenful: a model's folder, a collection or archive, "
                    ".safetensors, .npy, judgements, a run, an index, a score cache, a job file, "
-                   "the folder of a job's run.",
+                   "the folder of a job's run and every file in it.",
         .options = options,
     };
     int first = options_parse(&help, argc, argv, err);

@@ -9,7 +9,9 @@
 #include "data/output.h"
 #include "data/safetensors.h"
 #include "data/tokenizer.h"
+#include "distill/checkpoint.h"
 #include "distill/inspect.h"
+#include "distill/pca.h"
 #include "student/index.h"
 
 enum { TENSORS_SHOWN = 24 };
@@ -48,23 +50,59 @@ static void weight_facts(struct text *out, const struct weights *weights, int la
          short_bytes(bytes, weights->bytes));
 }
 
-int inspect_safetensors(struct text *out, const char *path, struct error *err)
+static void pca_facts(struct text *out, const struct pca *pca)
 {
-    struct safetensors *st;
-    if (safetensors_open(&st, path, err)) return -1;
+    bool centred = false;
+    for (int i = 0; i < pca->input_size; i++) centred = centred || pca->mean[i] != 0;
+    fact(out, "kind", "principal components");
+    fact(out, "components", "%d of %d dimensions, %s; they explain %.1f %%", pca->output_size,
+         pca->input_size, centred ? "centred" : "not centred", 100 * pca->explained);
+    fact(out, "eigenvalues", "%.4g, %.4g, ... %.4g", (double)pca->eigenvalues[0],
+         (double)pca->eigenvalues[pca->output_size > 1],
+         (double)pca->eigenvalues[pca->output_size - 1]);
+}
+
+static int inspect_pca(struct text *out, const char *path, struct error *err)
+{
+    struct pca pca;
+    if (pca_read(&pca, path, err)) return -1;
+    pca_facts(out, &pca);
+    pca_free(&pca);
+    return 0;
+}
+
+static void tensor_facts(struct text *out, const struct safetensors *st)
+{
     struct weights weights = weigh(st);
+    struct checkpoint_state state;
     int count = safetensors_count(st);
+    bool is_checkpoint = checkpoint_state_of(&state, st);
     char all[16], bytes[16], description[128];
-    fact(out, "kind", "safetensors");
-    fact(out, "tensors", "%d, %s parameters, %s", count, short_number(all, weights.all),
-         short_bytes(bytes, weights.bytes));
+    fact(out, "kind", is_checkpoint ? "checkpoint of training" : "safetensors");
+    if (is_checkpoint) {
+        fact(out, "steps", "%llu%s", (unsigned long long)state.step,
+             state.finished ? ", the last one" : "");
+        if (state.best >= 0) fact(out, "best on dev", "%.4f", state.best);
+    }
+    /* A checkpoint holds each parameter and two moments of it. */
+    fact(out, "tensors", "%d, %s parameters%s, %s", count,
+         short_number(all, is_checkpoint ? weights.all / 3 : weights.all),
+         is_checkpoint ? " and their moments" : "", short_bytes(bytes, weights.bytes));
     for (int i = 0; i < count && i < TENSORS_SHOWN; i++) {
         const struct tensor *tensor = safetensors_at(st, i);
         fact(out, "", "%-60s %s", tensor->name, tensor_describe(description, tensor));
     }
     if (count > TENSORS_SHOWN) fact(out, "", "... and %d more", count - TENSORS_SHOWN);
+}
+
+int inspect_safetensors(struct text *out, const char *path, struct error *err)
+{
+    struct safetensors *st;
+    if (safetensors_open(&st, path, err)) return -1;
+    bool is_pca = safetensors_find(st, "components") && safetensors_find(st, "eigenvalues");
+    if (!is_pca) tensor_facts(out, st);
     safetensors_close(st);
-    return 0;
+    return is_pca ? inspect_pca(out, path, err) : 0;
 }
 
 /* ---- model folders ---- */
@@ -102,7 +140,7 @@ static void dual_encoder_facts(struct text *out, const struct st_config *st)
 }
 
 /* A model whose tokenizer retort cannot read is still worth a look. */
-static void tokenizer_facts(struct text *out, const char *folder)
+void tokenizer_facts(struct text *out, const char *folder)
 {
     struct tokenizer *tokenizer;
     struct error err = {0};
@@ -115,6 +153,23 @@ static void tokenizer_facts(struct text *out, const char *folder)
     if (tokenizer_model_max_length(tokenizer))
         fact(out, "", "texts of at most %d tokens", tokenizer_model_max_length(tokenizer));
     tokenizer_close(tokenizer);
+}
+
+int inspect_tokenizer(struct text *out, const char *folder, struct error *err)
+{
+    (void)err;
+    fact(out, "kind", "tokenizer without a model");
+    tokenizer_facts(out, folder);
+    return 0;
+}
+
+int inspect_module(struct text *out, const char *folder, struct error *err)
+{
+    char *path = path_join(folder, "config.json");
+    fact(out, "module", "of a sentence-transformers folder, which is the one to inspect");
+    int status = inspect_json(out, path, err);
+    free(path);
+    return status;
 }
 
 int inspect_model(struct text *out, const char *folder, struct error *err)

@@ -3,16 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "data/collection.h"
 #include "data/run.h"
+#include "data/score_cache.h"
 #include "data/sts.h"
 #include "data/tokenizer.h"
 #include "distill/audit.h"
 #include "distill/inspect.h"
 
-enum { CACHE_HEADER = 16, CACHE_RECORD = 24, TAGS_SHOWN = 6 };
+enum { TAGS_SHOWN = 16 };
 
 /* ---- lengths ---- */
 
@@ -227,9 +227,14 @@ int inspect_run(struct text *out, const char *path, struct error *err)
 
 int inspect_score_cache(struct text *out, const char *path, struct error *err)
 {
-    struct stat info;
-    if (stat(path, &info)) return fail_errno(err, "%s", path);
+    struct score_cache_facts facts;
+    if (score_cache_look(&facts, path, err)) return -1;
     fact(out, "kind", "score cache");
-    fact(out, "scores", "%lld", (long long)(info.st_size - CACHE_HEADER) / CACHE_RECORD);
+    if (facts.scores)
+        fact(out, "scores", "%zu, from %g to %g", facts.scores, (double)facts.lowest,
+             (double)facts.highest);
+    else
+        fact(out, "scores", "none");
+    if (facts.damaged) fact(out, "damaged", "%zu bytes at the end: a cut record", facts.damaged);
     return 0;
 }

@@ -119,6 +119,10 @@ struct job {
         char *pick;
         int formats; /* enum export_format bits */
     } export;
+    struct { /* for the model card, each may be empty */
+        char *license, *base_model, *intended_use;
+        char *teacher_license, *training_data_license;
+    } card;
 };
 
 /* Options of the commands that read a job; JOB_OPTIONS gives their rows. */

@@ -199,6 +199,16 @@ const struct key job_keys[] = {
      .help = "rule that picks layers and dimensions from the grid"},
     {KEY(export.formats), KEY_WORDS, "[sentence-transformers]",
      .help = "what is written", .words = formats},
+
+    {KEY(card.license), KEY_STRING, "",
+     .help = "licence of the model, for its card: an SPDX identifier or a text"},
+    {KEY(card.teacher_license), KEY_STRING, "",
+     .help = "licence of the teacher and of the weights that the student starts from"},
+    {KEY(card.training_data_license), KEY_STRING, "", .help = "licence of the collection"},
+    {KEY(card.base_model), KEY_STRING, "",
+     .help = "name of the teacher on the Hugging Face Hub, for the model card"},
+    {KEY(card.intended_use), KEY_STRING, "",
+     .help = "what the model is for and what not, for its card"},
     {0},
 };
 /* clang-format on */

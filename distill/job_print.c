@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "data/output.h"
+#include "data/yaml.h"
 #include "distill/job_keys.h"
 
 /* ---- one value ---- */
@@ -60,43 +61,11 @@ static void print_bool(const void *field, const struct key *key, struct text *ou
     text_puts(out, *(const bool *)field ? "true" : "false");
 }
 
-/* One character of a double-quoted scalar; how many bytes of `at` it took.  Control characters,
- * line separators and byte-order marks would not come back as they went. */
-static size_t append_escaped(const unsigned char *at, struct text *out)
-{
-    if (*at == '"' || *at == '\\')
-        text_printf(out, "\\%c", *at);
-    else if (*at < 0x20 || *at == 0x7f)
-        text_printf(out, "\\x%02x", *at);
-    else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-        return text_printf(out, "\\x%02x", at[1]), 2;
-    else if (at[0] == 0xe2 && at[1] == 0x80 && (at[2] == 0xa8 || at[2] == 0xa9))
-        return text_printf(out, "\\u20%02x", at[2] - 0x80), 3;
-    else if (at[0] == 0xef && at[1] == 0xbb && at[2] == 0xbf)
-        return text_puts(out, "\\ufeff"), 3;
-    else
-        text_append(out, (const char *)at, 1);
-    return 1;
-}
-
-/* Plain where no reader can take it for anything else, else double-quoted. */
-static void append_string(const char *string, struct text *out)
-{
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
-    if (*string && *string != '-' && !string[strspn(string, safe)]) {
-        text_puts(out, string);
-        return;
-    }
-    text_puts(out, "\"");
-    for (const char *at = string; *at;) at += append_escaped((const unsigned char *)at, out);
-    text_puts(out, "\"");
-}
-
 static void append_path(const char *path, struct text *out)
 {
     char *here = *path == '/' ? NULL : getcwd(NULL, 0);
     char *absolute = here ? path_join(here, path) : xstrdup(path);
-    append_string(absolute, out);
+    yaml_append_string(absolute, out);
     free(absolute);
     free(here);
 }
@@ -104,7 +73,7 @@ static void append_path(const char *path, struct text *out)
 static void print_string(const void *field, const struct key *key, struct text *out)
 {
     (void)key;
-    append_string(*(char *const *)field, out);
+    yaml_append_string(*(char *const *)field, out);
 }
 
 static void print_path(const void *field, const struct key *key, struct text *out)
@@ -159,7 +128,7 @@ static void print_strings(const void *field, const struct key *key, struct text 
         if (key->type == KEY_PATHS)
             append_path(list->items[i], out);
         else
-            append_string(list->items[i], out);
+            yaml_append_string(list->items[i], out);
     }
     text_puts(out, "]");
 }

@@ -33,7 +33,7 @@ const struct stage job_stages[] = {
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage},
     {"export", "the picked model, read back and compared",
-     "export", "", "evaluate", export_stage},
+     "export card", "", "evaluate", export_stage},
     {"report", "one page that shows the run", "name", "", "export", report_stage},
     {0},
 };
@@ -248,23 +248,6 @@ static int hash_init(char hex[33], const struct job *job, struct error *err)
     return status;
 }
 
-static int check_queries(const struct job_run *run, struct error *err)
-{
-    const struct job *job = run->job;
-    if (!run->train.count)
-        return fail(err, "%s: no query of split %s has a relevant document; set data.train_split",
-                    job->data.collection, job->data.train_split);
-    if (!run->dev.count)
-        return fail(err,
-                    "%s: no dev query; raise data.dev_fraction (there is no split %s, %zu train "
-                    "queries)",
-                    job->data.collection, job->data.dev_split, run->train.count);
-    if (!run->test.count)
-        return fail(err, "%s: no query of split %s has a relevant document; set data.test_split",
-                    job->data.collection, job->data.test_split);
-    return 0;
-}
-
 static int open_folder(struct job_run *run, struct error *err)
 {
     if (make_folder(run->folder, err)) return -1;
@@ -306,7 +289,9 @@ static int open_all(struct job_run *run, struct error *err)
     hash_collection(run->collection_hash, &run->collection);
     query_sets_split(&run->train, &run->dev, &run->collection, job);
     query_set_of(&run->test, &run->collection, job->data.test_split);
-    if (check_queries(run, err) || !job_run_teacher(run, err)) return -1;
+    if (query_sets_check(&run->train, &run->dev, &run->test, &run->collection, job, err) ||
+        !job_run_teacher(run, err))
+        return -1;
     hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
     if (hash_init(run->init_hash, job, err) || open_folder(run, err) || write_job(run, err))
         return -1;

@@ -19,6 +19,7 @@
 #include "distill/plan_command.h"
 #include "distill/report_command.h"
 #include "distill/run_command.h"
+#include "distill/versions.h"
 #include "distill/watch_command.h"
 #include "student/index_command.h"
 #include "student/search_command.h"
@@ -58,7 +59,8 @@ static void print_usage(FILE *file)
     for (const struct command *command = commands; command->name; command++)
         fprintf(file, "  %-10s %s\n", command->name, command->summary);
     fprintf(file,
-            "\nretort COMMAND --help explains a command, retort --version names this version.\n"
+            "\nretort COMMAND --help explains a command, retort --version names this version\n"
+            "and those of its libraries.\n"
             "--help=man prints a manual page, retort --help=bash and =zsh completion scripts.\n"
             "Exit status: 0 done, 1 a file or its content is wrong, 2 the call or the job "
             "file is\nwrong, 130 interrupted.\n");
@@ -195,7 +197,7 @@ static int general(const char *option)
 {
     struct error err = {0};
     if (strcmp(option, "--version") == 0)
-        printf("retort %s\n", RETORT_VERSION);
+        versions_print();
     else if (strcmp(option, "--help") == 0 || strcmp(option, "-h") == 0)
         print_usage(stdout);
     else if (strncmp(option, "--help=", 7) == 0)

@@ -9,7 +9,6 @@
 
 #include "data/json.h"
 #include "data/output.h"
-#include "distill/grid.h"
 
 /* Names of the regular files in a folder below the run, sorted. */
 static int is_file_name(const struct dirent *entry)
@@ -114,30 +113,4 @@ int manifest_write(const struct job_run *run, const struct tap *picked, struct e
     free(name);
     json_free(manifest);
     return status;
-}
-
-void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
-                const struct tap *picked)
-{
-    const struct job *job = run->job;
-    text_printf(
-        out,
-        "---\nlibrary_name: sentence-transformers\npipeline_tag: sentence-similarity\ntags:\n"
-        "- sentence-transformers\n- feature-extraction\n- retort\n---\n\n# %s\n\n",
-        job->name);
-    text_printf(
-        out,
-        "A dual encoder of %d layers and %d dimensions, distilled by retort %s from a "
-        "cross-encoder.\nScore a query and a document by the cosine of their embeddings.\n\n",
-        picked->layer, picked->dim, RETORT_VERSION);
-    text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
-                     "model = SentenceTransformer(\"path/to/this/folder\")\n"
-                     "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");
-    text_printf(
-        out,
-        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s), seed "
-        "%d.\nMeasured on %zu queries of split %s:\n\n",
-        run->train.count, run->collection_hash, run->teacher_hash, job->seed, run->test.count,
-        job->data.test_split);
-    grid_print(grid, GRID_MARKDOWN, true, out);
 }

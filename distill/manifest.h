@@ -8,9 +8,4 @@
  * processor, threads, precision, seed, the stages with their seconds, the picked point. */
 int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err);
 
-/* The model card of the exported folder: what it is, how it was made, its row of the grid. */
-struct grid;
-void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
-                const struct tap *picked);
-
 #endif

@@ -6,6 +6,7 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -228,4 +229,11 @@ void pca_free(struct pca *pca)
     free(pca->eigenvalues);
     free(pca->mean);
     *pca = (struct pca){0};
+}
+
+void pca_library_version(char version[VERSION_SIZE])
+{
+    lapack_int major, minor, patch;
+    LAPACKE_ilaver(&major, &minor, &patch);
+    snprintf(version, VERSION_SIZE, "%d.%d.%d", (int)major, (int)minor, (int)patch);
 }

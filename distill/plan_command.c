@@ -61,14 +61,6 @@ static int look_at_models(struct planning *planning, struct error *err)
     return 0;
 }
 
-static int check_split(const struct job *job, const char *what, const char *split, size_t count,
-                       struct error *err)
-{
-    if (count) return 0;
-    return fail(err, "%s: no query of split %s has a relevant document; set data.%s_split",
-                job->data.collection, split, what);
-}
-
 static size_t count_positives(const struct collection *collection, const struct query_set *set,
                               int most)
 {
@@ -90,9 +82,7 @@ static int check_collection(struct planning *planning, struct error *err)
     if (collection_read(collection, job->data.collection, err)) return -1;
     query_sets_split(&planning->train, &planning->dev, collection, job);
     query_set_of(&planning->test, collection, job->data.test_split);
-    if (check_split(job, "train", job->data.train_split, planning->train.count, err) ||
-        check_split(job, "dev", job->data.dev_split, planning->dev.count, err) ||
-        check_split(job, "test", job->data.test_split, planning->test.count, err))
+    if (query_sets_check(&planning->train, &planning->dev, &planning->test, collection, job, err))
         return -1;
     size_t most = (size_t)job->data.max_train_queries;
     facts->documents = collection->documents.count;

@@ -109,6 +109,34 @@ void query_set_free(struct query_set *set)
     *set = (struct query_set){0};
 }
 
+static int check_set(const struct query_set *set, const char *what, const char *split,
+                     const struct job *job, struct error *err)
+{
+    if (set->count) return 0;
+    return fail(err, "%s: no query of split %s has a relevant document; set data.%s_split",
+                job->data.collection, split, what);
+}
+
+int query_sets_check(const struct query_set *train, const struct query_set *dev,
+                     const struct query_set *test, const struct collection *collection,
+                     const struct job *job, struct error *err)
+{
+    if (!train->count && dev->count && !collection_split(collection, job->data.dev_split))
+        return fail(err, "%s: all %zu train queries became dev queries; lower data.dev_fraction",
+                    job->data.collection, dev->count);
+    if (check_set(train, "train", job->data.train_split, job, err)) return -1;
+    if (!dev->count && !collection_split(collection, job->data.dev_split))
+        return fail(err,
+                    "%s: no dev query: there is no split %s, and data.dev_fraction %g of %zu train "
+                    "queries is none; raise it",
+                    job->data.collection, job->data.dev_split, job->data.dev_fraction,
+                    train->count);
+    return check_set(dev, "dev", job->data.dev_split, job, err) ||
+                   check_set(test, "test", job->data.test_split, job, err)
+               ? -1
+               : 0;
+}
+
 struct graded {
     int grade;
     size_t order;

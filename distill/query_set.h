@@ -20,6 +20,10 @@ void query_sets_split(struct query_set *train, struct query_set *dev,
 /* All queries of a split that have a text and a relevant judgement (known document or not); counts
  * go to `note`. */
 void query_set_of(struct query_set *out, const struct collection *collection, const char *split);
+/* Fails where one of the three is empty, with the key to look at. */
+int query_sets_check(const struct query_set *train, const struct query_set *dev,
+                     const struct query_set *test, const struct collection *collection,
+                     const struct job *job, struct error *err);
 /* The first `count` by hash of the id: a smaller set that does not depend on file order. */
 void query_set_sample(struct query_set *set, const struct collection *collection, size_t count,
                       uint64_t seed);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "distill/audit.h"
+#include "distill/model_card.h"
 #include "distill/query_set.h"
 #include "distill/report_page.h"
 
@@ -143,8 +144,9 @@ static void describe_model(struct page *page)
         &page->out, "Intended use",
         "Embed a query and documents apart and rank these by the %s of their vectors: first-stage "
         "retrieval on texts like those of the collection. Queries of more than %d tokens and "
-        "documents of more than %d are cut.",
-        score, job->data.max_query_tokens, job->data.max_document_tokens);
+        "documents of more than %d are cut.%s%s",
+        score, job->data.max_query_tokens, job->data.max_document_tokens,
+        *job->card.intended_use ? " " : "", job->card.intended_use);
     html_item(&page->out, "Prefixes", "Before a query: %s; before a document: %s.",
               *job->data.query_prefix ? job->data.query_prefix : "none",
               *job->data.document_prefix ? job->data.document_prefix : "none");
@@ -160,12 +162,13 @@ void page_card(struct page *page)
 {
     const struct job *job = page->job;
     const char *from = job->student.init.from;
+    struct text licenses = {0};
     html_section(&page->out, "card", "Model card");
     text_puts(&page->out, "<dl>\n");
     describe_model(page);
-    html_item(&page->out, "Made from", "Teacher: %s (content %s). The student starts from: %s.",
-              job->teacher.model, json_string_or(page->manifest, "teacher", "not hashed yet"),
-              from);
+    html_item(&page->out, "Made from", "Teacher: %s%s%s (content %s). The student starts from: %s.",
+              job->card.base_model, *job->card.base_model ? ", " : "", job->teacher.model,
+              json_string_or(page->manifest, "teacher", "not hashed yet"), from);
     html_item(
         &page->out, "Training data",
         "Documents, queries and judgements of split %s of %s (content %s); the teacher's scores of "
@@ -179,10 +182,9 @@ void page_card(struct page *page)
         "measured. What the teacher, the weights it starts from and the judgements get wrong or "
         "leave out, the student learns. The intervals are over queries alone: another seed is not "
         "in them.");
-    html_item(
-        &page->out, "Licence",
-        "Not known: neither the job nor the manifest names a licence of the teacher, the starting "
-        "weights or the collection. Whoever publishes the model has to look at all three.");
+    card_licenses(&licenses, job);
+    html_item(&page->out, "Licences", "%s", licenses.bytes);
+    text_free(&licenses);
     text_puts(&page->out, "</dl>\n");
     html_section_end(&page->out);
 }

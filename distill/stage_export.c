@@ -7,6 +7,7 @@
 #include "data/progress.h"
 #include "distill/grid.h"
 #include "distill/manifest.h"
+#include "distill/model_card.h"
 #include "distill/pick.h"
 #include "distill/student_init.h"
 #include "student/export.h"

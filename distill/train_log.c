@@ -36,11 +36,16 @@ static int log_row(void *arg, struct lines *lines, char **cells, struct error *e
     return 0;
 }
 
-int train_log_read(struct train_log *out, const char *folder, const char *phase, struct error *err)
+int train_log_read_file(struct train_log *out, const char *path, struct error *err)
 {
     *out = (struct train_log){0};
+    return tsv_read_table(path, "phase\tkind\tstep\tname\tvalue", log_row, out, err);
+}
+
+int train_log_read(struct train_log *out, const char *folder, const char *phase, struct error *err)
+{
     char *path = xasprintf("%s/train/%s.tsv", folder, phase);
-    int status = tsv_read_table(path, "phase\tkind\tstep\tname\tvalue", log_row, out, err);
+    int status = train_log_read_file(out, path, err);
     free(path);
     return status;
 }

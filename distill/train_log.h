@@ -29,6 +29,7 @@ extern const char *const train_phases[]; /* in their order, ends with NULL */
 
 /* Empty where the phase has no log yet.  On failure *out holds the rows before the wrong one. */
 int train_log_read(struct train_log *out, const char *folder, const char *phase, struct error *err);
+int train_log_read_file(struct train_log *out, const char *path, struct error *err);
 void train_log_free(struct train_log *log);
 /* A part of the loss or their sum; not the rate and the gradient's norm. */
 bool train_log_is_loss(const struct log_series *series);

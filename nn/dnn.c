@@ -11,6 +11,7 @@
 
 #include <dnnl.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -243,6 +244,12 @@ bool dnn_has_fast_bf16(void)
     if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
     CHECK(dnnl_engine_destroy(engine));
     return fast;
+}
+
+void dnn_library_version(char version[VERSION_SIZE])
+{
+    const dnnl_version_t *loaded = dnnl_version();
+    snprintf(version, VERSION_SIZE, "%d.%d.%d", loaded->major, loaded->minor, loaded->patch);
 }
 
 /* ---- weights ---- */

@@ -14,6 +14,7 @@
 #ifndef RETORT_DNN_H
 #define RETORT_DNN_H
 
+#include "data/base.h"
 #include "nn/element.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ void dnn_close(struct dnn *dnn);
 /* Whether this processor has a bf16 product that is worth using (not an emulation, which is slower
  * than f32). */
 bool dnn_has_fast_bf16(void);
+void dnn_library_version(char version[VERSION_SIZE]);
 
 enum dnn_direction {
     DNN_FORWARD, /* packed for x W^T */

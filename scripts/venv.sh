@@ -6,7 +6,8 @@ set -eu
 venv=${RETORT_VENV:-$HOME/.cache/retort/venv}
 python=$venv/bin/python
 pins='sentence-transformers==6.2.0 transformers==5.23.0 torch==2.15.0 tokenizers==0.23.3
-    safetensors==0.8.0 pytrec-eval-terrier==0.5.11 numpy==2.4.6'
+    safetensors==0.8.0 pytrec-eval-terrier==0.5.11 numpy==2.4.6
+    sqlite-vec==0.1.9'
 
 is_complete() {
     "$python" - $pins 2>/dev/null <<'END'
@@ -17,14 +18,19 @@ sys.exit(any(version(name) != wanted for name, wanted in pins))
 END
 }
 
-if ! is_complete; then
+install() {
+    "$python" -m pip install --quiet --disable-pip-version-check $pins >&2
+}
+
+# What is there may lack one small package.
+is_complete || { [ -x "$python" ] && install && is_complete; } || {
     echo "venv: making $venv; this takes minutes and some gigabytes" >&2
     mkdir -p "$venv"
     python3 -m venv --clear "$venv" >&2
-    "$python" -m pip install --quiet --disable-pip-version-check $pins >&2
+    install
     is_complete || {
         echo "venv: $venv is not what was asked for after the installation" >&2
         exit 1
     }
-fi
+}
 echo "$python"

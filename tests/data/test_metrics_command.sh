@@ -1,8 +1,6 @@
 #!/bin/sh
 # retort metrics: values, order, averaging, stdin, errors.
-folder=$(mktemp -d /tmp/retort-metrics-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
+. tests/support.sh
 
 check() { # check WHAT EXPECTED GOT
     [ "$2" = "$3" ] && return

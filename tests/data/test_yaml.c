@@ -135,12 +135,42 @@ START_TEST(files_are_read_and_refused)
 }
 END_TEST
 
+START_TEST(texts_come_back_as_they_went)
+{
+    static const char *const rows[][2] = {
+        {"plain-1/a.b", "plain-1/a.b"},
+        {"", "\"\""},
+        {"-x", "\"-x\""},
+        {"a: b", "\"a: b\""},
+        {"\"q\" \\", "\"\\\"q\\\" \\\\\""},
+        {"a\nb\t", "\"a\\x0ab\\x09\""},
+        {"\xc3\xa9", "\"\xc3\xa9\""},
+        {"\xe2\x80\xa8", "\"\\u2028\""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text out = {0};
+        struct error err = {0};
+        struct yaml_tree yaml;
+        yaml_append_string(rows[i][0], &out);
+        ck_assert_str_eq(out.bytes, rows[i][1]);
+        check_ok(yaml_read_string(&yaml, "j", out.bytes, &err), &err);
+        ck_assert_str_eq(yaml.root->scalar, rows[i][0]);
+        yaml_tree_free(&yaml);
+        text_free(&out);
+    }
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
-        TEST(tree_has_kinds_and_positions), TEST(nothing_is_an_empty_scalar),
-        TEST(mistakes_have_a_place),        TEST(depth_is_bounded),
-        TEST(files_are_read_and_refused),   {0},
+        TEST(tree_has_kinds_and_positions),
+        TEST(nothing_is_an_empty_scalar),
+        TEST(mistakes_have_a_place),
+        TEST(depth_is_bounded),
+        TEST(files_are_read_and_refused),
+        TEST(texts_come_back_as_they_went),
+        {0},
     };
     return run_tests("data/yaml", rows);
 }

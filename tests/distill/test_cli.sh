@@ -1,15 +1,8 @@
 #!/bin/sh
 # The program's manners: help everywhere, exit statuses, the error line, a full disk, a closed pipe.
 #   RETORT=./retort sh tests/distill/test_cli.sh
-retort=${RETORT:-./retort}
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-failures=0
-
-wrong() {
-    echo "FAILED: $*" >&2
-    failures=$((failures + 1))
-}
+. tests/support.sh
+retort=$RETORT
 
 # expect STATUS WORDS COMMAND...: runs it, compares the status, looks for WORDS in what it printed
 # on stderr (stdout where the status is 0).
@@ -30,6 +23,12 @@ expect 2 'Usage: retort COMMAND' "$retort"
 expect 0 'Usage: retort COMMAND' "$retort" --help
 expect 0 'Usage: retort COMMAND' "$retort" -h
 expect 0 'retort 0.' "$retort" --version
+for name in oneDNN libarchive zlib libyaml jansson utf8proc LAPACK xxHash; do
+    grep -qE "^$name [1-9]?[0-9]\.[0-9.]+$" "$folder/out" || wrong "--version does not name $name"
+done
+grep -qxE 'kernels (portable|avx2|avx512)' "$folder/out" || wrong '--version: no instruction set'
+grep -qxE 'bf16 (fast|slow)' "$folder/out" || wrong '--version: no bf16'
+[ "$(wc -l <"$folder/out")" -eq 11 ] || wrong "--version: other lines: $(cat "$folder/out")"
 expect 2 'retort: unknown command bananas; retort --help lists them' "$retort" bananas
 expect 2 'retort: unknown option --bananas' "$retort" --bananas
 expect 2 'did you mean plan?' "$retort" pln
@@ -86,12 +85,16 @@ expect 0 'texts with ids' "$retort" inspect "$folder/queries.jsonl"
 expect 0 'name: scifact' "$retort" inspect configs/scifact.yaml
 mkdir -p "$folder/empty" "$folder/run/stages"
 cp configs/scifact.yaml "$folder/run/job.yaml"
-: >"$folder/run/stages/mine"
-printf 'system\tlayers\nstudent\t3\n' >"$folder/run/grid.tsv"
+printf '%032d\t2.5\n' 7 >"$folder/run/stages/mine"
+printf 'system\tlayers\n' >"$folder/run/grid.tsv"
 expect 0 'run of a job' "$retort" inspect "$folder/run"
-grep -q 'stages/mine *there' "$folder/out" || wrong 'inspect: a stage that is done'
-grep -q 'stages/train *not yet' "$folder/out" || wrong 'inspect: a stage that is not done'
-grep -q 'student.3' "$folder/out" || wrong 'inspect: the grid'
+grep -q 'mine *done in 2.5 s' "$folder/out" || wrong 'inspect: a stage that is done'
+grep -q 'train *not yet' "$folder/out" || wrong 'inspect: a stage that is not done'
+grep -q 'grid.tsv *.*the header has 2 columns' "$folder/out" || wrong 'inspect: a grid that is none'
+expect 0 'mark of a finished stage' "$retort" inspect "$folder/run/stages/mine"
+printf 'what\n' >"$folder/pytorch_model.bin"
+expect 1 'is a pickle' "$retort" inspect "$folder/pytorch_model.bin"
+expect 0 'tokenizer without a model' "$retort" inspect tests/golden/tokenizer
 expect 1 'no corpus.jsonl' "$retort" inspect "$folder/empty"
 expect 1 'neither model' "$retort" inspect "$folder/what"
 expect 1 'is empty' "$retort" inspect "$folder/nothing"
@@ -110,4 +113,4 @@ fi
 "$retort" plan --reference 2>"$folder/err" | head -1 >/dev/null
 [ ! -s "$folder/err" ] || wrong "a closed pipe: $(cat "$folder/err")"
 
-[ "$failures" -eq 0 ]
+exit $wrong

@@ -2,15 +2,6 @@
 # The commands that use what a run made: embed, evaluate, index, search, export, metrics, score, on
 # the tiny model.  They must agree with each other and with the run's grid.
 . tests/distill/tiny_job.sh
-[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
-folder=$(mktemp -d /tmp/retort-commands-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
 
 ok() { # ok ARGUMENTS...: must succeed; standard output in $folder/out
     "$RETORT" "$@" >"$folder/out" 2>"$folder/err" </dev/null ||

@@ -10,6 +10,7 @@
 #include "data/safetensors.h"
 #include "data/score_cache.h"
 #include "distill/inspect.h"
+#include "distill/pca.h"
 #include "student/index.h"
 
 static char *put(const char *name, const char *content)
@@ -22,6 +23,12 @@ static char *put(const char *name, const char *content)
     free(folder);
     free(path);
     return scratch_file(name, content, strlen(content));
+}
+
+static void append(const char *path, const char *bytes)
+{
+    FILE *file = fopen(path, "ab");
+    ck_assert(file != NULL && fputs(bytes, file) >= 0 && fclose(file) == 0);
 }
 
 /* Asserts that the facts have this line: label, spaces, the rest. */
@@ -150,10 +157,15 @@ START_TEST(numbers_on_disk)
     check_ok(score_cache_open(&scores, cache, &err), &err);
     for (int i = 0; i < 5; i++) score_cache_add(scores, (struct hash128){(uint64_t)i, 7}, 1);
     check_ok(score_cache_flush(scores, &err), &err);
+    text_clear(&out); /* while another process writes */
+    check_ok(inspect_score_cache(&out, cache, &err), &err);
+    check_fact(&out, "scores", "5, from 1 to 1");
     score_cache_close(scores);
+    append(cache, "seven..");
     text_clear(&out);
     check_ok(inspect_score_cache(&out, cache, &err), &err);
-    check_fact(&out, "scores", "5");
+    check_fact(&out, "scores", "5, from 1 to 1");
+    check_fact(&out, "damaged", "7 bytes at the end: a cut record");
     text_free(&out);
     free(npy), free(weights), free(cache);
 }
@@ -182,6 +194,103 @@ START_TEST(indexes)
     check_fact(&out, "documents", "d1 to d2");
     text_free(&out);
     free(folder);
+}
+END_TEST
+
+START_TEST(tables_of_a_run)
+{
+    struct text out = {0};
+    struct error err = {0};
+    char *grid =
+        put("grid.tsv", "system\tlayers\tdim\tmap\tmap_low\tmap_high\ttexts_per_s\t"
+                        "bytes_per_vector\tms_per_query\n"
+                        "bm25\t\t\t0.5\t0.4\t0.6\t\t\t\nstudent\t2\t8\t0.25\t\t\t\t32\t\n");
+    check_ok(inspect_grid(&out, grid, &err), &err);
+    check_fact(&out, "rows", "2");
+    ck_assert_ptr_nonnull(strstr(out.bytes, ".5000 [.400 .600]"));
+    text_clear(&out);
+    char *log = put("distil.tsv", "phase\tkind\tstep\tname\tvalue\ndistil\ttrain\t1\tloss\t4\n"
+                                  "distil\ttrain\t2\tloss\t3.5\ndistil\tdev\t2\tdev_mean\t0.75\n");
+    check_ok(inspect_train_log(&out, log, &err), &err);
+    check_fact(&out, "steps", "2");
+    check_fact(&out, "values", "train loss                         2, from 4 to 3.5");
+    check_fact(&out, "best", "0.7500 on dev at step 2");
+    text_clear(&out);
+    char *probe = put("probe.tsv", "layer\tform\n0\tsingle\n10\tpair\n");
+    check_ok(inspect_probe(&out, probe, &err), &err);
+    check_fact(&out, "rows", "2");
+    check_fact(&out, "", "layer  form");
+    check_fact(&out, "", "10     pair");
+    struct text many = {0};
+    for (int i = 0; i < 40; i++) text_printf(&many, "%d\tx\n", i);
+    char *long_table = put("long.tsv", many.bytes);
+    text_clear(&out);
+    check_ok(inspect_differences(&out, long_table, &err), &err);
+    check_fact(&out, "", "24  x");
+    ck_assert_ptr_null(strstr(out.bytes, "25  x"));
+    check_fact(&out, "", "... and 15 more");
+    text_free(&many);
+    text_free(&out);
+    free(grid), free(log), free(probe), free(long_table);
+}
+END_TEST
+
+START_TEST(texts_of_a_run)
+{
+    struct text out = {0};
+    struct error err = {0};
+    char *ids = put("documents.ids", "d1\nd2\nd9\n");
+    check_ok(inspect_ids(&out, ids, &err), &err);
+    check_fact(&out, "ids", "3");
+    check_fact(&out, "last", "d9");
+    char *page = put("report.html", "<!DOCTYPE html>\n<title>a &amp; b</title>\n");
+    check_ok(inspect_page(&out, page, &err), &err);
+    check_fact(&out, "title", "a &amp; b");
+    char *mark = put("stages/train", "0123456789abcdef0123456789abcdef\t90.0\n");
+    check_ok(inspect_mark(&out, mark, &err), &err);
+    check_fact(&out, "took", "1 min 30 s");
+    char *json = put("m.json", "{\"retort\": \"0\", \"files\": {\"a\": 1}, \"n\": 2.5}");
+    check_ok(inspect_json(&out, json, &err), &err);
+    check_fact(&out, "kind", "manifest of a run");
+    check_fact(&out, "", "files                    an object of 1");
+    check_fact(&out, "", "n                        2.5");
+    check_ok(inspect_json(&out, "tests/golden/tokenizer/tokenizer.json", &err), &err);
+    check_fact(&out, "normalizer", "BertNormalizer");
+    char *broken = put("broken.json", "{");
+    check_failed(inspect_json(&out, broken, &err), &err, STATUS_WORLD, "broken.json");
+    text_free(&out);
+    free(ids), free(page), free(mark), free(json), free(broken);
+}
+END_TEST
+
+START_TEST(weights_of_a_run)
+{
+    struct text out = {0};
+    struct error err = {0};
+    const float x[] = {1, 2, 3, 4, 6, 5, 9, 8};
+    struct pca pca;
+    char *path = xasprintf("%s/pca.safetensors", scratch_folder());
+    check_ok(pca_fit(&pca, x, 4, 2, 1, true, &err), &err);
+    check_ok(pca_write(&pca, path, &err), &err);
+    check_ok(inspect_safetensors(&out, path, &err), &err);
+    ck_assert_ptr_nonnull(strstr(out.bytes, "1 of 2 dimensions, centred; they explain 9"));
+    const double best = 0.5;
+    int64_t state[5] = {7, 0, 1, 0, 0};
+    memcpy(&state[1], &best, sizeof best);
+    const struct tensor tensors[] = {
+        {.name = "w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
+        {.name = "m.w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
+        {.name = "v.w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
+        {.name = "state", .dtype = DTYPE_I64, .rank = 1, .shape = {5}, .data = state}};
+    check_ok(safetensors_write(path, tensors, 4, NULL, &err), &err);
+    text_clear(&out);
+    check_ok(inspect_safetensors(&out, path, &err), &err);
+    check_fact(&out, "steps", "7, the last one");
+    check_fact(&out, "best on dev", "0.5000");
+    check_fact(&out, "tensors", "4, 2 parameters and their moments, 64 B");
+    pca_free(&pca);
+    text_free(&out);
+    free(path);
 }
 END_TEST
 
@@ -227,6 +336,9 @@ int main(void)
         TEST(judgements_runs_and_texts),
         TEST(numbers_on_disk),
         TEST(indexes),
+        TEST(tables_of_a_run),
+        TEST(texts_of_a_run),
+        TEST(weights_of_a_run),
         TEST(models_without_a_tokenizer),
         TEST(models),
         {0},

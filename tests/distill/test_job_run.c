@@ -52,6 +52,7 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                    {"evaluate.systems=[student]", "evaluate"},
                    {"data.test_split=other", "evaluate"},
                    {"export.pick=layers = 1 dim = 16", "export"},
+                   {"card.license=Apache-2.0", "export"},
                    {"threads=1", NULL},
                    {"distill.checkpoint_minutes=5", NULL},
                    {"name=y", "report"}};

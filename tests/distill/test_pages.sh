@@ -1,13 +1,6 @@
 #!/bin/sh
 # The manual pages, completions and schema that are installed: complete, and good for their readers.
-folder=$(mktemp -d /tmp/retort-pages-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
+. tests/support.sh
 
 sh scripts/share.sh "$RETORT" "$folder" || exit 1
 sh scripts/share.sh "$RETORT" "$folder/again" || exit 1

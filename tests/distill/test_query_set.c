@@ -82,6 +82,38 @@ START_TEST(a_dev_split_leaves_train_whole)
 }
 END_TEST
 
+START_TEST(an_empty_set_names_the_key_to_look_at)
+{
+    struct collection collection;
+    static const struct {
+        const char *dev, *test;
+        double fraction;
+        const char *words;
+    } rows[] = {{"dev", "test", 0.3, NULL},
+                {"dev", "test", 0, "raise it"},
+                {"dev", "test", 1, "lower data.dev_fraction"},
+                {"dev", "other", 0.3, "split other has a relevant document; set data.test_split"},
+                {"test", "test", 0, NULL}};
+    tiny_collection_read(&collection, DOCUMENTS, QUERIES, plain);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct query_set train, dev, test;
+        struct error err = {0};
+        struct job job = job_of((char *)rows[i].dev, rows[i].fraction, 13);
+        job.data.collection = (char *)"c.zip";
+        job.data.test_split = (char *)rows[i].test;
+        query_sets_split(&train, &dev, &collection, &job);
+        query_set_of(&test, &collection, rows[i].test);
+        int status = query_sets_check(&train, &dev, &test, &collection, &job, &err);
+        if (rows[i].words)
+            check_failed(status, &err, STATUS_WORLD, "c.zip", rows[i].words);
+        else
+            check_ok(status, &err);
+        query_set_free(&train), query_set_free(&dev), query_set_free(&test);
+    }
+    collection_free(&collection);
+}
+END_TEST
+
 START_TEST(only_queries_with_text_and_a_relevant_judgement_count)
 {
     const struct tiny_split splits[] = {{"train", 0, 5}, {0}};
@@ -160,6 +192,7 @@ int main(void)
     const struct test_row rows[] = {TEST(a_share_of_train_is_dev_where_there_is_none),
                                     TEST(a_query_is_dev_by_its_id_alone),
                                     TEST(a_dev_split_leaves_train_whole),
+                                    TEST(an_empty_set_names_the_key_to_look_at),
                                     TEST(only_queries_with_text_and_a_relevant_judgement_count),
                                     TEST(a_sample_is_in_order_and_a_larger_one_contains_it),
                                     TEST(relevant_rows_come_by_grade),

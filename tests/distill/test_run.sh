@@ -3,15 +3,6 @@
 # seed gives the same bytes, also where the run is killed again and again, and a changed key redoes
 # only what depends on it.
 . tests/distill/tiny_job.sh
-[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
-folder=$(mktemp -d /tmp/retort-run-test-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
 
 run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
     output=$1
@@ -86,6 +77,14 @@ left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
 [ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 7 ] || wrong "the dev grid has other rows"
 grep -q '^seed: 13$' "$folder/one/job.yaml" || wrong "job.yaml is not resolved"
 fingerprint one >"$folder/expected"
+find "$folder/one" -type f -o -path '*/[123]_*' -type d >"$folder/files"
+echo "$folder/one/student" >>"$folder/files"
+while read -r file; do
+    "$RETORT" inspect "$file" 2>&1 | grep -q '^kind  ' || wrong "inspect $file: $("$RETORT" inspect "$file" 2>&1)"
+done <"$folder/files"
+"$RETORT" inspect "$folder/one" >"$folder/out"
+grep -q '^picked  *2 layers, 8 dimensions' "$folder/out" || wrong "inspect: $(cat "$folder/out")"
+[ "$(grep -c '^student  ' "$folder/out")" -eq 6 ] || wrong "inspect shows another grid"
 
 # ---- a second run does nothing, and its own job.yaml makes the same run ----
 files_and_times() {
@@ -135,6 +134,21 @@ run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8'
 expect_skipped "another pick" "embed mine score train evaluate "
 grep -q '"num_hidden_layers": 1' "$folder/one/export/config.json" ||
     wrong "the pick was not exported"
+run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8' \
+    --set card.license=Apache-2.0 --set 'card.intended_use="Look things up. <Nothing: else>"'
+expect_skipped "a licence" "embed mine score train evaluate "
+sed -n '2,/^---$/p' "$folder/one/export/README.md" | grep -qx 'license: apache-2.0' ||
+    wrong "the card has no licence: $(cat "$folder/one/export/README.md")"
+grep -q 'The model: Apache-2.0; the teacher .*: not stated' "$folder/one/export/README.md" ||
+    wrong "the card does not say what is not stated"
+grep -qx 'Look things up. <Nothing: else>' "$folder/one/export/README.md" || wrong "no intended use"
+grep -q 'The model: Apache-2.0; ' "$folder/one/report.html" || wrong "the report has no licence"
+grep -q 'Look things up. &lt;Nothing: else&gt;' "$folder/one/report.html" || wrong "nor its use"
+run one --set evaluate.dims=[8,16] --set 'export.pick=layers = 1 dim = 8' \
+    --set 'card.license=My "own" terms' --set card.base_model=cross-encoder/x
+sed -n '2,/^---$/p' "$folder/one/export/README.md" | grep -A 2 '^license: other$' >"$folder/front"
+[ "$(sed -n '2,3p' "$folder/front")" = 'license_name: "My \"own\" terms"
+base_model: cross-encoder/x' ] || wrong "the front matter: $(cat "$folder/front")"
 run one --set 'evaluate.systems=[student, bm25, no-teacher]'
 expect_skipped "other systems" "embed mine score "
 grep -q ' steps in ' "$folder/said" && wrong "other systems: trained again"

@@ -2,16 +2,8 @@
 # retort watch on a tiny run: at work, killed, stopped on purpose, finished; on a terminal and off
 # it; and what is no run.
 . tests/distill/tiny_job.sh
-[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
-folder=$(mktemp -d /tmp/retort-watch-test-XXXXXX) || exit 1
 job=
 trap '[ -z "$job" ] || kill -9 "$job" 2>/dev/null; rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
 
 run() { # run OUTPUT [OPTIONS...]
     output=$1

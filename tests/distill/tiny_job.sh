@@ -1,6 +1,8 @@
 # A collection of 40 short documents and a job on the tiny cross-encoder, for the tests that run
-# commands.  To be sourced: . tests/distill/tiny_job.sh
+# commands.  To be sourced, in place of tests/support.sh: . tests/distill/tiny_job.sh
+. tests/support.sh
 teacher=$PWD/tests/golden/cross_encoder
+[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
 
 # A BEIR folder: document i is about one subject and one place; queries ask for both.
 make_collection() { # FOLDER

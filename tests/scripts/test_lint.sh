@@ -6,12 +6,10 @@ for tool in gcc clang clang-format ctags pkg-config; do
         exit 0
     }
 done
+. tests/support.sh
 root=$PWD
-tree=$(mktemp -d /tmp/retort-lint-XXXXXX) || exit 1
-trap 'rm -rf "$tree"' EXIT
-cp Makefile .clang-format "$tree"
-cd "$tree" || exit 1
-wrong=0
+cp Makefile .clang-format "$folder"
+cd "$folder" || exit 1
 
 make_clean_tree() {
     rm -rf data nn teacher student distill scripts tests
@@ -27,13 +25,12 @@ expect() {
     check=$1
     shift
     if said=$(sh "$root/scripts/lint.sh" "$check"); then
-        echo "lint $check does not fail, it should name: $*"
-        wrong=1
+        wrong "lint $check does not fail, it should name: $*"
     fi
     for word in "$@"; do
         case $said in
         *"$word"*) ;;
-        *) echo "lint $check does not say \"$word\" but: $said" && wrong=1 ;;
+        *) wrong "lint $check does not say \"$word\" but: $said" ;;
         esac
     done
     make_clean_tree

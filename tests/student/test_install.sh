@@ -3,15 +3,6 @@
 # Python program get the values that `retort embed` and `retort search` print.
 . tests/distill/tiny_job.sh
 [ "$RETORT" = ./retort ] || { echo "SKIPPED: the install of another build than ./retort" && exit 0; }
-[ -f "$teacher/model.safetensors" ] || { echo "SKIPPED: no $teacher" && exit 0; }
-folder=$(mktemp -d /tmp/retort-install-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
 
 die() {
     echo "$*"

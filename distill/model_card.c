@@ -1,0 +1,79 @@
+#include "distill/model_card.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "data/yaml.h"
+
+/* The Hub knows licences by lower-case SPDX identifiers, all others as `other` with a name. */
+static void front_license(struct text *out, const char *license)
+{
+    static const char identifier[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-";
+    if (!*license) return;
+    if (license[strspn(license, identifier)]) {
+        text_puts(out, "license: other\nlicense_name: ");
+        yaml_append_string(license, out);
+    } else {
+        text_puts(out, "license: ");
+        for (const char *at = license; *at; at++) text_printf(out, "%c", tolower(*at));
+    }
+    text_puts(out, "\n");
+}
+
+static void front_matter(struct text *out, const struct job *job)
+{
+    text_puts(out, "---\nlibrary_name: sentence-transformers\n"
+                   "pipeline_tag: sentence-similarity\n");
+    front_license(out, job->card.license);
+    if (*job->card.base_model) {
+        text_puts(out, "base_model: ");
+        yaml_append_string(job->card.base_model, out);
+        text_puts(out, "\n");
+    }
+    text_puts(out, "tags:\n- sentence-transformers\n- feature-extraction\n- retort\n---\n\n");
+}
+
+void card_licenses(struct text *out, const struct job *job)
+{
+    const char *const rows[][2] = {
+        {"The model", job->card.license},
+        {"the teacher and the starting weights", job->card.teacher_license},
+        {"the training data", job->card.training_data_license}};
+    size_t stated = 0;
+    for (size_t r = 0; r < 3; r++) {
+        if (*rows[r][1]) stated++;
+        text_printf(out, "%s%s: %s", r ? "; " : "", rows[r][0],
+                    *rows[r][1] ? rows[r][1] : "not stated");
+    }
+    text_puts(out, ".");
+    if (stated < 3)
+        text_puts(out, " Whoever publishes the model has to look at what is not stated.");
+}
+
+void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
+                const struct tap *picked)
+{
+    const struct job *job = run->job;
+    front_matter(out, job);
+    text_printf(
+        out,
+        "# %s\n\nA dual encoder of %d layers and %d dimensions, distilled by retort %s from a "
+        "cross-encoder.\nScore a query and a document by the cosine of their embeddings.\n\n",
+        job->name, picked->layer, picked->dim, RETORT_VERSION);
+    text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
+                     "model = SentenceTransformer(\"path/to/this/folder\")\n"
+                     "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");
+    if (*job->card.intended_use)
+        text_printf(out, "## Intended use\n\n%s\n\n", job->card.intended_use);
+    text_puts(out, "## Licences\n\n");
+    card_licenses(out, job);
+    text_printf(
+        out,
+        "\n\n## Training and measurement\n\n"
+        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s), seed "
+        "%d.\nMeasured on %zu queries of split %s:\n\n",
+        run->train.count, run->collection_hash, run->teacher_hash, job->seed, run->test.count,
+        job->data.test_split);
+    grid_print(grid, GRID_MARKDOWN, true, out);
+}
