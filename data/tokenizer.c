@@ -49,16 +49,27 @@ static int open_parts(struct tokenizer *tok, const char *folder, struct error *e
     return status;
 }
 
+/* Hands out a tokenizer whose parts were read with this status. */
+static int opened(struct tokenizer **out, struct tokenizer *tok, int status)
+{
+    if (status) tokenizer_close(tok);
+    *out = status ? NULL : tok;
+    return status;
+}
+
 int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err)
 {
     struct tokenizer *tok = xcalloc(1, sizeof *tok);
-    *out = NULL;
-    if (open_parts(tok, folder, err)) {
-        tokenizer_close(tok);
-        return -1;
-    }
-    *out = tok;
-    return 0;
+    return opened(out, tok, open_parts(tok, folder, err));
+}
+
+int tokenizer_make(struct tokenizer **out, const char *const *tokens, size_t count, bool lowercase,
+                   struct error *err)
+{
+    struct tokenizer *tok = xcalloc(1, sizeof *tok);
+    tok->tokenizer_config = json_new_object();
+    json_set_bool(tok->tokenizer_config, "do_lower_case", lowercase);
+    return opened(out, tok, tokenizer_from_tokens(tok, tokens, count, "vocabulary", err));
 }
 
 void tokenizer_close(struct tokenizer *tok)
@@ -190,6 +201,11 @@ void tokenizer_encode_plain(const struct tokenizer *tok, struct token_list *out,
 int tokenizer_vocab_size(const struct tokenizer *tok)
 {
     return tok->vocab_size;
+}
+
+const char *tokenizer_token(const struct tokenizer *tok, int32_t id)
+{
+    return id >= 0 && id < tok->vocab_size ? tok->tokens[id] : NULL;
 }
 
 int32_t tokenizer_unknown_id(const struct tokenizer *tok)

@@ -27,6 +27,10 @@ void token_list_free(struct token_list *list);
  * (do_lower_case, strip_accents, tokenize_chinese_chars) the former is taken, as transformers does,
  * and a warning printed. */
 int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err);
+/* As opening a folder with these tokens as vocab.txt (ids 0, 1, ...) and do_lower_case alone in
+ * tokenizer_config.json.  The tokens are copied; [UNK], [CLS] and [SEP] must be among them. */
+int tokenizer_make(struct tokenizer **out, const char *const *tokens, size_t count, bool lowercase,
+                   struct error *err);
 void tokenizer_close(struct tokenizer *tok);
 
 /* Replaces *out by the ids of one text (second NULL) or a pair, special tokens included, cut to
@@ -40,6 +44,8 @@ void tokenizer_encode(const struct tokenizer *tok, struct token_list *out, const
 void tokenizer_encode_plain(const struct tokenizer *tok, struct token_list *out, const char *text);
 
 int tokenizer_vocab_size(const struct tokenizer *tok); /* largest id + 1 */
+/* A token's text; NULL where no token has the id. */
+const char *tokenizer_token(const struct tokenizer *tok, int32_t id);
 int32_t tokenizer_unknown_id(const struct tokenizer *tok);
 /* Flagged special in the tokenizer's files ([UNK] is, too), or added by its template. */
 bool tokenizer_is_special(const struct tokenizer *tok, int32_t id);

@@ -35,10 +35,13 @@ struct tokenizer {
     struct json *tokenizer_json, *tokenizer_config, *special_tokens_map;
 };
 
-/* From tokenizer.json; from vocab.txt (with tokenizer_config, which may be NULL). */
+/* From tokenizer.json; from vocab.txt, or the tokens that would be its lines (with
+ * tokenizer_config, which may be NULL).  `where` begins error messages. */
 int tokenizer_from_json(struct tokenizer *tok, const struct json *json, const char *path,
                         struct error *err);
 int tokenizer_from_vocab(struct tokenizer *tok, const char *path, struct error *err);
+int tokenizer_from_tokens(struct tokenizer *tok, const char *const *tokens, size_t count,
+                          const char *where, struct error *err);
 
 /* A special token's text in tokenizer_config.json or special_tokens_map.json ("cls_token"): a
  * string or an object with "content"; the fallback where there is none. */

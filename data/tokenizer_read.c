@@ -1,4 +1,4 @@
-/* A tokenizer's parts from tokenizer.json, or from vocab.txt and tokenizer_config.json. */
+/* A tokenizer's parts from tokenizer.json, or from vocab.txt's tokens and tokenizer_config.json. */
 #include "data/tokenizer_parts.h"
 
 #include <stdlib.h>
@@ -351,12 +351,53 @@ const char *special_token_text(const struct json *config, const char *key, const
     return content ? content : fallback;
 }
 
-/* One token a line, its id the line's number from 0; of equal lines the last counts, as in
- * Python. */
-static int read_lines(struct tokenizer *tok, char *text, const char *path, struct error *err)
+/* A token's id is its place; of equal ones the last counts, as in Python. */
+static int add_all(struct tokenizer *tok, const char *const *tokens, size_t count,
+                   const char *where, struct error *err)
 {
     struct strmap seen = {0};
-    char **lines = NULL;
+    int status = count < MOST_TOKENS ? 0 : fail(err, "%s: %zu tokens", where, count);
+    for (size_t i = count; i-- > 0 && status == 0;)
+        if (strmap_insert(&seen, tokens[i], (int64_t)i) == (int64_t)i)
+            status = add_to_model(tok, tokens[i], (int64_t)i, where, err);
+    strmap_free(&seen);
+    return status;
+}
+
+int tokenizer_from_tokens(struct tokenizer *tok, const char *const *tokens, size_t count,
+                          const char *where, struct error *err)
+{
+    static const char *const keys[] = {"unk_token", "sep_token", "pad_token", "cls_token",
+                                       "mask_token"};
+    static const char *const usual[] = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
+    const struct json *config = tok->tokenizer_config;
+    struct bert_normalizer *normalizer = &tok->normalizer;
+    tok->model.max_chars_per_word = 100;
+    tok->model.prefix = xstrdup("##");
+    tok->model.unknown_token = xstrdup(special_token_text(config, "unk_token", "[UNK]"));
+    if (add_all(tok, tokens, count, where, err) || find_unknown(tok, where, err)) return -1;
+    normalizer->clean_text = true;
+    normalizer->handle_chinese_chars = json_bool_or(config, "tokenize_chinese_chars", true);
+    normalizer->lowercase = json_bool_or(config, "do_lower_case", true);
+    normalizer->strip_accents = json_bool_or(config, "strip_accents", normalizer->lowercase);
+    bert_normalizer_init(normalizer);
+    struct adding adding = {.tok = tok, .where = where};
+    int32_t ids[5];
+    for (int i = 0; i < 5; i++) {
+        const char *content = special_token_text(config, keys[i], usual[i]);
+        ids[i] = (int32_t)strmap_find(&tok->model.first, content);
+        if (ids[i] < 0 && (i == 1 || i == 3))
+            return fail(err, "%s: the vocabulary lacks the %s \"%.60s\"", where, keys[i], content);
+        const struct added_token token = {.special = true};
+        if (ids[i] >= 0 && add_added(&adding, content, token, err)) return -1;
+    }
+    return make_templates(tok, ids[3], ids[1], false, where, err);
+}
+
+/* One token a line. */
+static int read_lines(struct tokenizer *tok, char *text, const char *path, struct error *err)
+{
+    const char **lines = NULL;
     size_t count = 0, capacity = 0;
     while (*text) {
         char *end = text + strcspn(text, "\n"), *next = *end ? end + 1 : end;
@@ -366,16 +407,12 @@ static int read_lines(struct tokenizer *tok, char *text, const char *path, struc
         lines[count++] = text;
         text = next;
     }
-    int status = count < MOST_TOKENS ? 0 : fail(err, "%s: %zu lines", path, count);
-    for (size_t i = count; i-- > 0 && status == 0;)
-        if (strmap_insert(&seen, lines[i], (int64_t)i) == (int64_t)i)
-            status = add_to_model(tok, lines[i], (int64_t)i, path, err);
-    strmap_free(&seen);
+    int status = tokenizer_from_tokens(tok, lines, count, path, err);
     free(lines);
     return status;
 }
 
-static int read_vocab(struct tokenizer *tok, const char *path, struct error *err)
+int tokenizer_from_vocab(struct tokenizer *tok, const char *path, struct error *err)
 {
     struct text text = {0};
     size_t bad;
@@ -388,33 +425,4 @@ static int read_vocab(struct tokenizer *tok, const char *path, struct error *err
     if (status == 0) status = read_lines(tok, text.bytes, path, err);
     text_free(&text);
     return status;
-}
-
-int tokenizer_from_vocab(struct tokenizer *tok, const char *path, struct error *err)
-{
-    static const char *const keys[] = {"unk_token", "sep_token", "pad_token", "cls_token",
-                                       "mask_token"};
-    static const char *const usual[] = {"[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]"};
-    const struct json *config = tok->tokenizer_config;
-    struct bert_normalizer *normalizer = &tok->normalizer;
-    tok->model.max_chars_per_word = 100;
-    tok->model.prefix = xstrdup("##");
-    tok->model.unknown_token = xstrdup(special_token_text(config, "unk_token", "[UNK]"));
-    if (read_vocab(tok, path, err) || find_unknown(tok, path, err)) return -1;
-    normalizer->clean_text = true;
-    normalizer->handle_chinese_chars = json_bool_or(config, "tokenize_chinese_chars", true);
-    normalizer->lowercase = json_bool_or(config, "do_lower_case", true);
-    normalizer->strip_accents = json_bool_or(config, "strip_accents", normalizer->lowercase);
-    bert_normalizer_init(normalizer);
-    struct adding adding = {.tok = tok, .where = path};
-    int32_t ids[5];
-    for (int i = 0; i < 5; i++) {
-        const char *content = special_token_text(config, keys[i], usual[i]);
-        ids[i] = (int32_t)strmap_find(&tok->model.first, content);
-        if (ids[i] < 0 && (i == 1 || i == 3))
-            return fail(err, "%s: the vocabulary lacks the %s \"%.60s\"", path, keys[i], content);
-        const struct added_token token = {.special = true};
-        if (ids[i] >= 0 && add_added(&adding, content, token, err)) return -1;
-    }
-    return make_templates(tok, ids[3], ids[1], false, path, err);
 }

@@ -98,19 +98,26 @@ static enum part part_at(const char *at, const char *end, size_t *size)
     return unicode_is_punctuation(code) ? PART_PUNCTUATION : PART_WORD;
 }
 
+bool wordpiece_next_word(const char **word, size_t *length, const char **text, const char *end)
+{
+    const char *at = *text;
+    size_t size = 0;
+    enum part part = PART_SPACE;
+    while (at < end && (part = part_at(at, end, &size)) == PART_SPACE) at += size;
+    *word = at;
+    if (at < end) at += size;
+    if (part == PART_WORD)
+        while (at < end && part_at(at, end, &size) == PART_WORD) at += size;
+    *text = at;
+    *length = (size_t)(at - *word);
+    return *length > 0;
+}
+
 void wordpiece_encode(const struct wordpiece *model, struct id_list *out, const char *text,
                       size_t length, size_t enough)
 {
-    const char *end = text + length, *word = text;
-    while (text < end && out->count < enough) {
-        size_t size;
-        enum part part = part_at(text, end, &size);
-        if (part != PART_WORD) {
-            if (text > word) encode_word(model, out, word, (size_t)(text - word));
-            if (part == PART_PUNCTUATION) encode_word(model, out, text, size);
-            word = text + size;
-        }
-        text += size;
-    }
-    if (text > word && out->count < enough) encode_word(model, out, word, (size_t)(text - word));
+    const char *end = text + length, *word;
+    size_t size;
+    while (out->count < enough && wordpiece_next_word(&word, &size, &text, end))
+        encode_word(model, out, word, size);
 }

@@ -26,8 +26,12 @@ struct wordpiece {
 void wordpiece_add(struct wordpiece *model, const char *token, int32_t id);
 void wordpiece_free(struct wordpiece *model);
 
-/* Cuts a normal form at white space and punctuation and appends the ids of its words' pieces;
- * stops early, at a word's end, once *out holds `enough`. */
+/* The next word of a normal form, from *text on, which moves behind it: what stands between white
+ * space and punctuation, or one punctuation mark.  False where there is none left. */
+bool wordpiece_next_word(const char **word, size_t *length, const char **text, const char *end);
+
+/* Appends the ids of the pieces of a normal form's words; stops early, at a word's end, once *out
+ * holds `enough`. */
 void wordpiece_encode(const struct wordpiece *model, struct id_list *out, const char *text,
                       size_t length, size_t enough);
 

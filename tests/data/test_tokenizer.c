@@ -426,6 +426,28 @@ START_TEST(bad_vocab_txt_is_refused)
 }
 END_TEST
 
+START_TEST(tokenizers_are_made_of_tokens)
+{
+    static const char *const tokens[] = {"[SEP]", "A", "##b", "a", "[CLS]", "A", "[UNK]"};
+    struct tokenizer *tok;
+    struct token_list ids = {0};
+    struct error err = {0};
+    check_ok(tokenizer_make(&tok, tokens, 7, false, &err), &err);
+    tokenizer_encode(tok, &ids, "Ab ab B", "[SEP]", 9);
+    check_ids(&ids, "4 5 2 3 2 6 0 0 0", "0 0 0 0 0 0 0 1 1", "of equal tokens the last counts");
+    ck_assert_str_eq(tokenizer_token(tok, 6), "[UNK]");
+    ck_assert_ptr_null(tokenizer_token(tok, 1));
+    ck_assert_ptr_null(tokenizer_token(tok, 7));
+    ck_assert_ptr_null(tokenizer_token(tok, -1));
+    ck_assert_int_eq(tokenizer_model_max_length(tok), 0);
+    tokenizer_close(tok);
+    token_list_free(&ids);
+    check_failed(tokenizer_make(&tok, tokens, 6, true, &err), &err, STATUS_WORLD,
+                 "lacks the unknown token");
+    ck_assert_ptr_null(tok);
+}
+END_TEST
+
 START_TEST(shared_byte_level_tokenizer_is_refused)
 {
     const char *path = shared("models/tiny-random-xlm-roberta-ce");
@@ -450,6 +472,7 @@ int main(void)
                                     TEST(tokenizer_config_overrides_as_in_transformers),
                                     TEST(other_tokenizers_are_refused),
                                     TEST(bad_vocab_txt_is_refused),
+                                    TEST(tokenizers_are_made_of_tokens),
                                     TEST(shared_byte_level_tokenizer_is_refused),
                                     {0}};
     return run_tests("data/tokenizer", rows);
