@@ -1,5 +1,5 @@
 /* A checkpoint is the parameter table three times (values, first and second moments) and one
- * "state" tensor of 64-bit integers: step, best as double bits, finished, identity. */
+ * "state" tensor of 64-bit integers: step, best as double bits, finished, identity, waited. */
 #include "distill/checkpoint.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 
 #include "data/output.h"
 
-enum { STATE_WORDS = 5 };
+enum { STATE_WORDS = 6 };
 
 static struct tensor tensor_of(const struct param *param, const char *name, const float *block)
 {
@@ -54,8 +54,8 @@ int weights_read(struct params *params, const char *path, struct error *err)
 int checkpoint_write(const struct params *params, const struct adamw *adamw,
                      const struct checkpoint_state *state, const char *path, struct error *err)
 {
-    uint64_t words[STATE_WORDS] = {state->step, 0, state->finished, state->identity.low,
-                                   state->identity.high};
+    uint64_t words[STATE_WORDS] = {
+        state->step, 0, state->finished, state->identity.low, state->identity.high, state->waited};
     memcpy(&words[1], &state->best, sizeof state->best);
     struct arena names = {0};
     struct tensor *list = xcalloc(3 * params->count + 1, sizeof *list);
@@ -81,7 +81,7 @@ static int read_block(float *block, const struct params *params, const char *pre
         if (!tensor || tensor->dtype != DTYPE_F32 ||
             tensor_elements(tensor) != params_param_size(param))
             return fail(err,
-                        "%s: no tensor %s of the student's shape; delete the file to start again",
+                        "%s: no tensor %s of the model's shape; delete the file to start again",
                         path, name);
         tensor_to_f32(block + param->offset, tensor);
     }
@@ -97,7 +97,8 @@ bool checkpoint_state_of(struct checkpoint_state *out, const struct safetensors 
     memcpy(words, tensor->data, sizeof words);
     *out = (struct checkpoint_state){.step = words[0],
                                      .finished = words[2] != 0,
-                                     .identity = {.low = words[3], .high = words[4]}};
+                                     .identity = {.low = words[3], .high = words[4]},
+                                     .waited = words[5]};
     memcpy(&out->best, &words[1], sizeof out->best);
     return true;
 }

@@ -20,6 +20,7 @@
 
 /* Bits: the keys that hold these are sets of words. */
 enum mine_source { MINE_BM25 = 1, MINE_TEACHER = 2 };
+enum teach_source { TEACH_BM25 = 1, TEACH_GUIDE = 2, TEACH_RANDOM = 4 };
 enum system {
     SYSTEM_STUDENT = 1,
     SYSTEM_INIT = 2,       /* the student before training */
@@ -59,10 +60,32 @@ struct job {
         bool drop_same_id;
     } data;
     struct {
-        char *model;
+        char *model;              /* a folder, or "teach" */
+        bool taught;              /* the latter: by the job's own teach stage */
         enum precision precision; /* the job's, where it is not given */
         int max_length;
     } teacher;
+    struct {
+        char *init; /* "random" or a folder */
+        struct {
+            int layers, hidden_size, heads, intermediate_size, positions;
+        } shape;          /* where init is random */
+        char *vocabulary; /* where init is random: "train" or a folder with a tokenizer */
+        int vocabulary_size;
+        bool word_vectors; /* word embeddings begin as vectors of co-occurrence counts */
+        char *pairs;       /* scored pairs instead of labels, or "none" */
+        int sources;       /* enum teach_source bits */
+        char *guide;       /* a dual encoder's folder, or "none" */
+        double guide_weight, guide_temperature;
+        bool found_positives; /* leave out positives that no source finds */
+        int negatives_per_query;
+        struct {
+            double softmax, bce, margin_mse, mse;
+        } loss;
+        int epochs, batch_queries, evaluations_per_epoch, patience, dev_queries;
+        double learning_rate, weight_decay, clip_norm, dropout, warmup;
+        enum schedule schedule;
+    } teach;
     struct {
         int sources; /* enum mine_source bits */
         int depth, scored, positives, negatives_per_query;
@@ -150,6 +173,11 @@ int job_read(struct job *out, const char *path, const struct string_list *settin
 /* The same of a file's content; path is for messages, and paths are relative to its folder. */
 int job_read_string(struct job *out, const char *path, const char *text,
                     const struct string_list *settings, struct error *err);
+/* Whether a key of words or a path is left at the word "none". */
+bool job_is_none(const char *value);
+/* The shape of the teacher: what its folder says, or what it will be taught from; then with the
+ * vocabulary's greatest size. */
+int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err);
 /* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what
  * width the student has without a projection (taps and evaluate.dims follow from it) and whether
  * HPD targets can be so wide.  start: what the student is made from (the teacher for `teacher` and

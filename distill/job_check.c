@@ -86,6 +86,7 @@ void job_derive(struct job *job)
     job->student.init.kind = strcmp(from, "teacher") == 0  ? INIT_TEACHER
                              : strcmp(from, "random") == 0 ? INIT_RANDOM
                                                            : INIT_FOLDER;
+    job->teacher.taught = strcmp(job->teacher.model, "teach") == 0;
     if (!job->places[KEY_OF(teacher.precision)]) job->teacher.precision = job->precision;
     if (!job->places[KEY_OF(distill.max_document_tokens)])
         job->distill.max_document_tokens = job->data.max_document_tokens;
@@ -96,6 +97,11 @@ void job_derive(struct job *job)
         derive_taps(job, job->student.projection);
         derive_dims(job, job->student.projection);
     }
+}
+
+bool job_is_none(const char *value)
+{
+    return strcmp(value, "none") == 0;
 }
 
 /* ---- contradictions ---- */
@@ -226,6 +232,46 @@ static int check_losses(const struct job *job, struct error *err)
     return 0;
 }
 
+static int check_teach_losses(const struct job *job, struct error *err)
+{
+    bool scored = !job_is_none(job->teach.pairs);
+    if (job->teach.loss.softmax + job->teach.loss.bce + job->teach.loss.margin_mse +
+            job->teach.loss.mse ==
+        0)
+        return contradiction(job, KEY_OF(teach.loss.softmax), err,
+                             "and every other weight in teach.loss is 0");
+    if (!scored && job->teach.loss.mse + job->teach.loss.margin_mse > 0)
+        return contradiction(
+            job, KEY_OF(teach.loss.mse), err,
+            "and margin_mse in teach.loss copy scores, which only teach.pairs has; "
+            "for labels use softmax and bce");
+    return 0;
+}
+
+/* How a teacher is taught, where one is. */
+static int check_teach(const struct job *job, struct error *err)
+{
+    if (!job->teacher.taught) return 0;
+    bool guided = !job_is_none(job->teach.guide), scored = !job_is_none(job->teach.pairs);
+    if (job->teach.shape.hidden_size % job->teach.shape.heads)
+        return contradiction(job, KEY_OF(teach.shape.heads), err,
+                             "is %d, which does not divide teach.shape.hidden_size %d",
+                             job->teach.shape.heads, job->teach.shape.hidden_size);
+    if (job->teach.shape.positions < job->teacher.max_length &&
+        strcmp(job->teach.init, "random") == 0)
+        return contradiction(job, KEY_OF(teach.shape.positions), err,
+                             "is %d, less than teacher.max_length %d", job->teach.shape.positions,
+                             job->teacher.max_length);
+    if (!scored && !job->teach.sources)
+        return contradiction(job, KEY_OF(teach.sources), err, "is empty");
+    if (job->teach.sources & TEACH_GUIDE && !guided)
+        return contradiction(job, KEY_OF(teach.sources), err, "has guide, but teach.guide is none");
+    if (scored && guided)
+        return contradiction(job, KEY_OF(teach.guide), err,
+                             "mixes into labels, but teach.pairs has scores of its own");
+    return check_teach_losses(job, err);
+}
+
 /* The measure's canonical name, so that ndcg@10 and ndcg_cut_10 are seen to be the same. */
 static int check_measure(const struct job *job, const char *word, char name[32], struct error *err)
 {
@@ -307,7 +353,8 @@ int job_check(const struct job *job, struct error *err)
     if (!job->student.init.layers.count)
         return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
     if (check_name(job, err) || check_splits(job, err) || check_mining(job, err) ||
-        check_taps(job, job->student.projection, err) || check_losses(job, err))
+        check_teach(job, err) || check_taps(job, job->student.projection, err) ||
+        check_losses(job, err))
         return -1;
     return check_evaluation(job, err);
 }
@@ -363,14 +410,35 @@ static int check_baseline(const char *folder, struct error *err)
     return status;
 }
 
+int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err)
+{
+    int labels;
+    const char *folder = job->teacher.taught ? job->teach.init : job->teacher.model;
+    if (!job->teacher.taught || strcmp(folder, "random") != 0) {
+        if (read_config(out, folder, &labels, err)) return -1;
+        if (labels == 1 || job->teacher.taught) return 0;
+        return fail(err, "%s: gives %d logits a pair, a teacher of scores must give one", folder,
+                    labels);
+    }
+    struct hf_config config = {.model_type = "bert",
+                               .hidden_act = "gelu",
+                               .vocab_size = job->teach.vocabulary_size,
+                               .hidden_size = job->teach.shape.hidden_size,
+                               .num_layers = job->teach.shape.layers,
+                               .num_heads = job->teach.shape.heads,
+                               .intermediate_size = job->teach.shape.intermediate_size,
+                               .max_positions = job->teach.shape.positions,
+                               .type_vocab_size = 2,
+                               .layer_norm_eps = 1e-12,
+                               .initializer_range = 0.02};
+    return encoder_config_from_hf(out, &config, err);
+}
+
 int job_fit_models(struct job *job, struct error *err)
 {
     struct encoder_config teacher, start;
-    int labels, start_labels;
-    if (read_config(&teacher, job->teacher.model, &labels, err)) return -1;
-    if (labels != 1)
-        return fail(err, "%s: gives %d logits a pair, a teacher of scores must give one",
-                    job->teacher.model, labels);
+    int start_labels;
+    if (job_teacher_config(&teacher, job, err)) return -1;
     start = teacher;
     if (job->student.init.kind == INIT_FOLDER &&
         read_config(&start, job->student.init.from, &start_labels, err))

@@ -7,6 +7,12 @@
 static const struct key_word precisions[] = {
     {"auto", PRECISION_AUTO}, {"f32", PRECISION_F32}, {"bf16", PRECISION_BF16}, {0}};
 static const struct key_word sources[] = {{"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {0}};
+static const struct key_word taught[] = {{"teach", 1}, {0}};
+static const struct key_word at_random[] = {{"random", 0}, {0}};
+static const struct key_word trained[] = {{"train", 0}, {0}};
+static const struct key_word nothing[] = {{"none", 0}, {0}};
+static const struct key_word teach_sources[] = {
+    {"bm25", TEACH_BM25}, {"guide", TEACH_GUIDE}, {"random", TEACH_RANDOM}, {0}};
 static const struct key_word origins[] = {{"teacher", INIT_TEACHER}, {"random", INIT_RANDOM}, {0}};
 static const struct key_word no_projection[] = {{"none", 0}, {0}};
 static const struct key_word poolings[] = {{"mean", POOLING_MEAN}, {"cls", POOLING_CLS}, {0}};
@@ -69,12 +75,85 @@ const struct key job_keys[] = {
     {KEY(data.drop_same_id), KEY_BOOL, "false",
      .help = "a document with the query's own id is never retrieved (ArguAna, Quora)"},
 
-    {KEY(teacher.model), KEY_PATH, NULL,
-     .help = "cross-encoder: a Hugging Face folder (config.json, model.safetensors, tokenizer)"},
+    {KEY(teacher.model), KEY_WORD_OR_PATH, NULL,
+     .help = "cross-encoder: a Hugging Face folder (config.json, model.safetensors, tokenizer); "
+             "teach: the job makes it",
+     .words = taught},
     {KEY(teacher.precision), KEY_WORD, "auto",
      .help = "of the teacher's matrix products", .words = precisions, .derived = "`precision`"},
     {KEY(teacher.max_length), KEY_INT, "256",
      .help = "longer pairs are cut, for the teacher", "tokens", BETWEEN(8, 8192)},
+
+    {KEY(teach.init), KEY_WORD_OR_PATH, "random",
+     .help = "where a taught teacher begins: a Hugging Face encoder or cross-encoder, or random",
+     .words = at_random},
+    {KEY(teach.shape.layers), KEY_INT, "3", .help = "of a teacher that begins at random",
+     "layers", BETWEEN(1, 100)},
+    {KEY(teach.shape.hidden_size), KEY_INT, "128", .help = "of its hidden states", "values",
+     BETWEEN(1, 16384)},
+    {KEY(teach.shape.heads), KEY_INT, "4", .help = "attention heads; they divide hidden_size",
+     BETWEEN(1, 1024)},
+    {KEY(teach.shape.intermediate_size), KEY_INT, "512", .help = "of its feed-forward layers",
+     "values", BETWEEN(1, 65536)},
+    {KEY(teach.shape.positions), KEY_INT, "512", .help = "the longest pair it can ever read",
+     "tokens", BETWEEN(8, 8192)},
+    {KEY(teach.vocabulary), KEY_WORD_OR_PATH, "train",
+     .help = "of a teacher that begins at random: a folder with a tokenizer; train: WordPiece "
+             "from the collection",
+     .words = trained},
+    {KEY(teach.vocabulary_size), KEY_INT, "8000", .help = "of a trained vocabulary, at most",
+     "tokens", BETWEEN(32, 1000000)},
+    {KEY(teach.word_vectors), KEY_BOOL, "true",
+     .help = "word embeddings that begin at random begin as vectors of co-occurrence counts"},
+    {KEY(teach.pairs), KEY_WORD_OR_PATH, "none",
+     .help = "learn from scored pairs, not from labels: score<TAB>query<TAB>document lines, a "
+             ".tsv or a folder or archive with train.tsv and dev.tsv",
+     .words = nothing},
+    {KEY(teach.sources), KEY_WORDS, "[bm25, random]",
+     .help = "where negatives come from; guide: by teach.guide's vectors",
+     .words = teach_sources},
+    {KEY(teach.guide), KEY_WORD_OR_PATH, "none",
+     .help = "a dual encoder (a folder) whose similarities are mixed into the softmax target",
+     .words = nothing},
+    {KEY(teach.guide_weight), KEY_DOUBLE, "0.4", .help = "share of the guide in the target",
+     "share", BETWEEN(0, 1)},
+    {KEY(teach.guide_temperature), KEY_DOUBLE, "0.05",
+     .help = "the guide's similarities are divided by it", BETWEEN(1e-4, 1e4)},
+    {KEY(teach.found_positives), KEY_BOOL, "false",
+     .help = "learn only from positives that a source finds within mine.depth"},
+    {KEY(teach.negatives_per_query), KEY_INT, "7",
+     .help = "documents beside the positive of one query in one step", "documents",
+     BETWEEN(1, 1000)},
+    {KEY(teach.loss.softmax), KEY_DOUBLE, "1",
+     .help = "weight of the listwise cross-entropy over a query's documents", BETWEEN(0, 1e6)},
+    {KEY(teach.loss.bce), KEY_DOUBLE, "0",
+     .help = "weight of the binary cross-entropy of each pair's label", BETWEEN(0, 1e6)},
+    {KEY(teach.loss.margin_mse), KEY_DOUBLE, "0",
+     .help = "weight of the squared error of score differences, with teach.pairs",
+     BETWEEN(0, 1e6)},
+    {KEY(teach.loss.mse), KEY_DOUBLE, "0",
+     .help = "weight of the squared error of scores, with teach.pairs", BETWEEN(0, 1e6)},
+    {KEY(teach.epochs), KEY_INT, "3", .help = "passes over the train queries", "epochs",
+     BETWEEN(1, 1000)},
+    {KEY(teach.batch_queries), KEY_INT, "16", .help = "queries in a step", "queries",
+     BETWEEN(1, 65536)},
+    {KEY(teach.learning_rate), KEY_DOUBLE, "5e-5", .help = "highest rate", BETWEEN(0, 1)},
+    {KEY(teach.weight_decay), KEY_DOUBLE, "0.01", .help = "AdamW's, on matrices only",
+     BETWEEN(0, 1)},
+    {KEY(teach.clip_norm), KEY_DOUBLE, "1", .help = "largest norm of the gradient; 0: no limit",
+     BETWEEN(0, 1e6)},
+    {KEY(teach.dropout), KEY_DOUBLE, "0.1", .help = "while training", "share", BETWEEN(0, 0.9)},
+    {KEY(teach.warmup), KEY_DOUBLE, "0.1", .help = "the rate rises from 0 for so long",
+     "share of the steps", BETWEEN(0, 1)},
+    {KEY(teach.schedule), KEY_WORD, "linear", .help = "how the rate falls afterwards",
+     .words = schedules},
+    {KEY(teach.evaluations_per_epoch), KEY_INT, "2",
+     .help = "how often dev is evaluated; the best model is kept", BETWEEN(1, 1000)},
+    {KEY(teach.patience), KEY_INT, "0",
+     .help = "stop after so many evaluations without a better one; 0: never", "evaluations",
+     BETWEEN(0, 1000)},
+    {KEY(teach.dev_queries), KEY_INT, "100",
+     .help = "dev queries whose candidates are re-ranked in an evaluation", "queries", FROM(1)},
 
     {KEY(mine.sources), KEY_WORDS, "[bm25, teacher]",
      .help = "where candidates come from; teacher: its early-layer vectors", .words = sources},

@@ -7,34 +7,45 @@
 
 #include "data/output.h"
 #include "data/progress.h"
+#include "data/sts.h"
 #include "distill/run_progress.h"
+
+static bool is_taught(const struct job *job)
+{
+    return job->teacher.taught;
+}
 
 /* clang-format off */
 const struct stage job_stages[] = {
+    {"teach", "the teacher, a cross-encoder, from labels or scored pairs",
+     "seed precision data.train_split data.dev_split data.dev_fraction data.max_train_queries "
+     "data.drop_same_id teach teacher.max_length mine.depth mine.scored mine.positives "
+     "mine.bm25_k1 mine.bm25_b",
+     "", "", teach_stage, is_taught},
     {"embed", "early-layer representations of the teacher, their probe, PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "
      "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
      "distill.hpd.centred student.projection teacher.precision",
-     "", "", embed_stage},
+     "", "teach", embed_stage, NULL},
     {"mine", "candidates for the teacher, by BM25 and by early-layer vectors",
      "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
      "data.drop_same_id data.max_train_queries",
-     "", "embed", mine_stage},
+     "", "embed", mine_stage, NULL},
     {"score", "the teacher's logits of all candidates",
      "teacher.max_length teacher.precision mine.false_negative_margin",
-     "", "mine", score_stage},
+     "", "mine", score_stage, NULL},
     {"train", "the student, and its control without a teacher",
      "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.temperature distill.teacher_temperature "
      "distill.similarity distill.tap_weights distill.epochs distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
      "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule",
-     "evaluate.systems", "embed score", train_stage},
+     "evaluate.systems", "embed score", train_stage, NULL},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
-     "evaluate data.test_split", "", "train", evaluate_stage},
+     "evaluate data.test_split", "", "train", evaluate_stage, NULL},
     {"export", "the picked model, read back and compared",
-     "export card", "", "evaluate", export_stage},
-    {"report", "one page that shows the run", "name", "", "export", report_stage},
+     "export card", "", "evaluate", export_stage, NULL},
+    {"report", "one page that shows the run", "name", "", "export", report_stage, NULL},
     {0},
 };
 /* clang-format on */
@@ -81,9 +92,15 @@ static void append_stage(const char *name, void *arg)
     struct key_work *work = arg;
     const struct stage *stage = find_stage(name);
     REQUIRE(stage);
+    if (!stage_is_wanted(stage, work->job)) return;
     text_printf(work->out, "stage %s\n", name);
     each_word(stage->keys, append_key, work);
     each_word(stage->after, append_stage, work);
+}
+
+bool stage_is_wanted(const struct stage *stage, const struct job *job)
+{
+    return !stage->wanted || stage->wanted(job);
 }
 
 struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage)
@@ -187,7 +204,7 @@ static int stage_work(struct job_run *run, const struct stage *stage, struct err
 /* Says with which stage, of this one and those after it, a run would go on. */
 static void leave_progress(const struct job_run *run, const struct stage *stage)
 {
-    while (stage->name && stage_is_done(run, stage)) stage++;
+    while (stage->name && (!stage_is_wanted(stage, run->job) || stage_is_done(run, stage))) stage++;
     run_progress_leave(run->folder, stage->name);
 }
 
@@ -196,6 +213,7 @@ int job_run_stages(struct job_run *run, const char *until, struct error *err)
     const struct stage *stage = job_stages;
     for (bool last = false; stage->name && !last; stage++) {
         last = until && strcmp(stage->name, until) == 0;
+        if (!stage_is_wanted(stage, run->job)) continue;
         if (stage_is_done(run, stage))
             note("%s: done before", stage->name);
         else if (stage_work(run, stage, err))
@@ -237,15 +255,60 @@ static void hash_collection(char hex[33], const struct collection *collection)
     text_free(&all);
 }
 
+/* Of the weights in a model's folder; "" where it has none in one file. */
+static int hash_weights(char hex[33], const char *folder, struct error *err)
+{
+    *hex = '\0';
+    char *path = path_join(folder, "model.safetensors");
+    int status = path_exists(path) ? hash_file(hex, path, err) : 0;
+    free(path);
+    return status;
+}
+
 /* Of the weights that the student starts from, where they are not the teacher's. */
 static int hash_init(char hex[33], const struct job *job, struct error *err)
 {
     *hex = '\0';
-    if (job->student.init.kind != INIT_FOLDER) return 0;
-    char *path = path_join(job->student.init.from, "model.safetensors");
-    int status = path_exists(path) ? hash_file(hex, path, err) : 0;
-    free(path);
-    return status;
+    return job->student.init.kind == INIT_FOLDER ? hash_weights(hex, job->student.init.from, err)
+                                                 : 0;
+}
+
+static int hash_pairs(char hex[33], const char *path, struct error *err)
+{
+    struct sts_pairs pairs;
+    *hex = '\0';
+    if (job_is_none(path)) return 0;
+    if (sts_read(&pairs, path, "train", err)) return -1;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < pairs.count; i++) {
+        hash = hash64(pairs.first[i], strlen(pairs.first[i]) + 1, hash);
+        hash = hash64(pairs.second[i], strlen(pairs.second[i]) + 1, hash);
+        hash = hash64(&pairs.scores[i], sizeof pairs.scores[i], hash);
+    }
+    sts_free(&pairs);
+    snprintf(hex, 33, "%016llx", (unsigned long long)hash);
+    return 0;
+}
+
+/* Of the files that a teacher is taught from, beside the collection. */
+static int hash_taught(char hex[33], const struct job *job, struct error *err)
+{
+    char init[33], guide[33], pairs[33];
+    if (hash_weights(init, job->teach.init, err) || hash_weights(guide, job->teach.guide, err) ||
+        hash_pairs(pairs, job->teach.pairs, err))
+        return -1;
+    char *all = xasprintf("%s %s %s", init, guide, pairs);
+    hash_hex(hex, hash128(all, strlen(all)));
+    free(all);
+    return 0;
+}
+
+static int hash_teacher(struct job_run *run, struct error *err)
+{
+    if (run->job->teacher.taught) return hash_taught(run->teacher_hash, run->job, err);
+    if (!job_run_teacher(run, err)) return -1;
+    hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
+    return 0;
 }
 
 static int open_folder(struct job_run *run, struct error *err)
@@ -282,37 +345,48 @@ static int write_job(const struct job_run *run, struct error *err)
     return status;
 }
 
-static int open_all(struct job_run *run, struct error *err)
+static bool needs_test(const char *until)
+{
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        if (stage->work == evaluate_stage) return true;
+        if (until && strcmp(stage->name, until) == 0) return false;
+    }
+    return true;
+}
+
+static int open_all(struct job_run *run, const char *until, struct error *err)
 {
     const struct job *job = run->job;
     if (collection_read(&run->collection, job->data.collection, err)) return -1;
     hash_collection(run->collection_hash, &run->collection);
     query_sets_split(&run->train, &run->dev, &run->collection, job);
     query_set_of(&run->test, &run->collection, job->data.test_split);
-    if (query_sets_check(&run->train, &run->dev, &run->test, &run->collection, job, err) ||
-        !job_run_teacher(run, err))
-        return -1;
-    hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
-    if (hash_init(run->init_hash, job, err) || open_folder(run, err) || write_job(run, err))
+    if (query_sets_check(&run->train, &run->dev, needs_test(until) ? &run->test : NULL,
+                         &run->collection, job, err) ||
+        hash_teacher(run, err) || hash_init(run->init_hash, job, err) || open_folder(run, err) ||
+        write_job(run, err))
         return -1;
     note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
          run->collection.documents.count, run->train.count, run->dev.count, run->test.count);
     return 0;
 }
 
-int job_run_open(struct job_run *out, const struct job *job, const char *folder, struct error *err)
+int job_run_open(struct job_run *out, const struct job *job, const char *folder, const char *until,
+                 struct error *err)
 {
     *out = (struct job_run){
         .job = job, .folder = xstrdup(folder), .lock = -1, .pool = pool_open(job->threads)};
-    int status = open_all(out, err);
+    out->teacher_folder =
+        job->teacher.taught ? job_run_path(out, "teacher") : xstrdup(job->teacher.model);
+    int status = open_all(out, until, err);
     if (status) job_run_close(out);
     return status;
 }
 
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err)
 {
-    if (!run->teacher && cross_encoder_open(&run->teacher, run->job->teacher.model,
-                                            run->job->teacher.precision, err))
+    if (!run->teacher &&
+        cross_encoder_open(&run->teacher, run->teacher_folder, run->job->teacher.precision, err))
         return NULL;
     return run->teacher;
 }
@@ -334,6 +408,7 @@ void job_run_close(struct job_run *run)
     collection_free(&run->collection);
     if (run->pool) pool_close(run->pool);
     if (run->lock >= 0) close(run->lock);
+    free(run->teacher_folder);
     free(run->folder);
     *run = (struct job_run){0};
 }

@@ -9,6 +9,7 @@
  *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, times; what it said
  *       stages/                            one small file a finished stage
  *       progress.tsv                       what it does now, or where it stopped; none at its end
+ *       teacher/                           the taught teacher, where teacher.model is teach
  *       probe.tsv representations/ targets/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
  *       train/                             checkpoints, weights and logs of each phase
@@ -32,12 +33,18 @@ struct job_run {
     struct pool *pool;
     struct collection collection;
     struct query_set train, dev, test;
-    struct cross_encoder *teacher;                             /* opened by job_run_teacher */
-    char collection_hash[33], teacher_hash[33], init_hash[33]; /* init: of student.init.from, "" */
+    char *teacher_folder;          /* teacher.model, or folder/teacher where it is taught */
+    struct cross_encoder *teacher; /* opened by job_run_teacher */
+    char collection_hash[33];
+    /* of the teacher; of what it is taught from, where it is taught */
+    char teacher_hash[33];
+    char init_hash[33]; /* of student.init.from, or "" */
 };
 
-/* Reads the collection, splits the queries, makes the folder and its log. */
-int job_run_open(struct job_run *out, const struct job *job, const char *folder, struct error *err);
+/* Reads the collection, splits the queries, makes the folder and its log; until: as for
+ * job_run_stages, whose stages must not lack queries. */
+int job_run_open(struct job_run *out, const struct job *job, const char *folder, const char *until,
+                 struct error *err);
 void job_run_close(struct job_run *run);
 /* The teacher, opened at the first call and kept; NULL with *err. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
@@ -55,7 +62,9 @@ struct stage {
      * the parts that it has.  after: stages it reads from; they stand before it in the list. */
     const char *keys, *parts, *after;
     int (*work)(struct job_run *run, struct error *err);
+    bool (*wanted)(const struct job *job); /* NULL: always */
 };
+bool stage_is_wanted(const struct stage *stage, const struct job *job);
 extern const struct stage job_stages[]; /* ends with a zeroed row */
 
 /* Does what is not yet done, up to and including the stage `until` (NULL: all). */
@@ -70,6 +79,7 @@ struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage);
 bool stage_is_done(const struct job_run *run, const struct stage *stage);
 
 /* The stages (distill/stage_*.c). */
+int teach_stage(struct job_run *run, struct error *err);
 int embed_stage(struct job_run *run, struct error *err);
 int mine_stage(struct job_run *run, struct error *err);
 int score_stage(struct job_run *run, struct error *err);

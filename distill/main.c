@@ -20,6 +20,7 @@
 #include "distill/report_command.h"
 #include "distill/run_command.h"
 #include "distill/versions.h"
+#include "distill/teach_command.h"
 #include "distill/watch_command.h"
 #include "student/index_command.h"
 #include "student/search_command.h"
@@ -35,6 +36,7 @@ static const struct command commands[] = {
     {"run", run_command, "do what is not yet done of a job"},
     {"watch", watch_command, "show how far a run is"},
     {"plan", plan_command, "check a job and say what it will do and cost"},
+    {"teach", teach_command, "make a cross-encoder from labels or scored pairs"},
     {"score", score_command, "score query/document pairs with a cross-encoder"},
     {"embed", embed_command, "embed texts, one a line, to a .npy file"},
     {"index", index_command, "embed a collection's documents for search"},

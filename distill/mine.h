@@ -24,7 +24,12 @@ enum candidate_kind {
     CANDIDATE_NEGATIVE,
     CANDIDATE_FALSE_NEGATIVE /* for the teacher as good as a positive: only for listwise losses */
 };
-enum { CANDIDATE_BM25 = 1, CANDIDATE_TEACHER = 2 }; /* sources, as bits */
+enum { /* sources, as bits; the last two are teaching's, which writes no file */
+       CANDIDATE_BM25 = 1,
+       CANDIDATE_TEACHER = 2,
+       CANDIDATE_GUIDE = 4,
+       CANDIDATE_CHANCE = 8
+};
 
 struct candidate {
     uint32_t document; /* row of the collection's documents */
@@ -62,7 +67,7 @@ struct labels {
 struct mined_list {
     const uint32_t *documents;
     size_t count;
-    int source; /* CANDIDATE_BM25 or CANDIDATE_TEACHER */
+    int source; /* CANDIDATE_* */
 };
 /* Adds the query's set: its first positives, then up to `scored` others, taken from the lists in
  * turn: rank 1 of each, rank 2 of each, ...; a labelled positive is never taken, also where it is

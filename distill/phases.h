@@ -9,7 +9,7 @@
 #include "distill/objective.h"
 #include "distill/step_batch.h"
 #include "distill/trainer.h"
-#include "student/tape.h"
+#include "nn/tape.h"
 
 enum { MAX_TAP_LAYERS = 64 };
 

@@ -50,6 +50,24 @@ static double all_tokens(const struct plan_facts *facts)
 
 /* ---- stages ---- */
 
+static void plan_teach(struct plan_stage *out, const struct job *job,
+                       const struct plan_facts *facts)
+{
+    out->wanted = job->teacher.taught;
+    if (!out->wanted) return;
+    double lists = (double)facts->teach_lists,
+           pairs = lists * (1 + job->teach.negatives_per_query) * job->teach.epochs;
+    double evaluations = job->teach.epochs * job->teach.evaluations_per_epoch;
+    snprintf(out->work, sizeof out->work, "%.0f steps, %.0f pairs of about %.0f tokens",
+             ceil(lists / job->teach.batch_queries) * job->teach.epochs, pairs, facts->pair_tokens);
+    out->seconds = teacher_seconds(
+        facts, (3 * pairs + evaluations * (double)facts->teach_dev) * facts->pair_tokens,
+        facts->teacher->num_layers);
+    /* Weights with both moments, the best weights, and the folder. */
+    out->disk_bytes =
+        5 * encoder_parameters(facts->teacher, facts->teacher->num_layers) * (double)sizeof(float);
+}
+
 static void plan_embed(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
@@ -173,7 +191,15 @@ static double peak_memory(const struct job *job, const struct plan_facts *facts)
     double gradients = 4 + facts->threads; /* weights, packed, two moments; one gradient a lane */
     double training = gradients * student_parameters(job, facts) * sizeof(float) +
                       sizeof(float) * vectors + least(kept, train_memory);
-    return facts->text_bytes + (teacher > training ? teacher : training);
+    double taught = 0;
+    if (job->teacher.taught)
+        taught = gradients * (double)sizeof(float) *
+                     encoder_parameters(facts->teacher, facts->teacher->num_layers) +
+                 least((double)sizeof(float) * 24 * facts->teacher->hidden_size *
+                           facts->teacher->num_layers * job->teach.batch_queries *
+                           (1 + job->teach.negatives_per_query) * facts->pair_tokens,
+                       train_memory);
+    return facts->text_bytes + fmax(taught, fmax(teacher, training));
 }
 
 void plan_estimate(struct plan *out, const struct job *job, const struct plan_facts *facts)
@@ -181,13 +207,15 @@ void plan_estimate(struct plan *out, const struct job *job, const struct plan_fa
     static const struct {
         const char *name;
         void (*plan)(struct plan_stage *out, const struct job *job, const struct plan_facts *facts);
-    } stages[PLAN_STAGES] = {{"embed", plan_embed},       {"mine", plan_mine},
-                             {"score", plan_score},       {"train", plan_train},
-                             {"evaluate", plan_evaluate}, {"export", plan_export}};
+    } stages[PLAN_STAGES] = {{"teach", plan_teach},  {"embed", plan_embed},
+                             {"mine", plan_mine},    {"score", plan_score},
+                             {"train", plan_train},  {"evaluate", plan_evaluate},
+                             {"export", plan_export}};
     *out = (struct plan){.memory_bytes = peak_memory(job, facts)};
     for (int i = 0; i < PLAN_STAGES; i++) {
         struct plan_stage *stage = &out->stages[i];
         stage->name = stages[i].name;
+        stage->wanted = true;
         stages[i].plan(stage, job, facts);
         out->seconds += stage->seconds;
         out->disk_bytes += stage->disk_bytes;

@@ -14,6 +14,7 @@ struct plan_facts {
     size_t documents, queries;            /* of the collection */
     size_t train, dev, test;              /* queries of the splits, after data.max_train_queries */
     size_t train_positives;               /* labelled positives that become candidates */
+    size_t teach_lists, teach_dev;        /* of a taught teacher: train queries, dev pairs */
     double text_bytes;                    /* of all texts in memory */
     double document_tokens, query_tokens; /* means, as the student cuts them */
     double pair_tokens;                   /* mean, as the teacher cuts them */
@@ -23,10 +24,11 @@ struct plan_facts {
     double rate; /* tokens times layers a second of the teacher; 0: unknown, no times */
 };
 
-enum { PLAN_STAGES = 6 };
+enum { PLAN_STAGES = 7 };
 struct plan_stage {
     const char *name; /* as in job_stages */
-    char work[128];   /* "29120 pairs of about 231 tokens" */
+    bool wanted;
+    char work[128]; /* "29120 pairs of about 231 tokens" */
     double seconds, disk_bytes;
 };
 struct plan {

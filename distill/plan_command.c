@@ -9,9 +9,11 @@
 #include "data/options.h"
 #include "data/output.h"
 #include "data/progress.h"
+#include "data/sts.h"
 #include "distill/inspect.h"
 #include "distill/job_run.h"
 #include "distill/plan.h"
+#include "distill/teach_start.h"
 
 enum { SAMPLE = 400, CALIBRATION_PAIRS = 64 };
 static const double calibration_seconds = 2;
@@ -49,7 +51,11 @@ static int look_at_models(struct planning *planning, struct error *err)
         if (hf_config_read(&config, job->evaluate.baselines.items[i], err)) return -1;
         planning->facts.baseline_layers += config.num_layers;
     }
-    if (cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision, err))
+    /* What will be taught is as fast before as after. */
+    if (job->teacher.taught
+            ? teach_start(&planning->teacher, job, &planning->collection, planning->pool, err)
+            : cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision,
+                                 err))
         return -1;
     planning->start = *cross_encoder_config(planning->teacher);
     if (job->student.init.kind == INIT_FOLDER &&
@@ -74,6 +80,28 @@ static size_t count_positives(const struct collection *collection, const struct 
     return positives;
 }
 
+/* Queries and dev pairs that a taught teacher learns from and is chosen by. */
+static int count_lessons(struct planning *planning, struct error *err)
+{
+    const struct job *job = &planning->job;
+    struct plan_facts *facts = &planning->facts;
+    struct sts_pairs train, dev;
+    size_t watched = (size_t)job->teach.dev_queries;
+    facts->teach_lists = facts->train;
+    facts->teach_dev = (facts->dev < watched ? facts->dev : watched) * (size_t)job->mine.scored;
+    if (!job->teacher.taught || job_is_none(job->teach.pairs)) return 0;
+    if (sts_read(&train, job->teach.pairs, "train", err)) return -1;
+    struct strmap queries = {0};
+    for (size_t i = 0; i < train.count; i++) strmap_insert(&queries, train.first[i], 0);
+    facts->teach_lists = queries.count;
+    strmap_free(&queries);
+    sts_free(&train);
+    if (sts_read(&dev, job->teach.pairs, "dev", err)) return -1;
+    facts->teach_dev = dev.count;
+    sts_free(&dev);
+    return 0;
+}
+
 static int check_collection(struct planning *planning, struct error *err)
 {
     struct job *job = &planning->job;
@@ -91,7 +119,7 @@ static int check_collection(struct planning *planning, struct error *err)
     facts->dev = planning->dev.count;
     facts->test = planning->test.count;
     facts->train_positives = count_positives(collection, &planning->train, job->mine.positives);
-    return 0;
+    return count_lessons(planning, err);
 }
 
 /* ---- measuring ---- */
@@ -211,6 +239,7 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");
     for (int i = 0; i < PLAN_STAGES; i++) {
         const struct plan_stage *stage = &plan->stages[i];
+        if (!stage->wanted) continue;
         fact(out, stage->name, "%-8s %-10s %s",
              facts->rate > 0 ? duration(time, stage->seconds) : "?",
              short_bytes(disk, stage->disk_bytes), stage->work);
@@ -227,8 +256,8 @@ static int make_plan(struct planning *planning, bool quick, struct text *out, st
 {
     struct plan plan;
     planning->pool = pool_open(planning->job.threads);
-    if (job_fit_models(&planning->job, err) || look_at_models(planning, err) ||
-        check_collection(planning, err))
+    if (job_fit_models(&planning->job, err) || check_collection(planning, err) ||
+        look_at_models(planning, err))
         return -1;
     measure(planning, quick);
     plan_estimate(&plan, &planning->job, &planning->facts);

@@ -132,7 +132,7 @@ int query_sets_check(const struct query_set *train, const struct query_set *dev,
                     job->data.collection, job->data.dev_split, job->data.dev_fraction,
                     train->count);
     return check_set(dev, "dev", job->data.dev_split, job, err) ||
-                   check_set(test, "test", job->data.test_split, job, err)
+                   (test && check_set(test, "test", job->data.test_split, job, err))
                ? -1
                : 0;
 }

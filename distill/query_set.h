@@ -20,7 +20,7 @@ void query_sets_split(struct query_set *train, struct query_set *dev,
 /* All queries of a split that have a text and a relevant judgement (known document or not); counts
  * go to `note`. */
 void query_set_of(struct query_set *out, const struct collection *collection, const char *split);
-/* Fails where one of the three is empty, with the key to look at. */
+/* Fails where one of the three is empty, with the key to look at; test NULL: none is needed. */
 int query_sets_check(const struct query_set *train, const struct query_set *dev,
                      const struct query_set *test, const struct collection *collection,
                      const struct job *job, struct error *err);

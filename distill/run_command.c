@@ -25,7 +25,7 @@ static int run_job(const struct job *job, const char *output, const char *until,
 {
     struct job_run run;
     char *folder = output ? xstrdup(output) : xasprintf("runs/%s", job->name);
-    int status = job_run_open(&run, job, folder, err);
+    int status = job_run_open(&run, job, folder, until, err);
     if (!status) {
         status = job_run_stages(&run, until, err);
         job_run_close(&run);
@@ -35,12 +35,16 @@ static int run_job(const struct job *job, const char *output, const char *until,
     return status;
 }
 
-static int run_file(const char *path, const struct string_list *settings, const char *output,
-                    const char *until, struct error *err)
+int job_file_run(const char *path, const struct string_list *settings, const char *output,
+                 const char *until, struct error *err)
 {
     struct job job;
     if (job_read(&job, path, settings, err)) return -1;
-    int status = job_fit_models(&job, err);
+    int status = 0;
+    if (until && strcmp(until, "teach") == 0 && !job.teacher.taught)
+        status = fail_usage(err, "%s: teacher.model is %s; the stage teach wants it to be: teach",
+                            path, job.teacher.model);
+    if (!status) status = job_fit_models(&job, err);
     if (!status) status = run_job(&job, output, until, err);
     job_free(&job);
     return status;
@@ -53,7 +57,7 @@ int run_command(int argc, char **argv, struct error *err)
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"until", OPTION_STRING, &until, "STAGE",
-         "stop after embed, mine, score, train, evaluate, export or report"},
+         "stop after teach, embed, mine, score, train, evaluate, export or report"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
         {0}};
     const struct command_help help = {
@@ -70,7 +74,7 @@ int run_command(int argc, char **argv, struct error *err)
     if (!status) {
         interrupt_install();
         job_options_finish(&job);
-        status = run_file(argv[first], &job.settings, output, until, err);
+        status = job_file_run(argv[first], &job.settings, output, until, err);
     }
     free(job.settings.items);
     return status == OPTIONS_HELP ? 0 : status;

@@ -1,67 +1,22 @@
 /* The mine stage: candidates of all train queries (for the teacher) and dev queries (for the dev
  * pool), by BM25 and by the teacher's early-layer vectors. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "data/json.h"
 #include "data/npy.h"
 #include "data/progress.h"
-#include "distill/bm25.h"
 #include "distill/job_run.h"
-#include "distill/mine.h"
 #include "distill/probe.h"
+#include "distill/ranked_rows.h"
 #include "student/dual_encoder.h"
-#include "student/search.h"
-
-/* Ranked document rows of every mined query: [count, depth], and how many each has. */
-struct ranked_rows {
-    uint32_t *rows;
-    size_t *counts, depth;
-};
 
 struct mine_stage {
     struct job_run *run;
     uint32_t *queries; /* rows: train, then dev */
     const struct judged_query **judged;
     size_t count;
-    struct ranked_rows lists[2]; /* BM25, teacher */
-    const struct bm25 *index;
+    struct ranked_rows lists[2]; /* BM25, teacher; empty where it is no source */
 };
-
-static void ranked_rows_init(struct ranked_rows *list, size_t count, size_t depth)
-{
-    *list = (struct ranked_rows){.rows = xcalloc(count * depth, sizeof *list->rows),
-                                 .counts = xcalloc(count, sizeof *list->counts),
-                                 .depth = depth};
-}
-
-static void take_hits(struct ranked_rows *list, size_t q, const struct hit *hits, size_t count)
-{
-    for (size_t h = 0; h < count; h++) list->rows[q * list->depth + h] = (uint32_t)hits[h].row;
-    list->counts[q] = count;
-}
-
-static void search_bm25(void *arg, size_t q, int worker)
-{
-    (void)worker;
-    struct mine_stage *stage = arg;
-    struct ranked_rows *list = &stage->lists[0];
-    struct hit *hits = xcalloc(list->depth, sizeof *hits);
-    const char *text = stage->run->collection.queries.values[stage->queries[q]];
-    take_hits(list, q, hits, bm25_search(stage->index, text, list->depth, hits));
-    free(hits);
-}
-
-static void mine_bm25(struct mine_stage *stage)
-{
-    struct job_run *run = stage->run;
-    struct bm25 *index =
-        bm25_build(run->collection.documents.values, run->collection.documents.count,
-                   run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
-    stage->index = index;
-    pool_run(run->pool, stage->count, search_bm25, stage);
-    bm25_free(index);
-}
 
 static int read_vectors(const struct job_run *run, struct matrix *documents, struct matrix *queries,
                         struct error *err)
@@ -89,22 +44,17 @@ static int read_vectors(const struct job_run *run, struct matrix *documents, str
 static int mine_teacher(struct mine_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    struct ranked_rows *list = &stage->lists[1];
     struct matrix documents = {0}, queries = {0};
     int status = read_vectors(run, &documents, &queries, err);
     if (!status) {
-        size_t width = documents.cols, k = list->depth;
-        if (k > documents.rows) k = documents.rows;
+        size_t width = documents.cols;
         float *u = xaligned(stage->count * width, sizeof *u);
         float *v = xaligned(documents.rows * width, sizeof *v);
-        struct hit *hits = xcalloc(stage->count * k, sizeof *hits);
         for (size_t q = 0; q < stage->count; q++)
             vectors_cut(u + q * width, queries.values + stage->queries[q] * width, 1, (int)width,
                         (int)width, true);
         vectors_cut(v, documents.values, documents.rows, (int)width, (int)width, true);
-        search_top_k(hits, u, stage->count, v, documents.rows, (int)width, (int)k, run->pool);
-        for (size_t q = 0; q < stage->count; q++) take_hits(list, q, hits + q * k, k);
-        free(hits);
+        rank_by_vectors(&stage->lists[1], u, v, documents.rows, (int)width, run->pool);
         free(v);
         free(u);
     }
@@ -137,13 +87,8 @@ static void mine_one(struct mine_stage *stage, struct candidate_sets *sets, size
 {
     const struct job_run *run = stage->run;
     const struct collection *collection = &run->collection;
-    const int sources[2] = {CANDIDATE_BM25, CANDIDATE_TEACHER};
     struct mined_list lists[2];
-    for (size_t l = 0; l < 2; l++)
-        lists[l] =
-            (struct mined_list){.documents = stage->lists[l].rows + q * stage->lists[l].depth,
-                                .count = stage->lists[l].counts[q],
-                                .source = sources[l]};
+    for (size_t l = 0; l < 2; l++) lists[l] = ranked_rows_of(&stage->lists[l], q);
     uint32_t *positives;
     size_t count = relevant_rows(&positives, collection, stage->judged[q]);
     const char *id = collection->queries.ids[stage->queries[q]];
@@ -175,16 +120,17 @@ static int write_candidates(struct mine_stage *stage, struct error *err)
 int mine_stage(struct job_run *run, struct error *err)
 {
     struct mine_stage stage = {.run = run};
+    const struct job *job = run->job;
+    const int sources[2] = {CANDIDATE_BM25, CANDIDATE_TEACHER};
     gather_queries(&stage);
     for (size_t l = 0; l < 2; l++)
-        ranked_rows_init(&stage.lists[l], stage.count, (size_t)run->job->mine.depth);
-    if (run->job->mine.sources & MINE_BM25) mine_bm25(&stage);
-    int status = run->job->mine.sources & MINE_TEACHER ? mine_teacher(&stage, err) : 0;
+        ranked_rows_init(&stage.lists[l], sources[l], stage.count, (size_t)job->mine.depth);
+    if (job->mine.sources & MINE_BM25)
+        rank_by_bm25(&stage.lists[0], &run->collection, stage.queries, job->mine.bm25_k1,
+                     job->mine.bm25_b, run->pool);
+    int status = job->mine.sources & MINE_TEACHER ? mine_teacher(&stage, err) : 0;
     if (!status) status = write_candidates(&stage, err);
-    for (size_t l = 0; l < 2; l++) {
-        free(stage.lists[l].rows);
-        free(stage.lists[l].counts);
-    }
+    for (size_t l = 0; l < 2; l++) ranked_rows_free(&stage.lists[l]);
     free(stage.queries);
     free(stage.judged);
     return status;

@@ -26,7 +26,7 @@ int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair 
     if (!teacher) return -1;
     if (cross_encoder_num_labels(teacher) != 1)
         return fail(err, "%s: gives %d logits a pair, a teacher of scores must give one",
-                    run->job->teacher.model, cross_encoder_num_labels(teacher));
+                    run->teacher_folder, cross_encoder_num_labels(teacher));
     struct scorer scorer = {.ce = teacher,
                             .pool = run->pool,
                             .max_length =

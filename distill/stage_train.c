@@ -14,9 +14,6 @@
 #include "distill/student_init.h"
 #include "distill/targets.h"
 
-static const size_t keep_bytes =
-    (size_t)3 << 30; /* activations kept in one step; beyond, batches are run again */
-
 struct train_stage {
     struct job_run *run;
     char *folder;                     /* runs/NAME/train */
@@ -150,19 +147,19 @@ static void add_rows(struct objective *objective, const struct job *job, bool ra
 static struct phase_context context_of(struct train_stage *stage)
 {
     const struct job *job = stage->run->job;
-    struct phase_context context = {.de = &stage->student,
-                                    .tape =
-                                        tape_open(&stage->student, stage->run->pool, keep_bytes),
-                                    .queries = &stage->query_tokens,
-                                    .documents = &stage->document_tokens,
-                                    .query_targets = stage->targets.queries.values,
-                                    .document_targets = stage->targets.documents.values,
-                                    .target_width = stage->pca.output_size,
-                                    .seed = (uint64_t)job->seed,
-                                    .dropout = job->distill.dropout > 0,
-                                    .train = &stage->set,
-                                    .batch_queries = job->distill.batch_queries,
-                                    .batch_texts = job->distill.hpd.batch_texts};
+    struct phase_context context = {
+        .de = &stage->student,
+        .tape = dual_encoder_tape(&stage->student, stage->run->pool, tape_keep_bytes),
+        .queries = &stage->query_tokens,
+        .documents = &stage->document_tokens,
+        .query_targets = stage->targets.queries.values,
+        .document_targets = stage->targets.documents.values,
+        .target_width = stage->pca.output_size,
+        .seed = (uint64_t)job->seed,
+        .dropout = job->distill.dropout > 0,
+        .train = &stage->set,
+        .batch_queries = job->distill.batch_queries,
+        .batch_texts = job->distill.hpd.batch_texts};
     context.objective.cosine = job->distill.similarity == SIMILARITY_COSINE;
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
@@ -197,7 +194,7 @@ static int run_phase(struct train_stage *stage, struct phase *phase, struct phas
     context->total_steps = phase->total_steps;
     phase_prepare(context);
     phase->arg = context;
-    int status = trainer_run(&stage->student, phase, stage->folder, stage->run->pool, err);
+    int status = trainer_run(&stage->student.encoder, phase, stage->folder, stage->run->pool, err);
     phase_release(context);
     return status;
 }

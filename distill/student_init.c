@@ -147,8 +147,8 @@ static int init_from_teacher(struct dual_encoder *out, struct job_run *run, stru
     if (!teacher) return -1;
     const struct encoder *encoder = cross_encoder_encoder(teacher);
     const struct int_list *layers = &run->job->student.init.layers;
-    if (check_layers(layers, &encoder->config, run->job->teacher.model, err) ||
-        create(out, run, &encoder->config, run->job->teacher.model, err))
+    if (check_layers(layers, &encoder->config, run->teacher_folder, err) ||
+        create(out, run, &encoder->config, run->teacher_folder, err))
         return -1;
     if (run->job->student.init.kind == INIT_RANDOM)
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,

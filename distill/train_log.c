@@ -7,7 +7,7 @@
 
 #include "distill/tsv.h"
 
-const char *const train_phases[] = {"hpd", "distil", "no-teacher", NULL};
+const char *const train_phases[] = {"teach", "hpd", "distil", "no-teacher", NULL};
 
 static struct log_series *find_series(struct train_log *log, const char *kind, const char *name)
 {

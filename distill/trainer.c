@@ -27,7 +27,8 @@ void report_free(struct report *report)
 }
 
 struct trainer {
-    struct dual_encoder *de;
+    struct encoder *encoder;
+    struct params *params; /* encoder->params */
     const struct phase *phase;
     struct pool *pool;
     struct adamw adamw;
@@ -63,7 +64,7 @@ static int save(struct trainer *trainer, struct error *err)
 {
     log_flush(trainer);
     trainer->saved_at = seconds_now();
-    return checkpoint_write(&trainer->de->params, &trainer->adamw, &trainer->state,
+    return checkpoint_write(trainer->params, &trainer->adamw, &trainer->state,
                             trainer->checkpoint_path, err);
 }
 
@@ -76,7 +77,7 @@ static double rate_at(const struct phase *phase, uint64_t step)
 static int train_step(struct trainer *trainer, struct error *err)
 {
     const struct phase *phase = trainer->phase;
-    struct params *params = &trainer->de->params;
+    struct params *params = trainer->params;
     struct report report = {0};
     memset(trainer->gradients, 0, params->size * sizeof *trainer->gradients);
     double loss = phase->step(phase->arg, trainer->state.step, trainer->gradients, &report);
@@ -85,13 +86,13 @@ static int train_step(struct trainer *trainer, struct error *err)
         report_free(&report);
         return fail(err,
                     "%s: the loss of step %llu is not a number (loss %g, gradient norm %g); try a "
-                    "smaller distill.learning_rate or precision: f32",
+                    "smaller learning_rate or precision: f32",
                     phase->name, (unsigned long long)trainer->state.step, loss, norm);
     }
     double rate = rate_at(phase, trainer->state.step);
     adamw_step(&trainer->adamw, params, trainer->gradients, clip_scale(norm, phase->clip_norm),
                rate, trainer->pool);
-    encoder_refresh(&trainer->de->encoder);
+    encoder_refresh(trainer->encoder);
     trainer->state.step++;
     report_add(&report, loss, "loss");
     report_add(&report, norm, "gradient_norm");
@@ -106,7 +107,7 @@ static int consider(struct trainer *trainer, struct error *err)
     const struct phase *phase = trainer->phase;
     bool last = trainer->state.step == phase->total_steps;
     if (!phase->evaluate_every)
-        return last ? weights_write(&trainer->de->params, trainer->best_path, err) : 0;
+        return last ? weights_write(trainer->params, trainer->best_path, err) : 0;
     if (!last && trainer->state.step % phase->evaluate_every) return 0;
     struct report report = {0};
     double value = phase->evaluate(phase->arg, &report);
@@ -115,9 +116,18 @@ static int consider(struct trainer *trainer, struct error *err)
     note("%s: step %llu of %llu, dev %.4f%s", phase->name, (unsigned long long)trainer->state.step,
          (unsigned long long)phase->total_steps, value,
          value > trainer->state.best ? " (best)" : "");
-    if (value <= trainer->state.best) return 0;
+    if (value <= trainer->state.best) return trainer->state.waited++, 0;
     trainer->state.best = value;
-    return weights_write(&trainer->de->params, trainer->best_path, err);
+    trainer->state.waited = 0;
+    return weights_write(trainer->params, trainer->best_path, err);
+}
+
+/* All steps done, or dev did not rise for long enough. */
+static bool is_over(const struct trainer *trainer)
+{
+    const struct phase *phase = trainer->phase;
+    return trainer->state.step >= phase->total_steps ||
+           (phase->patience && trainer->state.waited >= (uint64_t)phase->patience);
 }
 
 static int train(struct trainer *trainer, struct error *err)
@@ -127,7 +137,7 @@ static int train(struct trainer *trainer, struct error *err)
     progress_start(&progress, phase->name, "steps", phase->total_steps, trainer->state.step);
     trainer->saved_at = seconds_now();
     int status = 0;
-    while (!status && trainer->state.step < phase->total_steps) {
+    while (!status && !is_over(trainer)) {
         status = train_step(trainer, err);
         if (!status) status = consider(trainer, err);
         progress_add(&progress, 1);
@@ -138,7 +148,7 @@ static int train(struct trainer *trainer, struct error *err)
     }
     progress_end(&progress);
     if (!status && !phase->total_steps) /* nothing to choose from */
-        status = weights_write(&trainer->de->params, trainer->best_path, err);
+        status = weights_write(trainer->params, trainer->best_path, err);
     if (status) return status;
     trainer->state.finished = true;
     return save(trainer, err);
@@ -146,11 +156,11 @@ static int train(struct trainer *trainer, struct error *err)
 
 static int resume_or_begin(struct trainer *trainer, struct error *err)
 {
-    int found = checkpoint_read(&trainer->de->params, &trainer->adamw, &trainer->state,
+    int found = checkpoint_read(trainer->params, &trainer->adamw, &trainer->state,
                                 trainer->checkpoint_path, err);
     if (found < 0) return -1;
     if (found) {
-        encoder_refresh(&trainer->de->encoder);
+        encoder_refresh(trainer->encoder);
         if (!trainer->state.finished)
             note("%s: going on from step %llu of %llu", trainer->phase->name,
                  (unsigned long long)trainer->state.step,
@@ -163,24 +173,25 @@ static int resume_or_begin(struct trainer *trainer, struct error *err)
     return output_commit(&log, err);
 }
 
-int trainer_run(struct dual_encoder *de, const struct phase *phase, const char *folder,
+int trainer_run(struct encoder *encoder, const struct phase *phase, const char *folder,
                 struct pool *pool, struct error *err)
 {
-    struct trainer trainer = {.de = de,
+    struct trainer trainer = {.encoder = encoder,
+                              .params = encoder->params,
                               .phase = phase,
                               .pool = pool,
                               .state = {.best = -1, .identity = phase->identity},
-                              .gradients = xaligned(de->params.size, sizeof(float)),
+                              .gradients = xaligned(encoder->params->size, sizeof(float)),
                               .checkpoint_path =
                                   xasprintf("%s/%s.checkpoint.safetensors", folder, phase->name),
                               .best_path = xasprintf("%s/%s.best.safetensors", folder, phase->name),
                               .log_path = xasprintf("%s/%s.tsv", folder, phase->name)};
-    adamw_init(&trainer.adamw, &de->params);
+    adamw_init(&trainer.adamw, encoder->params);
     trainer.adamw.weight_decay = phase->weight_decay;
     int status = resume_or_begin(&trainer, err);
     if (!status && !trainer.state.finished) status = train(&trainer, err);
-    if (!status) status = weights_read(&de->params, trainer.best_path, err);
-    if (!status) encoder_refresh(&de->encoder);
+    if (!status) status = weights_read(encoder->params, trainer.best_path, err);
+    if (!status) encoder_refresh(encoder);
     adamw_free(&trainer.adamw);
     text_free(&trainer.log);
     free(trainer.gradients);

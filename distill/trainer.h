@@ -11,8 +11,9 @@
 #ifndef RETORT_TRAINER_H
 #define RETORT_TRAINER_H
 
+#include "data/threads.h"
+#include "nn/encoder.h"
 #include "nn/optimizer.h"
-#include "student/dual_encoder.h"
 
 /* Named numbers of one step or one evaluation, for the log. */
 struct report_entry {
@@ -30,6 +31,7 @@ void report_free(struct report *report);
 struct phase {
     const char *name;                                   /* "hpd", "distil", "no-teacher" */
     uint64_t total_steps, warmup_steps, evaluate_every; /* evaluate_every 0: never */
+    int patience; /* stops after so many evaluations without a better one; 0: never */
     double learning_rate, weight_decay, clip_norm;
     enum schedule schedule;
     double checkpoint_seconds;
@@ -42,11 +44,11 @@ struct phase {
     void *arg;
 };
 
-/* Trains *de from its present weights, or from the phase's checkpoint in folder if there is one;
- * leaves the best weights in *de.  A phase that was finished before only loads them.  A loss that
- * is not a number stops with an error that names the step.  Fails with STATUS_INTERRUPTED,
- * checkpoint written, when interrupted(). */
-int trainer_run(struct dual_encoder *de, const struct phase *phase, const char *folder,
+/* Trains the model that *encoder stands in, all of encoder->params, from its present weights, or
+ * from the phase's checkpoint in folder if there is one; leaves the best weights there.  A phase
+ * that was finished before only loads them.  A loss that is not a number stops with an error that
+ * names the step.  Fails with STATUS_INTERRUPTED, checkpoint written, when interrupted(). */
+int trainer_run(struct encoder *encoder, const struct phase *phase, const char *folder,
                 struct pool *pool, struct error *err);
 
 #endif

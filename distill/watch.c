@@ -24,17 +24,26 @@ struct watched {
 
 /* ---- stages ---- */
 
-static size_t num_stages(void)
-{
-    size_t count = 0;
-    while (job_stages[count].name) count++;
-    return count;
-}
-
 static bool has_mark(const struct watched *run, size_t stage, double *seconds)
 {
     char key[33];
     return stage_mark_read(key, seconds, run->folder, job_stages[stage].name);
+}
+
+/* A stage that not every job wants is this one's if it is, or was, worked on. */
+static bool is_own(const struct watched *run, size_t stage)
+{
+    double seconds;
+    return !job_stages[stage].wanted || has_mark(run, stage, &seconds) ||
+           strcmp(job_stages[stage].name, run->state.stage) == 0;
+}
+
+/* Stages of the job before `end`. */
+static size_t num_stages(const struct watched *run, size_t end)
+{
+    size_t count = 0;
+    for (size_t s = 0; s < end && job_stages[s].name; s++) count += is_own(run, s);
+    return count;
 }
 
 /* Marks of the current stage and of those after it may be another job's, from before. */
@@ -44,7 +53,8 @@ static size_t current_stage(const struct watched *run)
     double seconds;
     for (size_t s = 0; *run->state.stage && job_stages[s].name; s++)
         if (strcmp(job_stages[s].name, run->state.stage) == 0) return s;
-    while (job_stages[stage].name && has_mark(run, stage, &seconds)) stage++;
+    while (job_stages[stage].name && (!is_own(run, stage) || has_mark(run, stage, &seconds)))
+        stage++;
     return stage;
 }
 
@@ -57,7 +67,8 @@ static void headline(struct text *out, const struct watched *run)
 {
     const char *folder = run->folder, *name = job_stages[run->current].name;
     if (run->working && name) {
-        text_printf(out, "%s: working, stage %zu of %zu\n", folder, run->current + 1, num_stages());
+        text_printf(out, "%s: working, stage %zu of %zu\n", folder,
+                    num_stages(run, run->current + 1), num_stages(run, SIZE_MAX));
     } else if (run->working) {
         text_printf(out, "%s: working\n", folder);
     } else if (!name) {
@@ -66,7 +77,7 @@ static void headline(struct text *out, const struct watched *run)
         text_printf(out, "%s: nobody works here; ", folder);
         if (has_begun(run))
             text_printf(out, "stopped in stage %s", name);
-        else if (run->current)
+        else if (num_stages(run, run->current))
             text_printf(out, "stopped after stage %s", job_stages[run->current - 1].name);
         else
             text_puts(out, "stopped before the first stage");
@@ -105,6 +116,7 @@ static void stage_rows(struct text *out, const struct watched *run)
     char took[DURATION_SIZE];
     double seconds;
     for (size_t s = 0; job_stages[s].name; s++) {
+        if (!is_own(run, s)) continue;
         text_printf(out, "  %-10s", job_stages[s].name);
         if (s == run->current)
             current_row(out, run);

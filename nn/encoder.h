@@ -74,6 +74,11 @@ void encoder_init(struct encoder *encoder, enum precision precision);
  * or not, and old names (gamma, beta).  Then encoder_refresh. */
 int encoder_load(struct encoder *encoder, const struct safetensors *st, const char *where,
                  struct error *err);
+/* What a checkpoint of its first num_layers blocks holds, for safetensors_write: adds to list (room
+ * for last_param - first_param) and returns how many; names, with prefix before them, live in
+ * `names`. */
+int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_layers,
+                    const char *prefix, struct arena *names);
 /* Converts and packs the weights for the matrix products; call after the values changed. */
 void encoder_refresh(struct encoder *encoder);
 void encoder_free(struct encoder *encoder);

@@ -105,6 +105,17 @@ int params_load(struct params *params, int first, int last, const struct safeten
     return 0;
 }
 
+struct tensor params_tensor(const struct params *params, int index, const char *name)
+{
+    const struct param *param = &params->list[index];
+    return (struct tensor){
+        .name = name,
+        .dtype = DTYPE_F32,
+        .rank = param->decay ? 2 : 1,
+        .shape = {(size_t)(param->decay ? param->rows : param->cols), (size_t)param->cols},
+        .data = params_values(params, index)};
+}
+
 void params_free(struct params *params)
 {
     free(params->list);

@@ -44,6 +44,9 @@ void params_init_random(struct params *params, int first, int last, double devia
 int params_load(struct params *params, int first, int last, const struct safetensors *st,
                 const char *(*translate)(const char *name, char buffer[160], const void *arg),
                 const void *arg, const char *where, struct error *err);
+/* Row `index` as a tensor of this name, which is not copied: a decayed parameter is a matrix, also
+ * where it has one row (RoBERTa's token types), any other a vector. */
+struct tensor params_tensor(const struct params *params, int index, const char *name);
 void params_free(struct params *params);
 
 #endif

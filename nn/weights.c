@@ -205,6 +205,23 @@ int encoder_load(struct encoder *encoder, const struct safetensors *st, const ch
     return 0;
 }
 
+int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_layers,
+                    const char *prefix, struct arena *names)
+{
+    int count = 0;
+    for (int i = encoder->first_param; i < encoder->last_param; i++) {
+        const char *canonical = encoder->params->list[i].name;
+        int block;
+        char own[160], name[192];
+        if (sscanf(canonical, "encoder.layer.%d.", &block) == 1 && block >= num_layers) continue;
+        encoder_tensor_name(&encoder->config, canonical, own);
+        int length = snprintf(name, sizeof name, "%s%s", prefix, own);
+        list[count++] =
+            params_tensor(encoder->params, i, arena_strndup(names, name, (size_t)length));
+    }
+    return count;
+}
+
 /* ---- packed copies ---- */
 
 struct packed_weights {

@@ -14,6 +14,7 @@
 #include "data/threads.h"
 #include "data/tokenizer.h"
 #include "nn/encoder.h"
+#include "nn/tape.h"
 
 struct tap {
     int layer, dim; /* 1..num_layers, 1..output_size */
@@ -53,6 +54,9 @@ void dual_encoder_heads(const struct dual_encoder *de, const struct encoder_pass
 void dual_encoder_heads_backward(const struct dual_encoder *de, const struct batch *batch,
                                  const float *pooled, const float *d_z, float *d_pooled,
                                  float *d_hidden, float *d_params);
+
+/* A tape over the encoder with these heads: it gives z.  *de must stay where it is. */
+struct tape *dual_encoder_tape(const struct dual_encoder *de, struct pool *pool, size_t keep_bytes);
 
 /* What to embed, and how. */
 struct embed_request {

@@ -22,25 +22,9 @@ static int write_json(const char *folder, const char *name, struct json *json, s
 static int write_encoder(const struct dual_encoder *de, int layers, const char *folder,
                          struct error *err)
 {
-    const struct encoder *encoder = &de->encoder;
     struct arena names = {0};
     struct tensor *list = xcalloc(de->params.count, sizeof *list);
-    int count = 0;
-    for (int i = encoder->first_param; i < encoder->last_param; i++) {
-        const struct param *param = &de->params.list[i];
-        int block;
-        char buffer[160];
-        if (sscanf(param->name, "encoder.layer.%d.", &block) == 1 && block >= layers) continue;
-        const char *name = encoder_tensor_name(&encoder->config, param->name, buffer);
-        /* decay tells matrices from vectors, also where a matrix has one row (RoBERTa's token
-         * types) */
-        list[count++] = (struct tensor){
-            .name = arena_strndup(&names, name, strlen(name)),
-            .dtype = DTYPE_F32,
-            .rank = param->decay ? 2 : 1,
-            .shape = {(size_t)(param->decay ? param->rows : param->cols), (size_t)param->cols},
-            .data = params_values(&de->params, i)};
-    }
+    int count = encoder_tensors(list, &de->encoder, layers, "", &names);
     char *path = path_join(folder, "model.safetensors");
     int status = safetensors_write(path, list, count, NULL, err);
     free(path);

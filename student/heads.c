@@ -105,6 +105,29 @@ void dual_encoder_heads_backward(const struct dual_encoder *de, const struct bat
     pool_backward(d_hidden, d_z, de, batch);
 }
 
+static void tape_heads(const void *model, const struct encoder_pass *pass,
+                       const struct batch *batch, int layer, float *kept, float *out)
+{
+    dual_encoder_heads(model, pass, batch, layer, kept, out);
+}
+
+static void tape_heads_backward(const void *model, const struct batch *batch, const float *kept,
+                                const float *d_out, float *scratch, float *d_hidden,
+                                float *d_params)
+{
+    dual_encoder_heads_backward(model, batch, kept, d_out, scratch, d_hidden, d_params);
+}
+
+struct tape *dual_encoder_tape(const struct dual_encoder *de, struct pool *pool, size_t keep_bytes)
+{
+    const struct tape_head head = {.model = de,
+                                   .output_size = de->output_size,
+                                   .kept_size = de->encoder.config.hidden_size,
+                                   .forward = tape_heads,
+                                   .backward = tape_heads_backward};
+    return tape_open(&de->encoder, &head, pool, keep_bytes);
+}
+
 void vectors_cut(float *out, const float *z, size_t n, int from, int dim, bool normalize)
 {
     for (size_t i = 0; i < n; i++) {

@@ -1,22 +1,22 @@
 /* Opening a cross-encoder, scoring pairs. */
-#include "teacher/cross_encoder.h"
+#include "teacher/cross_encoder_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/output.h"
 #include "nn/encode.h"
-#include "teacher/head.h"
-
-struct cross_encoder {
-    struct params params;
-    struct encoder encoder;
-    struct head head;
-    struct tokenizer *tokenizer; /* NULL where only the weights were opened */
-    struct hash128 fingerprint;
-};
 
 /* ---- opening ---- */
+
+void cross_encoder_alloc(struct cross_encoder *ce, const struct encoder_config *config,
+                         enum precision precision)
+{
+    encoder_declare(&ce->encoder, config, &ce->params);
+    head_declare(&ce->head, &ce->params);
+    params_alloc(&ce->params);
+    encoder_init(&ce->encoder, precision);
+}
 
 static int load_weights(struct cross_encoder *ce, const char *folder, enum precision precision,
                         const struct safetensors *st, struct error *err)
@@ -26,10 +26,7 @@ static int load_weights(struct cross_encoder *ce, const char *folder, enum preci
     if (hf_config_read(&hf, folder, err) || encoder_config_from_hf(&config, &hf, err) ||
         head_find(&ce->head, &hf, &config, st, folder, err))
         return -1;
-    encoder_declare(&ce->encoder, &config, &ce->params);
-    head_declare(&ce->head, &ce->params);
-    params_alloc(&ce->params);
-    encoder_init(&ce->encoder, precision);
+    cross_encoder_alloc(ce, &config, precision);
     if (head_load(&ce->head, &ce->params, st, folder, err)) return -1;
     return encoder_load(&ce->encoder, st, folder, err);
 }
@@ -92,7 +89,7 @@ static int add_tokenizer_fingerprint(struct cross_encoder *ce, const char *folde
     return status;
 }
 
-static int add_tokenizer(struct cross_encoder *ce, const char *folder, struct error *err)
+int cross_encoder_add_tokenizer(struct cross_encoder *ce, const char *folder, struct error *err)
 {
     if (tokenizer_open(&ce->tokenizer, folder, err)) return -1;
     int ids = tokenizer_vocab_size(ce->tokenizer), rows = ce->encoder.config.vocab_size;
@@ -101,14 +98,17 @@ static int add_tokenizer(struct cross_encoder *ce, const char *folder, struct er
                     "%s: the tokenizer has ids up to %d, the model only %d word embeddings; they "
                     "do not belong together",
                     folder, ids - 1, rows);
-    return add_tokenizer_fingerprint(ce, folder, err);
+    ce->folder = xstrdup(folder);
+    return 0;
 }
 
 int cross_encoder_open(struct cross_encoder **out, const char *folder, enum precision precision,
                        struct error *err)
 {
     if (cross_encoder_open_weights(out, folder, precision, err)) return -1;
-    if (add_tokenizer(*out, folder, err) == 0) return 0;
+    if (cross_encoder_add_tokenizer(*out, folder, err) == 0 &&
+        add_tokenizer_fingerprint(*out, folder, err) == 0)
+        return 0;
     cross_encoder_close(*out);
     *out = NULL;
     return -1;
@@ -120,6 +120,7 @@ void cross_encoder_close(struct cross_encoder *ce)
     encoder_free(&ce->encoder);
     params_free(&ce->params);
     tokenizer_close(ce->tokenizer);
+    free(ce->folder);
     free(ce);
 }
 

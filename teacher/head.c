@@ -3,6 +3,8 @@
  * whatever hidden_act says). */
 #include "teacher/head.h"
 
+#include "nn/architecture.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,14 +14,15 @@ enum head_activation { HEAD_TANH, HEAD_RELU, HEAD_GELU };
 struct head_kind {
     const char *model_type, *dense, *out;
     enum head_activation activation;
+    bool dense_in_encoder; /* its dense layer has the encoder's prefix */
 };
 
 static const struct head_kind kinds[] = {
-    {"bert", "pooler.dense", "classifier", HEAD_TANH},
-    {"roberta", "classifier.dense", "classifier.out_proj", HEAD_TANH},
-    {"xlm-roberta", "classifier.dense", "classifier.out_proj", HEAD_TANH},
-    {"distilbert", "pre_classifier", "classifier", HEAD_RELU},
-    {"electra", "classifier.dense", "classifier.out_proj", HEAD_GELU},
+    {"bert", "pooler.dense", "classifier", HEAD_TANH, true},
+    {"roberta", "classifier.dense", "classifier.out_proj", HEAD_TANH, false},
+    {"xlm-roberta", "classifier.dense", "classifier.out_proj", HEAD_TANH, false},
+    {"distilbert", "pre_classifier", "classifier", HEAD_RELU, false},
+    {"electra", "classifier.dense", "classifier.out_proj", HEAD_GELU, false},
     {0},
 };
 
@@ -31,15 +34,32 @@ static const struct tensor *find_tensor(const struct safetensors *st, const char
     return safetensors_find(st, name);
 }
 
+static int find_kind(const struct head_kind **out, const char *model_type, const char *where,
+                     struct error *err)
+{
+    const struct head_kind *kind = kinds;
+    while (kind->model_type && strcmp(kind->model_type, model_type) != 0) kind++;
+    *out = kind;
+    if (kind->model_type) return 0;
+    return fail(err, "%s: no classification head is known for model_type %s", where, model_type);
+}
+
+int head_new(struct head *out, const struct encoder_config *config, struct error *err)
+{
+    const struct head_kind *kind;
+    if (find_kind(&kind, config->architecture->model_type, "config.json", err)) return -1;
+    *out = (struct head){.kind = kind,
+                         .prefix = kind->dense_in_encoder ? encoder_prefix(config) : "",
+                         .hidden_size = config->hidden_size,
+                         .num_labels = 1};
+    return 0;
+}
+
 int head_find(struct head *out, const struct hf_config *hf, const struct encoder_config *config,
               const struct safetensors *st, const char *where, struct error *err)
 {
-    const struct head_kind *kind = kinds;
-    while (kind->model_type && strcmp(kind->model_type, hf->model_type) != 0) kind++;
-    if (!kind->model_type)
-        return fail(err, "%s: no classification head is known for model_type %s", where,
-                    hf->model_type);
-
+    const struct head_kind *kind;
+    if (find_kind(&kind, hf->model_type, where, err)) return -1;
     const struct tensor *weight = find_tensor(st, "", kind->out, "weight");
     if (!weight)
         return fail(err,
@@ -71,13 +91,17 @@ void head_declare(struct head *head, struct params *params)
 }
 
 /* head.dense.weight -> bert.pooler.dense.weight, head.out.bias -> classifier.bias, ... */
-static const char *checkpoint_name(const char *name, char buffer[160], const void *arg)
+const char *head_tensor_name(const struct head *head, const char *name, char buffer[160])
 {
-    const struct head *head = arg;
     bool dense = strncmp(name, "head.dense.", 11) == 0;
     snprintf(buffer, 160, "%s%s%s", dense ? head->prefix : "",
              dense ? head->kind->dense : head->kind->out, strrchr(name, '.'));
     return buffer;
+}
+
+static const char *checkpoint_name(const char *name, char buffer[160], const void *arg)
+{
+    return head_tensor_name(arg, name, buffer);
 }
 
 int head_load(const struct head *head, struct params *params, const struct safetensors *st,
@@ -85,6 +109,13 @@ int head_load(const struct head *head, struct params *params, const struct safet
 {
     return params_load(params, head->first_param, head->first_param + 4, st, checkpoint_name, head,
                        where, err);
+}
+
+int head_load_dense(const struct head *head, struct params *params, const struct safetensors *st,
+                    struct error *err)
+{
+    return params_load(params, head->first_param, head->first_param + 2, st, checkpoint_name, head,
+                       "dense", err);
 }
 
 /* y[i] = b[i] + sum_j W[i][j] x[j];  W [rows, cols] */
@@ -112,14 +143,69 @@ static float activate(float x, enum head_activation activation)
     }
 }
 
+static float activation_slope(float x, enum head_activation activation)
+{
+    switch (activation) {
+    case HEAD_RELU:
+        return x > 0 ? 1 : 0;
+    case HEAD_GELU:
+        return 0.5f * (1 + erff(x * 0.70710678f)) + x * 0.39894228f * expf(-0.5f * x * x);
+    default:
+        return 1 - tanhf(x) * tanhf(x);
+    }
+}
+
+void head_dense(const struct head *head, const struct params *params, const float *first,
+                float *dense)
+{
+    int row = head->first_param;
+    linear(dense, first, params_values(params, row), params_values(params, row + 1),
+           head->hidden_size, head->hidden_size);
+}
+
 void head_forward(const struct head *head, const struct params *params, const float *first,
                   float *scratch, float *logits)
 {
     int row = head->first_param;
-    linear(scratch, first, params_values(params, row), params_values(params, row + 1),
-           head->hidden_size, head->hidden_size);
+    head_dense(head, params, first, scratch);
     for (int i = 0; i < head->hidden_size; i++)
         scratch[i] = activate(scratch[i], head->kind->activation);
     linear(logits, scratch, params_values(params, row + 2), params_values(params, row + 3),
            head->num_labels, head->hidden_size);
+}
+
+/* Of y[i] = b[i] + sum_j W[i][j] x[j]: d_W[i][j] += d_y[i] x[j]; d_b[i] += d_y[i]; writes d_x[j] =
+ * sum_i d_y[i] W[i][j]. */
+static void linear_backward(float *d_x, float *d_weight, float *d_bias, const float *d_y,
+                            const float *x, const float *weight, int rows, int cols)
+{
+    memset(d_x, 0, (size_t)cols * sizeof *d_x);
+    for (int i = 0; i < rows; i++) {
+        const float *w = weight + (size_t)i * cols;
+        float *d_w = d_weight + (size_t)i * cols, g = d_y[i];
+        for (int j = 0; j < cols; j++) d_w[j] += g * x[j], d_x[j] += g * w[j];
+        d_bias[i] += g;
+    }
+}
+
+static float *gradients_of(const struct params *params, int index, float *d_params)
+{
+    return d_params + params->list[index].offset;
+}
+
+void head_backward(const struct head *head, const struct params *params, const float *first,
+                   const float *dense, const float *d_logits, float *scratch, float *d_first,
+                   float *d_params)
+{
+    int row = head->first_param, width = head->hidden_size;
+    enum head_activation activation = head->kind->activation;
+    for (int i = 0; i < width; i++) scratch[i] = activate(dense[i], activation);
+    linear_backward(d_first, gradients_of(params, row + 2, d_params),
+                    gradients_of(params, row + 3, d_params), d_logits, scratch,
+                    params_values(params, row + 2), head->num_labels, width);
+    for (int i = 0; i < width; i++)
+        scratch[i] = d_first[i] * activation_slope(dense[i], activation);
+    linear_backward(d_first, gradients_of(params, row, d_params),
+                    gradients_of(params, row + 1, d_params), scratch, first,
+                    params_values(params, row), width, width);
 }

@@ -53,6 +53,7 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                    {"data.test_split=other", "evaluate"},
                    {"export.pick=layers = 1 dim = 16", "export"},
                    {"card.license=Apache-2.0", "export"},
+                   {"teach.epochs=9", NULL}, /* the teacher is given */
                    {"threads=1", NULL},
                    {"distill.checkpoint_minutes=5", NULL},
                    {"name=y", "report"}};
@@ -68,6 +69,24 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                           differs ? "changes" : "does not change");
         }
     }
+}
+END_TEST
+
+/* A taught teacher's keys change every stage; a given one's job has no such stage. */
+START_TEST(a_taught_teacher_is_the_first_stage)
+{
+    struct job given = job_with(NULL), taught = job_with("teacher.model=teach");
+    ck_assert_str_eq(job_stages[0].name, "teach");
+    ck_assert(!stage_is_wanted(&job_stages[0], &given));
+    ck_assert(stage_is_wanted(&job_stages[0], &taught));
+    ck_assert(stage_is_wanted(&job_stages[1], &given));
+    const struct job_run run = {.job = &taught};
+    struct hash128 before = job_run_stage_hash(&run, "report");
+    taught.teach.epochs++;
+    struct hash128 after = job_run_stage_hash(&run, "report");
+    ck_assert(before.low != after.low);
+    job_free(&given);
+    job_free(&taught);
 }
 END_TEST
 
@@ -121,7 +140,8 @@ START_TEST(a_stage_is_done_where_its_mark_says_so)
     struct job job = job_with(NULL);
     char *folder = path_join(scratch_folder(), "run"), *marks = path_join(folder, "stages");
     const struct job_run run = {.job = &job, .folder = folder};
-    const struct stage *mine = &job_stages[1];
+    const struct stage *mine = job_stages;
+    while (strcmp(mine->name, "mine") != 0) mine++;
     check_ok(make_folder(marks, &err), &err);
     ck_assert(!stage_is_done(&run, mine));
     free(scratch_file("run/stages/mine", "0123", 4));
@@ -139,6 +159,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(a_key_changes_its_stage_and_those_behind),
+                                    TEST(a_taught_teacher_is_the_first_stage),
                                     TEST(every_key_belongs_to_a_stage),
                                     TEST(stages_name_keys_and_stages_that_are_there),
                                     TEST(a_stage_is_done_where_its_mark_says_so),

@@ -72,21 +72,22 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
         out->document_targets[i] = test_value(61, (uint64_t)i);
     }
     for (uint32_t i = 0; i < 2 * PAIRS; i++) out->hpd_texts[i] = i;
-    out->context = (struct phase_context){.de = &out->de,
-                                          .tape = tape_open(&out->de, out->pool, keep_bytes),
-                                          .queries = &out->queries,
-                                          .documents = &out->documents,
-                                          .query_targets = out->query_targets,
-                                          .document_targets = out->document_targets,
-                                          .target_width = TARGET,
-                                          .total_steps = 50,
-                                          .seed = 13,
-                                          .dropout = dropout,
-                                          .hpd_texts = out->hpd_texts,
-                                          .num_hpd_texts = 2 * PAIRS,
-                                          .batch_texts = 2 * PAIRS,
-                                          .train = &out->set,
-                                          .batch_queries = PAIRS};
+    out->context =
+        (struct phase_context){.de = &out->de,
+                               .tape = dual_encoder_tape(&out->de, out->pool, keep_bytes),
+                               .queries = &out->queries,
+                               .documents = &out->documents,
+                               .query_targets = out->query_targets,
+                               .document_targets = out->document_targets,
+                               .target_width = TARGET,
+                               .total_steps = 50,
+                               .seed = 13,
+                               .dropout = dropout,
+                               .hpd_texts = out->hpd_texts,
+                               .num_hpd_texts = 2 * PAIRS,
+                               .batch_texts = 2 * PAIRS,
+                               .train = &out->set,
+                               .batch_queries = PAIRS};
     out->context.objective = (struct objective){
         .full = {2, OUT}, .cosine = true, .scale = 20, .teacher_temperature = 1, .margin_scale = 1};
 }

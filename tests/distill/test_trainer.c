@@ -22,6 +22,7 @@ struct quadratic {
     struct dual_encoder *de;
     int kill_at;      /* step in which the process dies; NOBODY: in none */
     int interrupt_at; /* step in which SIGTERM comes */
+    int patience;
     int nan_at;
     int best_at; /* step after which the dev value is highest; NOBODY: rising with the steps */
     int calls, evaluations;
@@ -65,6 +66,7 @@ static struct phase phase_of(struct quadratic *quadratic)
                           .total_steps = STEPS,
                           .warmup_steps = 2,
                           .evaluate_every = 2,
+                          .patience = quadratic->patience,
                           .learning_rate = 0.05,
                           .weight_decay = 0.01,
                           .clip_norm = 1,
@@ -99,7 +101,7 @@ static float *train(struct quadratic *quadratic, const char *folder, struct erro
     quadratic->de = &de;
     struct phase phase = phase_of(quadratic);
     float *values = NULL;
-    if (trainer_run(&de, &phase, folder, pool, err) == 0) {
+    if (trainer_run(&de.encoder, &phase, folder, pool, err) == 0) {
         values = xcalloc(de.params.size, sizeof *values);
         memcpy(values, de.params.values, de.params.size * sizeof *values);
     }
@@ -230,7 +232,7 @@ START_TEST(the_best_weights_are_kept)
     phase.evaluate_every = 0;
     phase.schedule = SCHEDULE_CONSTANT;
     phase.total_steps = 4;
-    check_ok(trainer_run(&de, &phase, all, pool, &err), &err);
+    check_ok(trainer_run(&de.encoder, &phase, all, pool, &err), &err);
     float *expected = xcalloc(de.params.size, sizeof *expected);
     memcpy(expected, de.params.values, de.params.size * sizeof *expected);
     dual_encoder_free(&de);
@@ -238,12 +240,37 @@ START_TEST(the_best_weights_are_kept)
     best.de = &de;
     phase = phase_of(&best);
     phase.schedule = SCHEDULE_CONSTANT;
-    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    check_ok(trainer_run(&de.encoder, &phase, folder, pool, &err), &err);
     ck_assert_mem_eq(de.params.values, expected, de.params.size * sizeof *expected);
     ck_assert_int_eq(best.calls, STEPS);
     dual_encoder_free(&de);
     pool_close(pool);
     free(expected), free(all), free(folder);
+}
+END_TEST
+
+/* Evaluations after steps 2, 4, 6, ...: with the best at the first and a patience of 2, the third
+ * is the last; a run that was killed on the way has not forgotten how long it waited. */
+START_TEST(patience_stops_where_dev_does_not_rise)
+{
+    struct error err = {0};
+    char *whole = fresh_folder("patience"), *folder = fresh_folder("patience-killed");
+    struct quadratic patient = undisturbed;
+    patient.patience = 2;
+    patient.best_at = 1;
+    float *values = train(&patient, whole, &err);
+    check_ok(values ? 0 : -1, &err);
+    ck_assert_int_eq(patient.calls, 6);
+    ck_assert_int_eq(patient.evaluations, 3);
+    struct quadratic killed = patient, resumed = patient;
+    killed.calls = killed.evaluations = resumed.calls = resumed.evaluations = 0;
+    killed.kill_at = 5;
+    ck_assert_int_eq(train_apart(killed, folder), 9);
+    resumed.best_at = 99; /* counted in this process: none of its evaluations is the best */
+    resumed.kill_at = 6;
+    ck_assert_int_eq(train_apart(resumed, folder), 0);
+    expect_same_files(whole, folder);
+    free(values), free(whole), free(folder);
 }
 END_TEST
 
@@ -259,7 +286,7 @@ START_TEST(a_phase_of_no_steps_keeps_the_weights)
     quadratic.de = &de;
     struct phase phase = phase_of(&quadratic);
     phase.total_steps = 0;
-    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    check_ok(trainer_run(&de.encoder, &phase, folder, pool, &err), &err);
     ck_assert_mem_eq(de.params.values, before.params.values, de.params.size * sizeof(float));
     ck_assert_int_eq(quadratic.calls, 0);
     dual_encoder_free(&de);
@@ -284,7 +311,7 @@ START_TEST(another_identity_starts_anew)
     struct phase phase = phase_of(&quadratic);
     phase.identity.high = 3;
     phase.learning_rate = 0.01;
-    check_ok(trainer_run(&de, &phase, folder, pool, &err), &err);
+    check_ok(trainer_run(&de.encoder, &phase, folder, pool, &err), &err);
     ck_assert_int_eq(quadratic.calls, STEPS);
     ck_assert_mem_ne(first, de.params.values, de.params.size * sizeof *first);
     dual_encoder_free(&de);
@@ -317,7 +344,7 @@ START_TEST(a_checkpoint_of_another_shape_is_named)
     tiny_student_make(&de, &shape);
     quadratic.de = &de;
     struct phase phase = phase_of(&quadratic);
-    check_failed(trainer_run(&de, &phase, folder, pool, &err), &err, STATUS_WORLD,
+    check_failed(trainer_run(&de.encoder, &phase, folder, pool, &err), &err, STATUS_WORLD,
                  "quadratic.checkpoint.safetensors", "projection", "delete");
     dual_encoder_free(&de);
     pool_close(pool);
@@ -351,6 +378,7 @@ int main(void)
                                     TEST(interrupted_it_saves_and_goes_on),
                                     TEST(what_is_finished_is_only_loaded),
                                     TEST(the_best_weights_are_kept),
+                                    TEST(patience_stops_where_dev_does_not_rise),
                                     TEST(a_phase_of_no_steps_keeps_the_weights),
                                     TEST(another_identity_starts_anew),
                                     TEST(a_loss_that_is_no_number_names_its_step),

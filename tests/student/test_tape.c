@@ -1,6 +1,6 @@
-/* student/tape: gradients of a random functional of z by differences; kept and recomputed
- * activations, lanes, dropout and order. */
-#include "student/tape.h"
+/* nn/tape under a student: gradients of a random functional of z by differences; kept and
+ * recomputed activations, lanes, dropout and order. */
+#include "nn/tape.h"
 #include "tests/support.h"
 #include "tests/tiny_student.h"
 
@@ -29,7 +29,7 @@ static void step_open(struct step_case *out, size_t n, int threads, size_t keep_
         .layers = 3, .output_size = OUT, .pooling = POOLING_MEAN, .dropout = seed ? 0.2 : 0};
     *out = (struct step_case){.n = n, .seed = seed, .pool = pool_open(threads)};
     tiny_student_make(&out->de, &shape);
-    out->tape = tape_open(&out->de, out->pool, keep_bytes);
+    out->tape = dual_encoder_tape(&out->de, out->pool, keep_bytes);
     out->texts = xcalloc(n, sizeof *out->texts);
     out->ids = xcalloc(n * TINY_STUDENT_POSITIONS, sizeof *out->ids);
     out->types = xcalloc(n * TINY_STUDENT_POSITIONS, sizeof *out->types);

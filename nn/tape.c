@@ -1,4 +1,4 @@
-#include "student/tape.h"
+#include "nn/tape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,23 +7,26 @@
 
 enum { SLICE = 1 << 18 }; /* gradients that one worker adds up at a time */
 
+const size_t tape_keep_bytes = (size_t)3 << 30;
+
 /* What one batch keeps between forward and backward. */
 struct tape_batch {
     struct batch batch;
     struct encoder_pass *pass; /* own, where activations are kept; else the lane's */
-    float *pooled;             /* [num_layers][num_seqs, hidden_size] */
-    size_t pooled_size;
+    float *kept;               /* of the head: [num_layers][num_seqs, kept_size] */
+    size_t kept_capacity;
 };
 
 struct lane {
     struct encoder_pass *pass;
     float *gradients; /* layout of params */
-    float *z, *d_z, *d_pooled, *d_hidden;
+    float *z, *d_z, *d_kept, *d_hidden;
     size_t rows, hidden_values;
 };
 
 struct tape {
-    const struct dual_encoder *de;
+    const struct encoder *encoder;
+    struct tape_head head;
     struct pool *pool;
     size_t keep_bytes;
     bool keep;
@@ -40,22 +43,30 @@ struct tape {
     const float *const *d_z;
 };
 
-struct tape *tape_open(const struct dual_encoder *de, struct pool *pool, size_t keep_bytes)
+struct tape *tape_open(const struct encoder *encoder, const struct tape_head *head,
+                       struct pool *pool, size_t keep_bytes)
 {
     struct tape *tape = xcalloc(1, sizeof *tape);
-    *tape = (struct tape){.de = de, .pool = pool, .keep_bytes = keep_bytes};
+    *tape =
+        (struct tape){.encoder = encoder, .head = *head, .pool = pool, .keep_bytes = keep_bytes};
     tape->num_lanes = (size_t)pool_size(pool);
     tape->lanes = xcalloc(tape->num_lanes, sizeof *tape->lanes);
     for (size_t l = 0; l < tape->num_lanes; l++) {
-        tape->lanes[l].pass = encoder_pass_open(&de->encoder);
-        tape->lanes[l].gradients = xaligned(de->params.size, sizeof(float));
+        tape->lanes[l].pass = encoder_pass_open(encoder);
+        tape->lanes[l].gradients = xaligned(encoder->params->size, sizeof(float));
     }
     return tape;
 }
 
 static size_t hidden_size(const struct tape *tape)
 {
-    return (size_t)tape->de->encoder.config.hidden_size;
+    return (size_t)tape->encoder->config.hidden_size;
+}
+
+/* Where the head's kept values of one tapped layer begin. */
+static float *kept_at(const struct tape *tape, const struct tape_batch *own, int l)
+{
+    return own->kept + (size_t)l * (size_t)own->batch.num_seqs * (size_t)tape->head.kept_size;
 }
 
 static struct forward_mode mode_of(const struct tape *tape, size_t c)
@@ -68,13 +79,13 @@ static struct forward_mode mode_of(const struct tape *tape, size_t c)
 
 static void lane_reserve(struct lane *lane, const struct tape *tape, const struct batch *batch)
 {
-    size_t rows = (size_t)batch->num_seqs, hidden = hidden_size(tape);
-    size_t values = (size_t)batch->num_tokens * hidden * (size_t)tape->num_layers;
+    size_t rows = (size_t)batch->num_seqs;
+    size_t values = (size_t)batch->num_tokens * hidden_size(tape) * (size_t)tape->num_layers;
     if (rows > lane->rows) {
-        size_t width = (size_t)tape->de->output_size;
+        size_t width = (size_t)tape->head.output_size;
         lane->z = xrealloc(lane->z, rows * width, sizeof(float));
         lane->d_z = xrealloc(lane->d_z, rows * width, sizeof(float));
-        lane->d_pooled = xrealloc(lane->d_pooled, rows * hidden, sizeof(float));
+        lane->d_kept = xrealloc(lane->d_kept, rows * (size_t)tape->head.kept_size, sizeof(float));
         lane->rows = rows;
     }
     if (values > lane->hidden_values) {
@@ -91,12 +102,13 @@ static void fill_batch(struct tape *tape, size_t c)
         const struct tape_text *text = &tape->texts[tape->chunks.order[at]];
         batch_add(&own->batch, text->ids, text->types, (size_t)text->length);
     }
-    size_t size = (size_t)own->batch.num_seqs * hidden_size(tape) * (size_t)tape->num_layers;
-    if (size > own->pooled_size) {
-        own->pooled = xrealloc(own->pooled, size, sizeof(float));
-        own->pooled_size = size;
+    size_t size =
+        (size_t)own->batch.num_seqs * (size_t)tape->head.kept_size * (size_t)tape->num_layers;
+    if (size > own->kept_capacity) {
+        own->kept = xrealloc(own->kept, size, sizeof(float));
+        own->kept_capacity = size;
     }
-    if (tape->keep && !own->pass) own->pass = encoder_pass_open(&tape->de->encoder);
+    if (tape->keep && !own->pass) own->pass = encoder_pass_open(tape->encoder);
 }
 
 static struct encoder_pass *pass_of(const struct tape *tape, const struct lane *lane, size_t c)
@@ -122,23 +134,21 @@ static void forward_batch(struct tape *tape, struct lane *lane, size_t c)
 {
     fill_batch(tape, c);
     struct tape_batch *own = &tape->batches[c];
-    size_t rows = (size_t)own->batch.num_seqs, hidden = hidden_size(tape);
     lane_reserve(lane, tape, &own->batch);
     struct encoder_pass *pass = pass_of(tape, lane, c);
     encoder_forward(pass, &own->batch, mode_of(tape, c));
     for (int l = 0; l < tape->num_layers; l++) {
-        dual_encoder_heads(tape->de, pass, &own->batch, tape->layers[l],
-                           own->pooled + (size_t)l * rows * hidden, lane->z);
-        rows_out(tape->z[l], lane->z, tape->chunks.order + tape->chunks.starts[c], rows,
-                 (size_t)tape->de->output_size);
+        tape->head.forward(tape->head.model, pass, &own->batch, tape->layers[l],
+                           kept_at(tape, own, l), lane->z);
+        rows_out(tape->z[l], lane->z, tape->chunks.order + tape->chunks.starts[c],
+                 (size_t)own->batch.num_seqs, (size_t)tape->head.output_size);
     }
 }
 
 static void backward_batch(struct tape *tape, struct lane *lane, size_t c)
 {
     struct tape_batch *own = &tape->batches[c];
-    size_t rows = (size_t)own->batch.num_seqs, hidden = hidden_size(tape);
-    size_t values = (size_t)own->batch.num_tokens * hidden;
+    size_t values = (size_t)own->batch.num_tokens * hidden_size(tape);
     lane_reserve(lane, tape, &own->batch);
     struct encoder_pass *pass = pass_of(tape, lane, c);
     if (!tape->keep) {
@@ -150,10 +160,10 @@ static void backward_batch(struct tape *tape, struct lane *lane, size_t c)
     const float **d_hidden = xcalloc((size_t)deepest + 1, sizeof *d_hidden);
     for (int l = 0; l < tape->num_layers; l++) {
         float *d = lane->d_hidden + (size_t)l * values;
-        rows_in(lane->d_z, tape->d_z[l], tape->chunks.order + tape->chunks.starts[c], rows,
-                (size_t)tape->de->output_size);
-        dual_encoder_heads_backward(tape->de, &own->batch, own->pooled + (size_t)l * rows * hidden,
-                                    lane->d_z, lane->d_pooled, d, lane->gradients);
+        rows_in(lane->d_z, tape->d_z[l], tape->chunks.order + tape->chunks.starts[c],
+                (size_t)own->batch.num_seqs, (size_t)tape->head.output_size);
+        tape->head.backward(tape->head.model, &own->batch, kept_at(tape, own, l), lane->d_z,
+                            lane->d_kept, d, lane->gradients);
         d_hidden[tape->layers[l]] = d;
     }
     encoder_backward(pass, &own->batch, d_hidden, lane->gradients);
@@ -173,7 +183,7 @@ static void backward_lane(void *arg, size_t item, int worker)
     (void)worker;
     struct tape *tape = arg;
     struct lane *lane = &tape->lanes[item];
-    memset(lane->gradients, 0, tape->de->params.size * sizeof *lane->gradients);
+    memset(lane->gradients, 0, tape->encoder->params->size * sizeof *lane->gradients);
     for (size_t c = item; c < tape->num_batches; c += tape->num_lanes)
         backward_batch(tape, lane, c);
 }
@@ -193,10 +203,10 @@ static void cut(struct tape *tape, size_t n)
             xrealloc(tape->batches, grown(&tape->batch_capacity), sizeof *tape->batches);
         memset(tape->batches + old, 0, (tape->batch_capacity - old) * sizeof *tape->batches);
     }
-    const struct encoder *encoder = &tape->de->encoder;
     int deepest = tape->layers[tape->num_layers - 1];
-    tape->keep = tokens <= INT32_MAX && encoder_kept_bytes(&encoder->config, deepest, (int)tokens,
-                                                           encoder->precision) <= tape->keep_bytes;
+    tape->keep =
+        tokens <= INT32_MAX && encoder_kept_bytes(&tape->encoder->config, deepest, (int)tokens,
+                                                  tape->encoder->precision) <= tape->keep_bytes;
 }
 
 void tape_forward(struct tape *tape, const struct tape_text *texts, size_t n, const int *layers,
@@ -218,7 +228,7 @@ static void add_slice(void *arg, size_t item, int worker)
     void **pair = arg;
     const struct tape *tape = pair[0];
     float *d_params = pair[1];
-    size_t slice = SLICE, size = tape->de->params.size;
+    size_t slice = SLICE, size = tape->encoder->params->size;
     size_t first = item * slice, last = first + slice < size ? first + slice : size;
     for (size_t l = 0; l < tape->num_lanes; l++)
         for (size_t i = first; i < last; i++) d_params[i] += tape->lanes[l].gradients[i];
@@ -229,7 +239,7 @@ void tape_backward(struct tape *tape, const float *const *d_z, float *d_params)
     tape->d_z = d_z;
     pool_run(tape->pool, tape->num_lanes, backward_lane, tape);
     void *pair[2] = {tape, d_params};
-    pool_run(tape->pool, tape->de->params.size / SLICE + 1, add_slice, pair);
+    pool_run(tape->pool, tape->encoder->params->size / SLICE + 1, add_slice, pair);
 }
 
 void tape_close(struct tape *tape)
@@ -238,7 +248,7 @@ void tape_close(struct tape *tape)
     for (size_t c = 0; c < tape->batch_capacity; c++) {
         batch_free(&tape->batches[c].batch);
         encoder_pass_close(tape->batches[c].pass);
-        free(tape->batches[c].pooled);
+        free(tape->batches[c].kept);
     }
     for (size_t l = 0; l < tape->num_lanes; l++) {
         struct lane *lane = &tape->lanes[l];
@@ -246,7 +256,7 @@ void tape_close(struct tape *tape)
         free(lane->gradients);
         free(lane->z);
         free(lane->d_z);
-        free(lane->d_pooled);
+        free(lane->d_kept);
         free(lane->d_hidden);
     }
     chunks_free(&tape->chunks);

@@ -1,0 +1,360 @@
+#include "distill/teach_data.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/progress.h"
+#include "distill/mine.h"
+#include "distill/ranked_rows.h"
+#include "distill/ranking.h"
+
+/* ---- from labels ---- */
+
+enum { MAX_SOURCES = 3 };
+
+/* Queries whose candidates are mined: train, then dev. */
+struct mining {
+    struct job_run *run;
+    struct query_set train;
+    const struct query_set *dev;
+    uint32_t *queries; /* rows */
+    size_t count;
+    struct ranked_rows lists[MAX_SOURCES];
+    size_t num_lists;
+    struct candidate_sets sets;
+    float *query_vectors,
+        *document_vectors; /* the guide's, unit, [count, width], by row; or NULL */
+    size_t width;
+};
+
+static const struct judged_query *judged_of(const struct mining *mining, size_t q)
+{
+    return q < mining->train.count ? mining->train.judged[q]
+                                   : mining->dev->judged[q - mining->train.count];
+}
+
+static void gather(struct mining *mining)
+{
+    const struct job_run *run = mining->run;
+    query_set_copy(&mining->train, &run->train);
+    if (run->job->data.max_train_queries)
+        query_set_sample(&mining->train, &run->collection, (size_t)run->job->data.max_train_queries,
+                         (uint64_t)run->job->seed);
+    mining->count = mining->train.count + mining->dev->count;
+    mining->queries = xcalloc(mining->count, sizeof *mining->queries);
+    for (size_t q = 0; q < mining->count; q++)
+        mining->queries[q] = q < mining->train.count ? mining->train.rows[q]
+                                                     : mining->dev->rows[q - mining->train.count];
+    candidate_sets_init(&mining->sets, run->collection.queries.count);
+}
+
+/* Unit vectors of n texts by the guide, at its full size. */
+static float *guide_embed(const struct dual_encoder *guide, struct pool *pool,
+                          const char *const *texts, size_t n, const char *prompt)
+{
+    int width = guide->output_size;
+    float *z = xaligned(n * (size_t)width, sizeof *z),
+          *unit = xaligned(n * (size_t)width, sizeof *z);
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = prompt,
+                                          .layers = &guide->encoder.config.num_layers,
+                                          .num_layers = 1};
+    dual_encoder_embed(guide, pool, &request, &z);
+    vectors_cut(unit, z, n, width, width, true);
+    free(z);
+    return unit;
+}
+
+static int embed_by_guide(struct mining *mining, struct error *err)
+{
+    struct job_run *run = mining->run;
+    struct dual_encoder guide;
+    const struct texts *documents = &run->collection.documents;
+    if (job_is_none(run->job->teach.guide)) return 0;
+    if (dual_encoder_open(&guide, run->job->teach.guide, 0, run->job->precision, err)) return -1;
+    const char **queries = xcalloc(mining->count, sizeof *queries);
+    for (size_t q = 0; q < mining->count; q++)
+        queries[q] = run->collection.queries.values[mining->queries[q]];
+    note("teach: the guide embeds %zu documents", documents->count);
+    mining->width = (size_t)guide.output_size;
+    mining->query_vectors =
+        guide_embed(&guide, run->pool, queries, mining->count, guide.query_prompt);
+    mining->document_vectors =
+        guide_embed(&guide, run->pool, documents->values, documents->count, guide.document_prompt);
+    free(queries);
+    dual_encoder_free(&guide);
+    return 0;
+}
+
+static struct ranked_rows *add_source(struct mining *mining, int source)
+{
+    struct ranked_rows *list = &mining->lists[mining->num_lists++];
+    ranked_rows_init(list, source, mining->count, (size_t)mining->run->job->mine.depth);
+    return list;
+}
+
+static void rank_sources(struct mining *mining)
+{
+    const struct job_run *run = mining->run;
+    const struct job *job = run->job;
+    size_t documents = run->collection.documents.count;
+    if (job->teach.sources & TEACH_BM25)
+        rank_by_bm25(add_source(mining, CANDIDATE_BM25), &run->collection, mining->queries,
+                     job->mine.bm25_k1, job->mine.bm25_b, run->pool);
+    if (job->teach.sources & TEACH_GUIDE)
+        rank_by_vectors(add_source(mining, CANDIDATE_GUIDE), mining->query_vectors,
+                        mining->document_vectors, documents, (int)mining->width, run->pool);
+    if (job->teach.sources & TEACH_RANDOM)
+        rank_by_chance(add_source(mining, CANDIDATE_CHANCE), mining->queries, documents,
+                       (uint64_t)job->seed);
+}
+
+static void mine_one(struct mining *mining, size_t q)
+{
+    const struct job_run *run = mining->run;
+    const struct collection *collection = &run->collection;
+    struct mined_list lists[MAX_SOURCES];
+    for (size_t l = 0; l < mining->num_lists; l++) lists[l] = ranked_rows_of(&mining->lists[l], q);
+    uint32_t *positives;
+    size_t count = relevant_rows(&positives, collection, judged_of(mining, q));
+    const char *id = collection->queries.ids[mining->queries[q]];
+    struct labels labels = {
+        .positives = positives,
+        .num_positives = count,
+        .max_positives = (size_t)run->job->mine.positives,
+        .excluded = run->job->data.drop_same_id ? texts_find(&collection->documents, id) : -1};
+    mine_query(&mining->sets, mining->queries[q], &labels, lists, mining->num_lists,
+               (size_t)run->job->mine.scored);
+    free(positives);
+}
+
+static int grade_of(const struct judged_query *judged, const char *document)
+{
+    for (size_t j = 0; j < judged->count; j++)
+        if (strcmp(judged->judgements[j].document, document) == 0)
+            return judged->judgements[j].grade;
+    return 0;
+}
+
+static int highest_grade(const struct query_set *set)
+{
+    int highest = 1;
+    for (size_t q = 0; q < set->count; q++)
+        for (size_t j = 0; j < set->judged[q]->count; j++)
+            if (set->judged[q]->judgements[j].grade > highest)
+                highest = set->judged[q]->judgements[j].grade;
+    return highest;
+}
+
+static float similarity(const struct mining *mining, size_t q, uint32_t document)
+{
+    double sum = 0;
+    if (!mining->query_vectors) return 0;
+    const float *u = mining->query_vectors + q * mining->width,
+                *v = mining->document_vectors + document * mining->width;
+    for (size_t i = 0; i < mining->width; i++) sum += (double)u[i] * v[i];
+    return (float)sum;
+}
+
+static bool is_found(const struct candidate *candidate)
+{
+    return (candidate->sources & ~CANDIDATE_CHANCE) != 0;
+}
+
+static void add_train(struct teach_data *data, const struct mining *mining, size_t q, int highest)
+{
+    const struct job_run *run = mining->run;
+    const struct collection *collection = &run->collection;
+    const struct candidate_set *set = &mining->sets.sets[q];
+    struct teach_list *list =
+        teach_set_add(&data->train, collection->queries.values[mining->queries[q]]);
+    for (size_t c = 0; c < set->count; c++) {
+        const struct candidate *candidate = &set->candidates[c];
+        bool positive = candidate->kind == CANDIDATE_POSITIVE;
+        if (positive && run->job->teach.found_positives && !is_found(candidate)) continue;
+        const char *id = collection->documents.ids[candidate->document];
+        int grade = positive ? grade_of(judged_of(mining, q), id) : 0;
+        teach_list_add(
+            list, (struct teach_item){.document = collection->documents.values[candidate->document],
+                                      .target = (float)grade / (float)highest,
+                                      .guide = similarity(mining, q, candidate->document)});
+    }
+}
+
+static void add_dev(struct teach_data *data, const struct mining *mining, size_t q)
+{
+    const struct collection *collection = &mining->run->collection;
+    const struct candidate_set *set = &mining->sets.sets[q];
+    for (size_t c = 0; c < set->count; c++) {
+        const struct candidate *candidate = &set->candidates[c];
+        if (!is_found(candidate)) continue;
+        data->queries[data->num_dev] = collection->queries.values[mining->queries[q]];
+        data->documents[data->num_dev] = collection->documents.values[candidate->document];
+        data->dev_query[data->num_dev] = (uint32_t)(q - mining->train.count);
+        data->dev_document[data->num_dev++] = candidate->document;
+    }
+}
+
+static void reserve_dev(struct teach_data *data, size_t pairs)
+{
+    data->queries = xcalloc(pairs, sizeof *data->queries);
+    data->documents = xcalloc(pairs, sizeof *data->documents);
+    data->dev_query = xcalloc(pairs, sizeof *data->dev_query);
+    data->dev_document = xcalloc(pairs, sizeof *data->dev_document);
+    data->dev_scores = xcalloc(pairs, sizeof *data->dev_scores);
+}
+
+static void take_sets(struct teach_data *data, const struct mining *mining)
+{
+    size_t pairs = 0, train = mining->train.count;
+    int highest = highest_grade(&mining->train);
+    for (size_t q = train; q < mining->count; q++) pairs += mining->sets.sets[q].count;
+    reserve_dev(data, pairs);
+    for (size_t q = 0; q < train; q++) add_train(data, mining, q, highest);
+    for (size_t q = train; q < mining->count; q++) add_dev(data, mining, q);
+}
+
+static void mining_free(struct mining *mining)
+{
+    for (size_t l = 0; l < mining->num_lists; l++) ranked_rows_free(&mining->lists[l]);
+    candidate_sets_free(&mining->sets);
+    query_set_free(&mining->train);
+    free(mining->queries);
+    free(mining->query_vectors);
+    free(mining->document_vectors);
+}
+
+static int from_labels(struct teach_data *data, struct job_run *run, struct error *err)
+{
+    struct mining mining = {.run = run, .dev = &data->dev_queries};
+    query_set_copy(&data->dev_queries, &run->dev);
+    query_set_sample(&data->dev_queries, &run->collection, (size_t)run->job->teach.dev_queries,
+                     (uint64_t)run->job->seed);
+    gather(&mining);
+    int status = embed_by_guide(&mining, err);
+    if (!status) {
+        rank_sources(&mining);
+        for (size_t q = 0; q < mining.count; q++) mine_one(&mining, q);
+        take_sets(data, &mining);
+    }
+    mining_free(&mining);
+    return status;
+}
+
+/* ---- from scored pairs ---- */
+
+/* Lines of the same query are one list, wherever they stand. */
+static void lists_of_pairs(struct teach_set *set, const struct sts_pairs *pairs)
+{
+    struct strmap lists = {0};
+    for (size_t i = 0; i < pairs->count; i++) {
+        int64_t at = strmap_insert(&lists, pairs->first[i], (int64_t)set->count);
+        if ((size_t)at == set->count) teach_set_add(set, pairs->first[i]);
+        teach_list_add(&set->lists[at], (struct teach_item){.document = pairs->second[i],
+                                                            .target = (float)pairs->scores[i]});
+    }
+    strmap_free(&lists);
+}
+
+static int check_labels(const struct sts_pairs *pairs, const struct job *job, struct error *err)
+{
+    for (size_t i = 0; job->teach.loss.bce > 0 && i < pairs->count; i++)
+        if (pairs->scores[i] < 0 || pairs->scores[i] > 1)
+            return fail(err,
+                        "%s: score %g is no label from 0 to 1, which teach.loss.bce wants; use "
+                        "mse, margin_mse or softmax",
+                        job->teach.pairs, pairs->scores[i]);
+    return 0;
+}
+
+static int from_pairs(struct teach_data *data, struct job_run *run, struct error *err)
+{
+    const char *path = run->job->teach.pairs;
+    if (sts_read(&data->train_pairs, path, "train", err) ||
+        sts_read(&data->dev_pairs, path, "dev", err) ||
+        check_labels(&data->train_pairs, run->job, err))
+        return -1;
+    lists_of_pairs(&data->train, &data->train_pairs);
+    const struct sts_pairs *dev = &data->dev_pairs;
+    reserve_dev(data, dev->count);
+    data->num_dev = dev->count;
+    for (size_t i = 0; i < dev->count; i++) {
+        data->queries[i] = dev->first[i];
+        data->documents[i] = dev->second[i];
+        data->dev_scores[i] = dev->scores[i];
+    }
+    return 0;
+}
+
+/* ---- both ---- */
+
+int teach_data_make(struct teach_data *out, struct job_run *run, struct error *err)
+{
+    const struct job *job = run->job;
+    bool labelled = job_is_none(job->teach.pairs);
+    *out = (struct teach_data){.train = {.labelled = labelled,
+                                         .others = job->teach.negatives_per_query,
+                                         .seed = (uint64_t)job->seed}};
+    int status = labelled ? from_labels(out, run, err) : from_pairs(out, run, err);
+    if (!status) {
+        size_t gone = teach_set_prune(&out->train);
+        if (gone) note("teach: %zu queries left out: nothing to tell apart", gone);
+        note("teach: %zu train queries, %zu dev pairs", out->train.count, out->num_dev);
+        if (!out->train.count)
+            status = fail(err, "%s: no query to learn from",
+                          labelled ? job->data.collection : job->teach.pairs);
+        else if (!out->num_dev)
+            status = fail(err, "%s: no dev pair to choose the best model by",
+                          labelled ? job->data.collection : job->teach.pairs);
+    }
+    if (status) teach_data_free(out);
+    return status;
+}
+
+static double measure_labels(const struct teach_data *data, const struct job_run *run,
+                             const float *logits)
+{
+    const struct collection *collection = &run->collection;
+    struct run ranked = {0};
+    double *values = xcalloc(data->dev_queries.count, sizeof *values);
+    for (size_t i = 0; i < data->num_dev; i++)
+        run_add(&ranked, collection->queries.ids[data->dev_queries.rows[data->dev_query[i]]],
+                collection->documents.ids[data->dev_document[i]], logits[i], "dev");
+    run_sort(&ranked);
+    double mean = measure_run(values, (struct measure){.kind = NDCG_CUT, .cut = 10},
+                              &data->dev_queries, &ranked);
+    run_free(&ranked);
+    free(values);
+    return mean;
+}
+
+double teach_data_measure(const struct teach_data *data, const struct job_run *run,
+                          const float *logits)
+{
+    if (data->train.labelled) return measure_labels(data, run, logits);
+    double *predicted = xcalloc(data->num_dev, sizeof *predicted);
+    for (size_t i = 0; i < data->num_dev; i++) predicted[i] = logits[i];
+    double value = spearman(predicted, data->dev_scores, data->num_dev);
+    free(predicted);
+    return value;
+}
+
+const char *teach_data_measure_name(const struct teach_data *data)
+{
+    return data->train.labelled ? "ndcg_cut_10" : "spearman";
+}
+
+void teach_data_free(struct teach_data *data)
+{
+    teach_set_free(&data->train);
+    query_set_free(&data->dev_queries);
+    free(data->queries);
+    free(data->documents);
+    free(data->dev_query);
+    free(data->dev_document);
+    free(data->dev_scores);
+    sts_free(&data->train_pairs);
+    sts_free(&data->dev_pairs);
+    *data = (struct teach_data){0};
+}
