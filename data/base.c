@@ -21,9 +21,6 @@ static int fail_with(struct error *err, int status, const char *suffix, const ch
     /* A message quotes names out of files: it stays one line and says nothing to the terminal. */
     for (char *c = err->message; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
-    /* ids and numbers of hostile files are quoted in messages: a terminal must not obey them */
-    for (char *c = err->message; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?';
     err->status = status;
     return -1;
 }

@@ -85,12 +85,12 @@ static const struct sample_concept places[] = { /* towns: names have no synonyms
     {{"in Copsley"}}, {{"in Cranholt"}}, {{"in Dovecombe"}}, {{"in Dunmarsh"}}, {{"in Eastholm"}},
     {{"in Elmstow"}}, {{"in Fairlow"}}, {{"in Fenbridge"}}, {{"in Goldhurst"}}, {{"in Gorsley"}},
     {{"in Harrowgill"}}, {{"in Hazelby"}}, {{"in Heronsea"}}, {{"in Holmdale"}}, {{"in Inglemoor"}},
-    {{"in Ivybrook"}}, {{"in Juniperton"}}, {{"in Kirkham"}}, {{"in Larkham"}}, {{"in Lindmouth"}},
+    {{"in Ivybrook"}}, {{"in Juniperton"}}, {{"in Kirkmoor"}}, {{"in Larkham"}}, {{"in Lindmouth"}},
     {{"in Millhaven"}}, {{"in Mossgate"}}, {{"in Nettlebay"}}, {{"in Oatfield"}}, {{"in Oxmere"}},
-    {{"in Pebblecombe"}}, {{"in Pennyford"}}, {{"in Plumstead"}}, {{"in Quillan"}},
+    {{"in Pebblecombe"}}, {{"in Pennyford"}}, {{"in Plumholt"}}, {{"in Quillan"}},
     {{"in Ravensby"}}, {{"in Reedwater"}}, {{"in Rushwater"}}, {{"in Saltwick"}},
-    {{"in Sheepwash"}}, {{"in Swanley"}}, {{"in Thornwick"}}, {{"in Tillbeck"}}, {{"in Umberlow"}},
-    {{"in Vinehall"}}, {{"in Wexcombe"}}, {{"in Wrenfield"}}, {{"in Yarrowby"}}, {{"in Yewdale"}},
+    {{"in Sheepwash"}}, {{"in Swanmere"}}, {{"in Thornwick"}}, {{"in Tillbeck"}}, {{"in Umberlow"}},
+    {{"in Vinehall"}}, {{"in Wexcombe"}}, {{"in Wrenfield"}}, {{"in Yarrowby"}}, {{"in Yewcombe"}},
     {{"in Zellwood"}},
 };
 static const struct sample_concept times[] = {
@@ -105,12 +105,9 @@ static const struct sample_concept times[] = {
     {{"during the feast", "during the banquet"}},
     {{"during the flood", "during the deluge"}},
 };
-/* clang-format on */
 
-#define WORDS(table)                                                                               \
-    {                                                                                              \
-        (table), sizeof(table) / sizeof *(table)                                                   \
-    }
+#define WORDS(table) {(table), sizeof(table) / sizeof *(table)}
+/* clang-format on */
 const struct sample_facet_words sample_words[SAMPLE_DENIED] = {
     [SAMPLE_ACTION] = WORDS(actions), [SAMPLE_OBJECT] = WORDS(objects),
     [SAMPLE_AGENT] = WORDS(agents),   [SAMPLE_QUALITY] = WORDS(qualities),

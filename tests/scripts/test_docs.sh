@@ -1,0 +1,42 @@
+#!/bin/sh
+# docs/: what docs/own-data.md tells to do is done, line by line, with the tiny cross-encoder as the
+# re-ranker; links lead to files, and commands and options are those that the program has.
+. tests/distill/tiny_job.sh
+root=$PWD
+RETORT=$(realpath "$RETORT")
+
+block() { # LANGUAGE FILE: its blocks, one after the other
+    awk -v start="\`\`\`$1" '$0 == "```" { on = 0 } on { print } $0 == start { on = 1 }' "$2"
+}
+
+for page in README.md docs/*.md; do
+    for link in $(grep -o '](\([^)#:]*\))' "$page" | sed 's/](\(.*\))/\1/'); do
+        [ -e "$(dirname "$page")/$link" ] || wrong "$page: no $link"
+    done
+    block sh "$page" >"$folder/commands"
+    sh -n "$folder/commands" || wrong "$page: no shell"
+    grep -o 'retort [a-z]* [^|>&]*' "$folder/commands" >"$folder/calls"
+    while read -r _ command arguments; do
+        "$RETORT" "$command" --help >"$folder/help" 2>"$folder/err" || wrong "$page: retort $command"
+        for option in $(printf '%s\n' $arguments | grep '^--[a-z]'); do
+            grep -q -- "^  $option" "$folder/help" || wrong "$page: no retort $command $option"
+        done
+    done <"$folder/calls"
+done
+
+page=$root/docs/own-data.md
+mkdir -p "$folder/work/models" "$folder/bin"
+ln -s "$teacher" "$folder/work/models/my-reranker"
+ln -s "$RETORT" "$folder/bin/retort"
+cd "$folder/work" || exit 1
+block yaml "$page" >mine.yaml
+block sh "$page" >commands
+PATH="$folder/bin:$PATH" sh -eu commands >out 2>err </dev/null || wrong "own-data.md: $(tail -n 5 err)"
+for file in runs/mine/report.html runs/mine/export/modules.json slim/modules.json idx/vectors.npy; do
+    [ -s "$file" ] || wrong "own-data.md leaves no $file"
+done
+grep -q '^kind  *run of a job' out || wrong "own-data.md: inspect says $(cat out)"
+grep -q '^license: apache-2.0$' runs/mine/export/README.md || wrong "own-data.md: no licence"
+[ "$(grep -c '^q9 Q0 d' out)" -eq 3 ] || wrong "own-data.md: search finds others than three"
+grep -q 'slim: read back, 9 texts' err || wrong "own-data.md: $(grep slim err)"
+exit $wrong
