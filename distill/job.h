@@ -175,6 +175,8 @@ int job_read_string(struct job *out, const char *path, const char *text,
                     const struct string_list *settings, struct error *err);
 /* Whether a key of words or a path is left at the word "none". */
 bool job_is_none(const char *value);
+/* Where the teacher is, or what it is taught from, for people; freshly allocated. */
+char *job_teacher_words(const struct job *job);
 /* The shape of the teacher: what its folder says, or what it will be taught from; then with the
  * vocabulary's greatest size. */
 int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err);

@@ -104,6 +104,14 @@ bool job_is_none(const char *value)
     return strcmp(value, "none") == 0;
 }
 
+char *job_teacher_words(const struct job *job)
+{
+    if (!job->teacher.taught) return xstrdup(job->teacher.model);
+    return xasprintf("taught by this job from %s, on %s",
+                     strcmp(job->teach.init, "random") == 0 ? "random weights" : job->teach.init,
+                     job_is_none(job->teach.pairs) ? "the collection's labels" : job->teach.pairs);
+}
+
 /* ---- contradictions ---- */
 
 static int check_name(const struct job *job, struct error *err)

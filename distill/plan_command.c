@@ -209,7 +209,9 @@ static void print_models(const struct planning *planning, struct text *out)
     const struct encoder_config *teacher = planning->facts.teacher;
     struct text taps = {0};
     char number[16];
-    fact(out, "teacher", "%s", job->teacher.model);
+    char *words = job_teacher_words(job);
+    fact(out, "teacher", "%s", words);
+    free(words);
     fact(out, "", "%d layers of width %d, %s parameters, %s", teacher->num_layers,
          teacher->hidden_size,
          short_number(number, encoder_parameters(teacher, teacher->num_layers)),

@@ -162,12 +162,13 @@ void page_card(struct page *page)
 {
     const struct job *job = page->job;
     const char *from = job->student.init.from;
+    char *teacher = job_teacher_words(job);
     struct text licenses = {0};
     html_section(&page->out, "card", "Model card");
     text_puts(&page->out, "<dl>\n");
     describe_model(page);
     html_item(&page->out, "Made from", "Teacher: %s%s%s (content %s). The student starts from: %s.",
-              job->card.base_model, *job->card.base_model ? ", " : "", job->teacher.model,
+              job->card.base_model, *job->card.base_model ? ", " : "", teacher,
               json_string_or(page->manifest, "teacher", "not hashed yet"), from);
     html_item(
         &page->out, "Training data",
@@ -184,6 +185,7 @@ void page_card(struct page *page)
         "in them.");
     card_licenses(&licenses, job);
     html_item(&page->out, "Licences", "%s", licenses.bytes);
+    free(teacher);
     text_free(&licenses);
     text_puts(&page->out, "</dl>\n");
     html_section_end(&page->out);

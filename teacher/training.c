@@ -9,6 +9,7 @@
 #include "data/output_folder.h"
 #include "nn/architecture.h"
 #include "teacher/cross_encoder_parts.h"
+#include "teacher/mimetic.h"
 
 /* ---- beginning ---- */
 
@@ -94,6 +95,7 @@ int cross_encoder_new(struct cross_encoder **out, const struct encoder_config *c
     }
     cross_encoder_alloc(ce, &own, precision);
     params_init_random(&ce->params, 0, (int)ce->params.count, own.initializer_range, start->seed);
+    mimetic_attention(&ce->encoder, start->seed);
     encoder_refresh(&ce->encoder);
     *out = ce;
     return 0;

@@ -5,6 +5,7 @@
 #include "tests/tiny_model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "data/output.h"
 #include "nn/architecture.h"
 #include "teacher/head.h"
+#include "teacher/mimetic.h"
 
 #define TINY_TEACHER "tests/golden/cross_encoder"
 enum { SEQUENCES = 6, LENGTH = 9, WIDTH = 7 };
@@ -243,6 +245,53 @@ START_TEST(an_encoder_gets_a_head)
 }
 END_TEST
 
+static double product(const float *a, const float *b, size_t n, size_t i, size_t j, bool transposed)
+{
+    double sum = 0; /* (a b')[i][j], or (a b)[i][j] */
+    for (size_t k = 0; k < n; k++)
+        sum += (double)a[i * n + k] * b[transposed ? j * n + k : k * n + j];
+    return sum;
+}
+
+/* W_q' W_k is s^2 I and W_o W_v is -t^2 I, in every block, with other matrices. */
+START_TEST(new_attention_is_of_like_tokens)
+{
+    struct encoder_config config = {.architecture = architecture_find("bert"),
+                                    .vocab_size = 9,
+                                    .hidden_size = 12,
+                                    .embedding_size = 12,
+                                    .num_layers = 2,
+                                    .num_heads = 3,
+                                    .intermediate_size = 5,
+                                    .max_positions = 8,
+                                    .type_vocab_size = 2,
+                                    .layer_norm_eps = 1e-12};
+    struct params params = {0};
+    struct encoder encoder = {0};
+    const size_t n = 12;
+    encoder_declare(&encoder, &config, &params);
+    params_alloc(&params);
+    mimetic_attention(&encoder, 13);
+    for (int block = 0; block < 2; block++) {
+        static const char *const names[] = {"self.query", "self.key", "self.value", "output.dense"};
+        const float *w[4];
+        for (int m = 0; m < 4; m++) {
+            char name[112];
+            snprintf(name, sizeof name, "encoder.layer.%d.attention.%s.weight", block, names[m]);
+            w[m] = params_values(&params, params_find(&params, name));
+        }
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < n; j++) { /* rows of an orthogonal matrix are so, too */
+                ck_assert_double_eq_tol(product(w[0], w[1], n, i, j, true), i == j ? 3 / 2.0 : 0,
+                                        1e-5);
+                ck_assert_double_eq_tol(product(w[3], w[2], n, i, j, false), i == j ? -0.49 : 0,
+                                        1e-5);
+            }
+    }
+    params_free(&params);
+}
+END_TEST
+
 START_TEST(a_new_one_is_of_the_given_shape)
 {
     struct error err = {0};
@@ -269,12 +318,10 @@ END_TEST
 
 int main(void)
 {
-    const struct test_row rows[] = {TEST(gradients_of_every_kind_of_head),
-                                    TEST(gradients_of_a_whole_model),
-                                    TEST(tape_gives_the_logits_of_scoring),
-                                    TEST(a_cross_encoder_goes_on_from_its_head),
-                                    TEST(an_encoder_gets_a_head),
-                                    TEST(a_new_one_is_of_the_given_shape),
-                                    {0}};
+    const struct test_row rows[] = {
+        TEST(gradients_of_every_kind_of_head),  TEST(gradients_of_a_whole_model),
+        TEST(tape_gives_the_logits_of_scoring), TEST(a_cross_encoder_goes_on_from_its_head),
+        TEST(an_encoder_gets_a_head),           TEST(new_attention_is_of_like_tokens),
+        TEST(a_new_one_is_of_the_given_shape),  {0}};
     return run_tests("teacher/training", rows);
 }
