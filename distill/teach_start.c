@@ -23,6 +23,9 @@ static int train_vocabulary(struct tokenizer **out, const struct job *job,
     return status;
 }
 
+/* What a word is must outweigh where it stands, or attention would begin with likeness of places. */
+enum { WORDS_TO_POSITIONS = 4 };
+
 static int start_words(struct cross_encoder *ce, const struct job *job,
                        const struct collection *collection, struct pool *pool, struct error *err)
 {
@@ -32,7 +35,7 @@ static int start_words(struct cross_encoder *ce, const struct job *job,
     REQUIRE(row >= 0);
     const struct word_vectors how = {.vocab_size = config->vocab_size,
                                      .dim = config->embedding_size,
-                                     .deviation = config->initializer_range,
+                                     .deviation = WORDS_TO_POSITIONS * config->initializer_range,
                                      .tok = cross_encoder_tokenizer(ce),
                                      .texts = collection->documents.values,
                                      .count = collection->documents.count,

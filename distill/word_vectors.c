@@ -6,7 +6,7 @@
 
 #include "distill/pca.h"
 
-enum { WINDOW = 5, SPREAD = 4, STREAM_PROJECTION = 0xc00 };
+enum { WINDOW = 50, SPREAD = 4, STREAM_PROJECTION = 0xc00 };
 static const double smoothing = 0.75;
 
 /* All texts' tokens, WINDOW times -1 between two of them; and where each token stands. */
@@ -67,8 +67,8 @@ static void count_neighbours(double *counts, const struct stream *stream, int32_
     for (size_t p = stream->starts[token]; p < stream->starts[token + 1]; p++) {
         const int32_t *at = stream->tokens + stream->places[p];
         for (int d = 1; d <= WINDOW; d++) {
-            if (at[-d] >= 0) counts[at[-d]] += 1.0 / d;
-            if (at[d] >= 0) counts[at[d]] += 1.0 / d;
+            if (at[-d] >= 0) counts[at[-d]]++;
+            if (at[d] >= 0) counts[at[d]]++;
         }
     }
 }
@@ -102,30 +102,29 @@ static void sum_row(void *arg, size_t token, int worker)
     for (size_t p = stream->starts[token]; p < stream->starts[token + 1]; p++) {
         const int32_t *at = stream->tokens + stream->places[p];
         for (int d = 1; d <= WINDOW; d++)
-            stream->neighbours[token] += ((at[-d] >= 0) + (at[d] >= 0)) / (double)d;
+            stream->neighbours[token] += (at[-d] >= 0) + (at[d] >= 0);
     }
 }
 
-/* Scores of the rows' components, into the vectors of the present tokens. */
+/* Scores of the rows' components, into the vectors of the present tokens, all of one length. */
 static void place_vectors(float *vectors, const struct word_vectors *how, const struct pca *pca,
                           const struct projection *projection, size_t present)
 {
     size_t width = (size_t)how->dim;
     float *scores = xaligned(present * width, sizeof *scores);
-    double squares = 0;
     pca_apply(pca, projection->rows, present, scores);
-    for (size_t i = 0; i < present; i++)
+    for (size_t i = 0; i < present; i++) {
+        float *score = scores + i * width,
+              *vector = vectors + (size_t)projection->present[i] * width;
+        double squares = 0;
         for (size_t k = 0; k < width; k++) {
             double root = pow(pca->eigenvalues[k], 0.25);
-            double value = root > 0 ? scores[i * width + k] / root : 0;
-            scores[i * width + k] = (float)value;
-            squares += value * value;
+            score[k] = root > 0 ? (float)(score[k] / root) : 0;
+            squares += (double)score[k] * score[k];
         }
-    double scale = how->deviation / sqrt(squares / (double)(present * width));
-    for (size_t i = 0; i < present; i++)
-        for (size_t k = 0; k < width; k++)
-            vectors[(size_t)projection->present[i] * width + k] =
-                (float)(scale * scores[i * width + k]);
+        double scale = squares > 0 ? how->deviation / sqrt(squares / (double)width) : 0;
+        for (size_t k = 0; k < width; k++) vector[k] = (float)(scale * score[k]);
+    }
     free(scores);
 }
 

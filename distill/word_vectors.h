@@ -1,9 +1,10 @@
 /* Word vectors from co-occurrence counts, to begin a table of word embeddings with: words of like
  * meaning stand near each other before the first step of training.
  *
- *     c_ij   = how often token j stands at most 5 tokens from token i, each counting 1 / distance
+ *     c_ij   = how often token j stands at most 50 tokens from token i in a text
  *     m_ij   = max(0, log(c_ij / (c_i p_j))),  p_j in proportion to (sum of column j)^0.75
- *     vector = row i of the principal components of m, each divided by the root of its deviation
+ *     vector = row i of the principal components of m, each divided by the root of its deviation,
+ *              then brought to one length
  *
  * Positive pointwise mutual information with smoothed contexts and root-weighted singular values
  * (Levy, Goldberg & Dagan 2015).  m is never held: its rows are projected at random onto 4 times
@@ -17,7 +18,7 @@
 
 struct word_vectors {
     int vocab_size, dim; /* of the table; vocab_size is at least the tokenizer's */
-    double deviation;    /* root of the mean square of the vectors that are made */
+    double deviation;    /* root of the mean square of each vector that is made */
     const struct tokenizer *tok;
     const char *const *texts; /* [count] */
     size_t count;
