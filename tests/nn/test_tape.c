@@ -258,5 +258,5 @@ int main(void)
                                     TEST(backward_adds),
                                     TEST(steps_of_other_sizes_may_follow),
                                     {0}};
-    return run_tests("student/tape", rows);
+    return run_tests("nn/tape", rows);
 }
