@@ -85,11 +85,14 @@ static void dev_table(struct page *page, const struct train_log *log)
     size_t count = 1;
     for (size_t s = 0; s < log->count && count < MOST; s++)
         if (strcmp(log->series[s].kind, "dev") == 0) {
-            headers[count] = log_series_title(&log->series[s]);
+            headers[count] = log_series_title(log, &log->series[s]);
             columns[count++] = &log->series[s];
         }
     html_details(&page->out, "The numbers");
-    html_table(&page->out, "nDCG@10 on dev, for each tap (layers, dimensions)", headers, count);
+    html_table(&page->out,
+               train_log_has_taps(log) ? "nDCG@10 on dev, for each tap (layers, dimensions)"
+                                       : "Quality on dev",
+               headers, count);
     for (size_t p = 0; p < columns[1]->count; p++) {
         html_row(&page->out, "%.0f", columns[1]->points[p].step);
         for (size_t c = 1; c < count; c++) {
@@ -112,7 +115,8 @@ static bool draw_log(struct page *page, const struct train_log *log, bool losses
         const struct log_series *from = &log->series[s];
         if (losses ? !train_log_is_loss(from) : strcmp(from->kind, "dev") != 0) continue;
         struct plot_series *to = &series[plot.num_series++];
-        *to = (struct plot_series){.name = log_series_title(from), .joined = true, .plain = losses};
+        *to = (struct plot_series){
+            .name = log_series_title(log, from), .joined = true, .plain = losses};
         to->points = thinned(from, &to->count);
     }
     plot.series = series;
@@ -130,19 +134,25 @@ static void draw_phase(struct page *page, const struct train_log *log, bool loss
                        const char *phase)
 {
     char id[48], title[96];
+    bool taps = train_log_has_taps(log);
     snprintf(id, sizeof id, "%s-%s", losses ? "losses" : "dev", phase);
-    snprintf(title, sizeof title,
-             losses ? "Losses in phase %s" : "Quality on dev in phase %s, by tap", phase);
+    snprintf(title, sizeof title, losses ? "Losses in phase %s" : "Quality on dev in phase %s%s",
+             phase, taps ? ", by tap" : "");
     const struct plot_curves plot = {
         .label = {id, title,
-                  losses
-                      ? "A curve for each loss against the training step; where there are many "
-                        "steps, means of neighbouring ones. The table beneath has means over "
-                        "fifths."
-                      : "nDCG@10 on dev queries after so many steps, a curve for each tap and one "
-                        "for their mean. The table beneath has every evaluation."},
+                  losses ? "A curve for each loss against the training step; where there are many "
+                           "steps, means of neighbouring ones. The table beneath has means over "
+                           "fifths."
+                  : taps
+                      ? "nDCG@10 on dev queries after so many steps, a curve for each tap and one "
+                        "for their mean. The table beneath has every evaluation."
+                      : "Of the re-ranker after so many steps: nDCG@10 of what it re-ranks for dev "
+                        "queries, or of scored pairs Spearman's correlation. The table beneath "
+                        "has every evaluation."},
         .x_label = "step",
-        .y_label = losses ? "loss" : "nDCG@10"};
+        .y_label = losses ? "loss"
+                   : taps ? "nDCG@10"
+                          : "dev"};
     if (!draw_log(page, log, losses, plot)) return;
     if (losses)
         loss_table(page, log);
@@ -157,8 +167,9 @@ static void best_step(struct page *page, const struct train_log *log, const char
     if (best)
         html_paragraph(&page->out,
                        "Phase %s: %.0f steps; the weights kept are those of step %.0f, best on dev "
-                       "with a mean of %.4f over the taps.",
-                       phase, log->last_step, best->step, best->value);
+                       "with %.4f%s.",
+                       phase, log->last_step, best->step, best->value,
+                       train_log_has_taps(log) ? ", the mean over the taps" : "");
     else
         html_paragraph(&page->out, "Phase %s: %.0f steps; the weights kept are the last ones.",
                        phase, log->last_step);

@@ -96,13 +96,12 @@ static double teach_step(void *arg, uint64_t number, float *gradients, struct re
 
 static double teach_evaluate(void *arg, struct report *report)
 {
+    (void)report; /* the trainer logs the value itself */
     struct teaching *teaching = arg;
     const struct teach_data *data = &teaching->data;
     cross_encoder_score(teaching->ce, teaching->run->pool, data->queries, data->documents,
                         data->num_dev, teaching->max_length, teaching->dev_logits);
-    double value = teach_data_measure(data, teaching->run, teaching->dev_logits);
-    report_add(report, value, "%s", teach_data_measure_name(data));
-    return value;
+    return teach_data_measure(data, teaching->run, teaching->dev_logits);
 }
 
 static int teach(struct teaching *teaching, struct error *err)

@@ -340,11 +340,6 @@ double teach_data_measure(const struct teach_data *data, const struct job_run *r
     return value;
 }
 
-const char *teach_data_measure_name(const struct teach_data *data)
-{
-    return data->train.labelled ? "ndcg_cut_10" : "spearman";
-}
-
 void teach_data_free(struct teach_data *data)
 {
     teach_set_free(&data->train);

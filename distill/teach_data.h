@@ -25,7 +25,5 @@ void teach_data_free(struct teach_data *data);
 /* Of the dev pairs' logits [num_dev]; higher is better. */
 double teach_data_measure(const struct teach_data *data, const struct job_run *run,
                           const float *logits);
-/* "ndcg_cut_10" or "spearman" */
-const char *teach_data_measure_name(const struct teach_data *data);
 
 #endif

@@ -67,10 +67,19 @@ bool train_log_is_loss(const struct log_series *series)
            strcmp(series->name, "gradient_norm") != 0;
 }
 
-const char *log_series_title(const struct log_series *series)
+bool train_log_has_taps(const struct train_log *log)
+{
+    for (size_t s = 0; s < log->count; s++)
+        if (strcmp(log->series[s].kind, "dev") == 0 && strchr(log->series[s].name, '('))
+            return true;
+    return false;
+}
+
+const char *log_series_title(const struct train_log *log, const struct log_series *series)
 {
     if (strncmp(series->name, "ndcg_cut_10 ", 12) == 0) return series->name + 12;
-    return strcmp(series->name, "dev_mean") == 0 ? "mean of the taps" : series->name;
+    if (strcmp(series->name, "dev_mean") != 0) return series->name;
+    return train_log_has_taps(log) ? "mean of the taps" : "dev";
 }
 
 const struct log_point *train_log_best(const struct train_log *log)

@@ -33,8 +33,11 @@ int train_log_read_file(struct train_log *out, const char *path, struct error *e
 void train_log_free(struct train_log *log);
 /* A part of the loss or their sum; not the rate and the gradient's norm. */
 bool train_log_is_loss(const struct log_series *series);
-/* "2, 64" for a tap's measure, "mean of the taps", or the name as it is. */
-const char *log_series_title(const struct log_series *series);
+/* Whether dev was measured at several taps: a student's phase. */
+bool train_log_has_taps(const struct train_log *log);
+/* "2, 64" for a tap's measure, "mean of the taps" ("dev" where there are none), or the name as it
+ * is. */
+const char *log_series_title(const struct train_log *log, const struct log_series *series);
 /* The first highest mean of the dev measures, whose weights are kept; NULL: none. */
 const struct log_point *train_log_best(const struct train_log *log);
 

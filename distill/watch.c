@@ -151,14 +151,14 @@ static void dev_measures(struct text *out, const struct train_log *log)
     const struct log_point *best = train_log_best(log);
     int taps = 0;
     if (!best) return;
-    text_printf(out, "             nDCG@10 on dev, best %.4f at step %.0f; last:", best->value,
-                best->step);
+    text_printf(out, "             %s on dev, best %.4f at step %.0f; last:",
+                train_log_has_taps(log) ? "nDCG@10" : "quality", best->value, best->step);
     for (size_t s = 0; s < log->count; s++) {
         const struct log_series *series = &log->series[s];
         if (strcmp(series->kind, "dev") != 0) continue;
         const struct log_point *last = &series->points[series->count - 1];
         text_printf(out, "%s%s %.4f", taps++ % TAPS_A_LINE ? "  " : "\n               ",
-                    log_series_title(series), last->value);
+                    log_series_title(log, series), last->value);
     }
     text_puts(out, "\n");
 }

@@ -200,7 +200,7 @@ START_TEST(training_is_read_from_its_log)
     ck_assert(log.last_step == 3 && log.series[0].count == 3);
     ck_assert(log.series[0].points[1].value == 6);
     ck_assert(train_log_is_loss(&log.series[0]) && !train_log_is_loss(&log.series[3]));
-    ck_assert_str_eq(log_series_title(&log.series[1]), "(1, 8)");
+    ck_assert_str_eq(log_series_title(&log, &log.series[1]), "(1, 8)");
     ck_assert(train_log_best(&log)->step == 1);
     train_log_free(&log);
     mark(folder, "embed", "1"), mark(folder, "mine", "1"), mark(folder, "score", "1");
