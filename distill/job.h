@@ -77,6 +77,7 @@ struct job {
         int sources;       /* enum teach_source bits */
         char *guide;       /* a dual encoder's folder, or "none" */
         double guide_weight, guide_temperature;
+        int candidates;       /* documents per query that negatives are drawn from */
         bool found_positives; /* leave out positives that no source finds */
         int negatives_per_query;
         struct {

@@ -19,8 +19,8 @@ static bool is_taught(const struct job *job)
 const struct stage job_stages[] = {
     {"teach", "the teacher, a cross-encoder, from labels or scored pairs",
      "seed precision data.train_split data.dev_split data.dev_fraction data.max_train_queries "
-     "data.drop_same_id teach teacher.max_length mine.depth mine.scored mine.positives "
-     "mine.bm25_k1 mine.bm25_b",
+     "data.drop_same_id teach teacher.max_length mine.depth mine.positives mine.bm25_k1 "
+     "mine.bm25_b",
      "", "", teach_stage, is_taught},
     {"embed", "early-layer representations of the teacher, their probe, PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "

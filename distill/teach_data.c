@@ -125,7 +125,7 @@ static void mine_one(struct mining *mining, size_t q)
         .max_positives = (size_t)run->job->mine.positives,
         .excluded = run->job->data.drop_same_id ? texts_find(&collection->documents, id) : -1};
     mine_query(&mining->sets, mining->queries[q], &labels, lists, mining->num_lists,
-               (size_t)run->job->mine.scored);
+               (size_t)run->job->teach.candidates);
     free(positives);
 }
 
