@@ -4,49 +4,19 @@
 #include <string.h>
 
 #include "data/progress.h"
-#include "distill/mine.h"
-#include "distill/ranked_rows.h"
+#include "distill/mining.h"
 #include "distill/ranking.h"
 
 /* ---- from labels ---- */
 
-enum { MAX_SOURCES = 3 };
-
-/* Queries whose candidates are mined: train, then dev. */
-struct mining {
+struct lessons {
     struct job_run *run;
-    struct query_set train;
-    const struct query_set *dev;
-    uint32_t *queries; /* rows */
-    size_t count;
-    struct ranked_rows lists[MAX_SOURCES];
-    size_t num_lists;
+    struct mining mining;
     struct candidate_sets sets;
     float *query_vectors,
         *document_vectors; /* the guide's, unit, [count, width], by row; or NULL */
     size_t width;
 };
-
-static const struct judged_query *judged_of(const struct mining *mining, size_t q)
-{
-    return q < mining->train.count ? mining->train.judged[q]
-                                   : mining->dev->judged[q - mining->train.count];
-}
-
-static void gather(struct mining *mining)
-{
-    const struct job_run *run = mining->run;
-    query_set_copy(&mining->train, &run->train);
-    if (run->job->data.max_train_queries)
-        query_set_sample(&mining->train, &run->collection, (size_t)run->job->data.max_train_queries,
-                         (uint64_t)run->job->seed);
-    mining->count = mining->train.count + mining->dev->count;
-    mining->queries = xcalloc(mining->count, sizeof *mining->queries);
-    for (size_t q = 0; q < mining->count; q++)
-        mining->queries[q] = q < mining->train.count ? mining->train.rows[q]
-                                                     : mining->dev->rows[q - mining->train.count];
-    candidate_sets_init(&mining->sets, run->collection.queries.count);
-}
 
 /* Unit vectors of n texts by the guide, at its full size. */
 static float *guide_embed(const struct dual_encoder *guide, struct pool *pool,
@@ -66,67 +36,42 @@ static float *guide_embed(const struct dual_encoder *guide, struct pool *pool,
     return unit;
 }
 
-static int embed_by_guide(struct mining *mining, struct error *err)
+static int embed_by_guide(struct lessons *lessons, struct error *err)
 {
-    struct job_run *run = mining->run;
-    struct dual_encoder guide;
+    struct job_run *run = lessons->run;
+    const struct mining *mining = &lessons->mining;
     const struct texts *documents = &run->collection.documents;
+    struct dual_encoder guide;
     if (job_is_none(run->job->teach.guide)) return 0;
     if (dual_encoder_open(&guide, run->job->teach.guide, 0, run->job->precision, err)) return -1;
     const char **queries = xcalloc(mining->count, sizeof *queries);
     for (size_t q = 0; q < mining->count; q++)
         queries[q] = run->collection.queries.values[mining->queries[q]];
     note("teach: the guide embeds %zu documents", documents->count);
-    mining->width = (size_t)guide.output_size;
-    mining->query_vectors =
+    lessons->width = (size_t)guide.output_size;
+    lessons->query_vectors =
         guide_embed(&guide, run->pool, queries, mining->count, guide.query_prompt);
-    mining->document_vectors =
+    lessons->document_vectors =
         guide_embed(&guide, run->pool, documents->values, documents->count, guide.document_prompt);
     free(queries);
     dual_encoder_free(&guide);
     return 0;
 }
 
-static struct ranked_rows *add_source(struct mining *mining, int source)
+static void rank_sources(struct lessons *lessons)
 {
-    struct ranked_rows *list = &mining->lists[mining->num_lists++];
-    ranked_rows_init(list, source, mining->count, (size_t)mining->run->job->mine.depth);
-    return list;
-}
-
-static void rank_sources(struct mining *mining)
-{
-    const struct job_run *run = mining->run;
-    const struct job *job = run->job;
-    size_t documents = run->collection.documents.count;
-    if (job->teach.sources & TEACH_BM25)
-        rank_by_bm25(add_source(mining, CANDIDATE_BM25), &run->collection, mining->queries,
-                     job->mine.bm25_k1, job->mine.bm25_b, run->pool);
+    const struct job *job = lessons->run->job;
+    struct mining *mining = &lessons->mining;
+    size_t documents = lessons->run->collection.documents.count;
+    if (job->teach.sources & TEACH_BM25) mining_bm25(mining);
     if (job->teach.sources & TEACH_GUIDE)
-        rank_by_vectors(add_source(mining, CANDIDATE_GUIDE), mining->query_vectors,
-                        mining->document_vectors, documents, (int)mining->width, run->pool);
+        rank_by_vectors(mining_add(mining, CANDIDATE_GUIDE), lessons->query_vectors,
+                        lessons->document_vectors, documents, (int)lessons->width,
+                        lessons->run->pool);
     if (job->teach.sources & TEACH_RANDOM)
-        rank_by_chance(add_source(mining, CANDIDATE_CHANCE), mining->queries, documents,
+        rank_by_chance(mining_add(mining, CANDIDATE_CHANCE), mining->queries, documents,
                        (uint64_t)job->seed);
-}
-
-static void mine_one(struct mining *mining, size_t q)
-{
-    const struct job_run *run = mining->run;
-    const struct collection *collection = &run->collection;
-    struct mined_list lists[MAX_SOURCES];
-    for (size_t l = 0; l < mining->num_lists; l++) lists[l] = ranked_rows_of(&mining->lists[l], q);
-    uint32_t *positives;
-    size_t count = relevant_rows(&positives, collection, judged_of(mining, q));
-    const char *id = collection->queries.ids[mining->queries[q]];
-    struct labels labels = {
-        .positives = positives,
-        .num_positives = count,
-        .max_positives = (size_t)run->job->mine.positives,
-        .excluded = run->job->data.drop_same_id ? texts_find(&collection->documents, id) : -1};
-    mine_query(&mining->sets, mining->queries[q], &labels, lists, mining->num_lists,
-               (size_t)run->job->teach.candidates);
-    free(positives);
+    mining_sets(mining, (size_t)job->teach.candidates, &lessons->sets);
 }
 
 static int grade_of(const struct judged_query *judged, const char *document)
@@ -137,23 +82,23 @@ static int grade_of(const struct judged_query *judged, const char *document)
     return 0;
 }
 
-static int highest_grade(const struct query_set *set)
+static int highest_grade(const struct mining *mining)
 {
     int highest = 1;
-    for (size_t q = 0; q < set->count; q++)
-        for (size_t j = 0; j < set->judged[q]->count; j++)
-            if (set->judged[q]->judgements[j].grade > highest)
-                highest = set->judged[q]->judgements[j].grade;
+    for (size_t q = 0; q < mining->num_train; q++)
+        for (size_t j = 0; j < mining->judged[q]->count; j++)
+            if (mining->judged[q]->judgements[j].grade > highest)
+                highest = mining->judged[q]->judgements[j].grade;
     return highest;
 }
 
-static float similarity(const struct mining *mining, size_t q, uint32_t document)
+static float similarity(const struct lessons *lessons, size_t q, uint32_t document)
 {
     double sum = 0;
-    if (!mining->query_vectors) return 0;
-    const float *u = mining->query_vectors + q * mining->width,
-                *v = mining->document_vectors + document * mining->width;
-    for (size_t i = 0; i < mining->width; i++) sum += (double)u[i] * v[i];
+    if (!lessons->query_vectors) return 0;
+    const float *u = lessons->query_vectors + q * lessons->width,
+                *v = lessons->document_vectors + document * lessons->width;
+    for (size_t i = 0; i < lessons->width; i++) sum += (double)u[i] * v[i];
     return (float)sum;
 }
 
@@ -162,36 +107,36 @@ static bool is_found(const struct candidate *candidate)
     return (candidate->sources & ~CANDIDATE_CHANCE) != 0;
 }
 
-static void add_train(struct teach_data *data, const struct mining *mining, size_t q, int highest)
+static void add_train(struct teach_data *data, const struct lessons *lessons, size_t q, int highest)
 {
-    const struct job_run *run = mining->run;
+    const struct job_run *run = lessons->run;
     const struct collection *collection = &run->collection;
-    const struct candidate_set *set = &mining->sets.sets[q];
+    const struct candidate_set *set = &lessons->sets.sets[q];
     struct teach_list *list =
-        teach_set_add(&data->train, collection->queries.values[mining->queries[q]]);
+        teach_set_add(&data->train, collection->queries.values[lessons->mining.queries[q]]);
     for (size_t c = 0; c < set->count; c++) {
         const struct candidate *candidate = &set->candidates[c];
         bool positive = candidate->kind == CANDIDATE_POSITIVE;
         if (positive && run->job->teach.found_positives && !is_found(candidate)) continue;
         const char *id = collection->documents.ids[candidate->document];
-        int grade = positive ? grade_of(judged_of(mining, q), id) : 0;
+        int grade = positive ? grade_of(lessons->mining.judged[q], id) : 0;
         teach_list_add(
             list, (struct teach_item){.document = collection->documents.values[candidate->document],
                                       .target = (float)grade / (float)highest,
-                                      .guide = similarity(mining, q, candidate->document)});
+                                      .guide = similarity(lessons, q, candidate->document)});
     }
 }
 
-static void add_dev(struct teach_data *data, const struct mining *mining, size_t q)
+static void add_dev(struct teach_data *data, const struct lessons *lessons, size_t q)
 {
-    const struct collection *collection = &mining->run->collection;
-    const struct candidate_set *set = &mining->sets.sets[q];
+    const struct collection *collection = &lessons->run->collection;
+    const struct candidate_set *set = &lessons->sets.sets[q];
     for (size_t c = 0; c < set->count; c++) {
         const struct candidate *candidate = &set->candidates[c];
         if (!is_found(candidate)) continue;
-        data->queries[data->num_dev] = collection->queries.values[mining->queries[q]];
+        data->queries[data->num_dev] = collection->queries.values[lessons->mining.queries[q]];
         data->documents[data->num_dev] = collection->documents.values[candidate->document];
-        data->dev_query[data->num_dev] = (uint32_t)(q - mining->train.count);
+        data->dev_query[data->num_dev] = (uint32_t)(q - lessons->mining.num_train);
         data->dev_document[data->num_dev++] = candidate->document;
     }
 }
@@ -205,40 +150,32 @@ static void reserve_dev(struct teach_data *data, size_t pairs)
     data->dev_scores = xcalloc(pairs, sizeof *data->dev_scores);
 }
 
-static void take_sets(struct teach_data *data, const struct mining *mining)
+static void take_sets(struct teach_data *data, const struct lessons *lessons)
 {
-    size_t pairs = 0, train = mining->train.count;
-    int highest = highest_grade(&mining->train);
-    for (size_t q = train; q < mining->count; q++) pairs += mining->sets.sets[q].count;
+    size_t pairs = 0, train = lessons->mining.num_train, count = lessons->mining.count;
+    int highest = highest_grade(&lessons->mining);
+    for (size_t q = train; q < count; q++) pairs += lessons->sets.sets[q].count;
     reserve_dev(data, pairs);
-    for (size_t q = 0; q < train; q++) add_train(data, mining, q, highest);
-    for (size_t q = train; q < mining->count; q++) add_dev(data, mining, q);
-}
-
-static void mining_free(struct mining *mining)
-{
-    for (size_t l = 0; l < mining->num_lists; l++) ranked_rows_free(&mining->lists[l]);
-    candidate_sets_free(&mining->sets);
-    query_set_free(&mining->train);
-    free(mining->queries);
-    free(mining->query_vectors);
-    free(mining->document_vectors);
+    for (size_t q = 0; q < train; q++) add_train(data, lessons, q, highest);
+    for (size_t q = train; q < count; q++) add_dev(data, lessons, q);
 }
 
 static int from_labels(struct teach_data *data, struct job_run *run, struct error *err)
 {
-    struct mining mining = {.run = run, .dev = &data->dev_queries};
+    struct lessons lessons = {.run = run};
     query_set_copy(&data->dev_queries, &run->dev);
     query_set_sample(&data->dev_queries, &run->collection, (size_t)run->job->teach.dev_queries,
                      (uint64_t)run->job->seed);
-    gather(&mining);
-    int status = embed_by_guide(&mining, err);
+    mining_open(&lessons.mining, run, &data->dev_queries);
+    int status = embed_by_guide(&lessons, err);
     if (!status) {
-        rank_sources(&mining);
-        for (size_t q = 0; q < mining.count; q++) mine_one(&mining, q);
-        take_sets(data, &mining);
+        rank_sources(&lessons);
+        take_sets(data, &lessons);
     }
-    mining_free(&mining);
+    mining_free(&lessons.mining);
+    candidate_sets_free(&lessons.sets);
+    free(lessons.query_vectors);
+    free(lessons.document_vectors);
     return status;
 }
 
