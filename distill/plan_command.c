@@ -88,7 +88,8 @@ static int count_lessons(struct planning *planning, struct error *err)
     struct sts_pairs train, dev;
     size_t watched = (size_t)job->teach.dev_queries;
     facts->teach_lists = facts->train;
-    facts->teach_dev = (facts->dev < watched ? facts->dev : watched) * (size_t)job->teach.candidates;
+    facts->teach_dev =
+        (facts->dev < watched ? facts->dev : watched) * (size_t)job->teach.candidates;
     if (!job->teacher.taught || job_is_none(job->teach.pairs)) return 0;
     if (sts_read(&train, job->teach.pairs, "train", err)) return -1;
     struct strmap queries = {0};

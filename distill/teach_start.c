@@ -23,7 +23,8 @@ static int train_vocabulary(struct tokenizer **out, const struct job *job,
     return status;
 }
 
-/* What a word is must outweigh where it stands, or attention would begin with likeness of places. */
+/* What a word is must outweigh where it stands, or attention would begin with likeness of
+ * places. */
 enum { WORDS_TO_POSITIONS = 4 };
 
 static int start_words(struct cross_encoder *ce, const struct job *job,

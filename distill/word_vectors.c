@@ -101,8 +101,7 @@ static void sum_row(void *arg, size_t token, int worker)
     struct stream *stream = arg;
     for (size_t p = stream->starts[token]; p < stream->starts[token + 1]; p++) {
         const int32_t *at = stream->tokens + stream->places[p];
-        for (int d = 1; d <= WINDOW; d++)
-            stream->neighbours[token] += (at[-d] >= 0) + (at[d] >= 0);
+        for (int d = 1; d <= WINDOW; d++) stream->neighbours[token] += (at[-d] >= 0) + (at[d] >= 0);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Mimetic initialisation of attention (Trockman & Kolter 2023): a new encoder whose tokens attend to
- * tokens like themselves and take away what they find there, as trained ones do.
+/* Mimetic initialisation of attention (Trockman & Kolter 2023): a new encoder whose tokens attend
+ * to tokens like themselves and take away what they find there, as trained ones do.
  *
  *     W_q = W_k = s R,  W_v = t V,  W_o = -t V',   R, V: random orthogonal [hidden, hidden]
  *

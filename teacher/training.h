@@ -26,7 +26,8 @@ struct training_start {
 int cross_encoder_begin(struct cross_encoder **out, const char *folder,
                         const struct training_start *start, struct error *err);
 /* From nothing: random weights of this shape (normal, config->initializer_range; attention as in
- * mimetic.h), BERT's architecture.  The tokenizer is given away, also on failure; config->vocab_size must be its. */
+ * mimetic.h), BERT's architecture.  The tokenizer is given away, also on failure; its ids must be
+ * below config->vocab_size. */
 int cross_encoder_new(struct cross_encoder **out, const struct encoder_config *config,
                       struct tokenizer *tokenizer, const struct training_start *start,
                       struct error *err);
