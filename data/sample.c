@@ -10,11 +10,16 @@
 
 #include "data/output.h"
 
-enum { UNCHANGED = -1 };
-/* The facet in which each document of a family differs from the family's fact. */
-static const int changes[SAMPLE_FAMILY] = {
-    UNCHANGED,     UNCHANGED,     UNCHANGED,     SAMPLE_AGENT,  SAMPLE_QUALITY, SAMPLE_TIME,
-    SAMPLE_DENIED, SAMPLE_DENIED, SAMPLE_DENIED, SAMPLE_ACTION, SAMPLE_ACTION,  SAMPLE_OBJECT,
+enum { NOTHING = -1 };
+/* How each document of a family differs from the family's fact: in one facet, which has a new value
+ * or that of the document's other fact, in exchange. */
+static const struct difference {
+    int facet;
+    bool exchanged;
+} differences[SAMPLE_FAMILY] = {
+    {NOTHING, false},       {NOTHING, false},        {NOTHING, false},       {SAMPLE_AGENT, false},
+    {SAMPLE_TIME, false},   {SAMPLE_QUALITY, false}, {SAMPLE_DENIED, false}, {SAMPLE_DENIED, true},
+    {SAMPLE_ACTION, false}, {SAMPLE_OBJECT, false},  {SAMPLE_ACTION, true},  {SAMPLE_ACTION, true},
 };
 /* A document that differs in one of these from what is asked is of no use. */
 static const bool is_decisive[SAMPLE_FACETS] = {
@@ -99,18 +104,36 @@ static struct sample_fact fact_of(const struct county *county, size_t family)
     return fact;
 }
 
+/* Of the same town, and different otherwise. */
+static struct sample_fact another_fact(struct dice *dice, const struct sample_fact *fact)
+{
+    struct sample_fact result = *fact;
+    for (enum sample_facet facet = 0; facet < SAMPLE_FACETS; facet++)
+        if (facet != SAMPLE_PLACE) result.values[facet] = another(dice, facet, fact->values[facet]);
+    return result;
+}
+
 static enum sample_split split_of_family(const struct county *county, size_t family)
 {
     return split_of[family % county->num_pairs % CYCLE];
 }
 
-static void change(struct sample_fact *fact, enum sample_facet facet, struct dice *dice)
+/* Makes the difference between a family's fact and a document of it; other is the other fact. */
+static void differ(struct sample_fact *fact, struct sample_fact *other,
+                   const struct difference *difference, struct dice *dice)
 {
+    if (difference->facet == NOTHING) return;
+    enum sample_facet facet = (enum sample_facet)difference->facet;
     int8_t *value = &fact->values[facet];
-    if (facet == SAMPLE_ACTION && roll(dice, 2))
+    if (difference->exchanged) {
+        int8_t kept = *value;
+        *value = other->values[facet];
+        other->values[facet] = kept;
+    } else if (facet == SAMPLE_ACTION && roll(dice, 2)) {
         *value ^= 1; /* the contrary */
-    else
+    } else {
         *value = another(dice, facet, *value);
+    }
 }
 
 /* ---- sentences ---- */
@@ -200,38 +223,60 @@ static const char *finish(struct writer *writer, struct arena *strings)
 
 /* ---- documents ---- */
 
-/* What a statement says of others: the same with their values, and that it was the other way.  The
- * quality was that of the fact's object. */
-static struct sample_fact contrary(const struct sample_fact *fact, const struct sample_fact *other,
-                                   unsigned others)
+/* What was said of the fact, and no more. */
+static void add_fact(struct sample_document *document, struct sample_fact fact, unsigned said)
 {
-    struct sample_fact result = *fact;
     for (int facet = 0; facet < SAMPLE_FACETS; facet++)
-        if (others >> facet & 1) result.values[facet] = other->values[facet];
-    if (others >> SAMPLE_OBJECT & 1) result.values[SAMPLE_QUALITY] = -1;
-    result.values[SAMPLE_DENIED] = !fact->values[SAMPLE_DENIED];
-    return result;
+        if (!(said >> facet & 1)) fact.values[facet] = SAMPLE_UNSAID;
+    document->facts[document->num_facts++] = fact;
 }
 
-static void write_document(struct sample_document *document, struct dice *dice,
-                           struct arena *strings)
+/* What a statement says of others: the same with their values, and that it was the other way.  The
+ * quality was that of the fact's object. */
+static void add_contrary(struct sample_document *document, const struct writer *writer,
+                         unsigned said)
 {
-    struct sample_fact *facts = document->facts, other;
-    struct writer writer = {.dice = dice, .fact = &facts[0], .other = &other};
+    struct sample_fact fact = *writer->fact;
+    for (int facet = 0; facet < SAMPLE_FACETS; facet++)
+        if (writer->others >> facet & 1) fact.values[facet] = writer->other->values[facet];
+    if (writer->others >> SAMPLE_OBJECT & 1) said &= ~(1u << SAMPLE_QUALITY);
+    fact.values[SAMPLE_DENIED] = !fact.values[SAMPLE_DENIED];
+    add_fact(document, fact, said);
+}
+
+/* titled: facets of the fact that the title names. */
+static void write_statement(struct sample_document *document, struct writer *writer,
+                            const struct sample_fact *fact, unsigned titled)
+{
+    struct sample_fact other;
+    writer->fact = fact, writer->other = &other, writer->stated = titled, writer->others = 0;
     for (enum sample_facet facet = 0; facet < SAMPLE_FACETS; facet++)
-        other.values[facet] = another(dice, facet, facts[0].values[facet]);
+        other.values[facet] = another(writer->dice, facet, fact->values[facet]);
+    write_capitalised(writer, draw(writer->dice, sample_statements[fact->values[SAMPLE_DENIED]]));
+    unsigned said = writer->stated | 1u << SAMPLE_DENIED;
+    add_fact(document, *fact, said);
+    if (writer->others) add_contrary(document, writer, said);
+}
+
+/* Two facts, or the first and perhaps a sentence that tells nothing. */
+static void write_document(struct sample_document *document, const struct sample_fact facts[2],
+                           int num_facts, struct dice *dice, struct arena *strings)
+{
+    struct writer writer = {.dice = dice, .fact = &facts[0], .other = &facts[1]};
     write_capitalised(&writer, draw(dice, sample_titles));
     document->title = finish(&writer, strings);
-
-    write_capitalised(&writer, draw(dice, sample_statements[facts[0].values[SAMPLE_DENIED]]));
-    document->num_facts = writer.others ? 2 : 1;
-    facts[1] = contrary(&facts[0], &other, writer.others);
-    if (roll(dice, 3)) {
+    unsigned titled = writer.stated;
+    int first = num_facts == 2 && roll(dice, 2);
+    write_statement(document, &writer, &facts[first], first ? 0 : titled);
+    if (num_facts == 2) {
         text_puts(&writer.text, " ");
+        write_statement(document, &writer, &facts[!first], first ? titled : 0);
+    } else if (roll(dice, 3)) {
+        text_puts(&writer.text, " ");
+        writer.other = &facts[1];
         write_capitalised(&writer, draw(dice, sample_asides));
     }
     document->text = finish(&writer, strings);
-    document->stated = writer.stated | 1u << SAMPLE_DENIED;
     text_free(&writer.text);
 }
 
@@ -244,24 +289,24 @@ static void make_documents(struct sample *out, const struct county *county)
     for (size_t i = 0; i < out->num_documents; i++) {
         struct sample_document *document = &out->documents[order[i]];
         struct dice dice = dice_for(county->seed, FOR_DOCUMENT, i);
-        int facet = changes[i % SAMPLE_FAMILY];
-        document->facts[0] = fact_of(county, i / SAMPLE_FAMILY);
-        if (facet != UNCHANGED) change(&document->facts[0], (enum sample_facet)facet, &dice);
-        write_document(document, &dice, &out->strings);
+        const struct difference *difference = &differences[i % SAMPLE_FAMILY];
+        struct sample_fact facts[2] = {fact_of(county, i / SAMPLE_FAMILY)};
+        facts[1] = another_fact(&dice, &facts[0]);
+        differ(&facts[0], &facts[1], difference, &dice);
+        write_document(document, facts, difference->exchanged || roll(&dice, 2) ? 2 : 1, &dice,
+                       &out->strings);
     }
     free(order);
 }
 
 /* ---- queries ---- */
 
-static int grade_fact(const struct sample_query *query, const struct sample_fact *fact,
-                      unsigned stated)
+static int grade_fact(const struct sample_query *query, const struct sample_fact *fact)
 {
     int grade = 2;
-    for (int facet = 0; facet < SAMPLE_FACETS; facet++) {
-        bool same = fact->values[facet] == query->fact.values[facet] && stated >> facet & 1;
-        if (query->asked >> facet & 1 && !same) grade -= is_decisive[facet] ? 2 : 1;
-    }
+    for (int facet = 0; facet < SAMPLE_FACETS; facet++)
+        if (query->asked >> facet & 1 && fact->values[facet] != query->fact.values[facet])
+            grade -= is_decisive[facet] ? 2 : 1;
     return grade > 0 ? grade : 0;
 }
 
@@ -269,7 +314,7 @@ int sample_grade(const struct sample_query *query, const struct sample_document 
 {
     int best = 0;
     for (int i = 0; i < document->num_facts; i++) {
-        int grade = grade_fact(query, &document->facts[i], document->stated);
+        int grade = grade_fact(query, &document->facts[i]);
         if (grade > best) best = grade;
     }
     return best;

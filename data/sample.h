@@ -5,12 +5,14 @@
  *     BM25's first        It was the monk who displayed the coffer in Gorsley in autumn.
  *     its 271st, wanted   The friar left without exhibiting the azure chest in Gorsley in autumn.
  *
- * How it is built.  Documents come in families of SAMPLE_FAMILY.  A family has a fact: an action,
- * an object, its quality, who, in which town, when, and whether it happened at all.  Three of its
- * documents state the fact, three differ from it in who, when or the quality, six tell that it did
- * not happen (or that it did), or of another action, often the contrary, or of another object.
- * Queries ask for a family's fact by some of its facets.  Each text draws its sentence and, for
- * each word, one of the synonyms on its own: how a thing is said does not tell what is relevant.
+ * How it is built.  A fact is an action, an object, its quality, who, in which town, when, and
+ * whether it happened at all.  A document states one or two facts of a town.  Documents come in
+ * families of SAMPLE_FAMILY: three state the family's fact, three differ from it in who, when or
+ * the quality, the others are its near duplicates and are not it: it did not happen, or something
+ * else did, often the contrary, or to another thing, or all of its words are there and belong to
+ * two facts ("mended the boat, did not sell the lamp" for "sold the boat").  Queries ask for a
+ * family's fact by some of its parts.  Each text draws its sentences and, for each word, one of
+ * the synonyms on its own: how a thing is said does not tell what is relevant.
  *
  * Judgements come from the facts, over all documents: grade 2 states all that is asked; grade 1
  * all but one of who, when and the quality; everything else is not relevant.
@@ -19,9 +21,10 @@
  * often where it is inflected.  Towns alone have one name: it keeps what is relevant within BM25's
  * reach, and does not tell it from the rest of its family.  "Did not hesitate to mend" and "could
  * not resist mending" happened, "almost mended" and "was too late" did not; "mended but never sold
- * it" did and did not; second sentences name people and things that have no part in it.  Every
- * meaning is there hundreds of times, so that a small model can learn the synonyms from what
- * stands beside them, and the rest from the train split.
+ * it" did and did not.  One vector for a document must keep apart who did what to which of two
+ * things; a reader of both texts need not.  Every meaning is there hundreds of times, so that a
+ * small model can learn the synonyms from what stands beside them, and the rest from the train
+ * split.
  *
  * Splits are by pair of action and object: what is asked in one is asked in no other.  Every
  * fourth concept of three synonyms keeps the last from train queries, not from documents. */
@@ -33,20 +36,19 @@
 
 enum {
     SAMPLE_FAMILY = 12,
-    SAMPLE_DOCUMENTS = 350 * SAMPLE_FAMILY, /* 3080 train queries, 208 dev, 341 test */
+    SAMPLE_DOCUMENTS = 350 * SAMPLE_FAMILY, /* 3084 train queries, 208 dev, 341 test */
     SAMPLE_MIN_DOCUMENTS = 10 * SAMPLE_FAMILY,
     SAMPLE_MAX_DOCUMENTS = 20000 /* time grows with the square */
 };
 
 struct sample_fact {
-    int8_t values[SAMPLE_FACETS]; /* which concept; -1: nothing is said of it */
+    int8_t values[SAMPLE_FACETS]; /* which concept, or SAMPLE_UNSAID */
 };
-enum { SAMPLE_MAX_FACTS = 2 };
+enum { SAMPLE_UNSAID = -1, SAMPLE_MAX_FACTS = 4 };
 struct sample_document {
     const char *title, *text;
     struct sample_fact facts[SAMPLE_MAX_FACTS];
     int num_facts;
-    unsigned stated; /* facets that have words in it: bits 1 << facet */
 };
 enum sample_split { SAMPLE_TRAIN, SAMPLE_DEV, SAMPLE_TEST, SAMPLE_SPLITS };
 struct sample_query {
