@@ -40,11 +40,15 @@ int job_file_run(const char *path, const struct string_list *settings, const cha
 {
     struct job job;
     if (job_read(&job, path, settings, err)) return -1;
+    bool teach = until && strcmp(until, "teach") == 0;
     int status = 0;
-    if (until && strcmp(until, "teach") == 0 && !job.teacher.taught)
+    if (teach && !job.teacher.taught)
         status = fail_usage(err, "%s: teacher.model is %s; the stage teach wants it to be: teach",
                             path, job.teacher.model);
-    if (!status) status = job_fit_models(&job, err);
+    /* A teacher alone does not mind whether a student would fit it. */
+    struct encoder_config teacher;
+    if (!status)
+        status = teach ? job_teacher_config(&teacher, &job, err) : job_fit_models(&job, err);
     if (!status) status = run_job(&job, output, until, err);
     job_free(&job);
     return status;

@@ -275,19 +275,19 @@ START_TEST(weights_of_a_run)
     check_ok(inspect_safetensors(&out, path, &err), &err);
     ck_assert_ptr_nonnull(strstr(out.bytes, "1 of 2 dimensions, centred; they explain 9"));
     const double best = 0.5;
-    int64_t state[5] = {7, 0, 1, 0, 0};
+    int64_t state[6] = {7, 0, 1, 0, 0, 0};
     memcpy(&state[1], &best, sizeof best);
     const struct tensor tensors[] = {
         {.name = "w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
         {.name = "m.w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
         {.name = "v.w", .dtype = DTYPE_F32, .rank = 1, .shape = {2}, .data = x},
-        {.name = "state", .dtype = DTYPE_I64, .rank = 1, .shape = {5}, .data = state}};
+        {.name = "state", .dtype = DTYPE_I64, .rank = 1, .shape = {6}, .data = state}};
     check_ok(safetensors_write(path, tensors, 4, NULL, &err), &err);
     text_clear(&out);
     check_ok(inspect_safetensors(&out, path, &err), &err);
     check_fact(&out, "steps", "7, the last one");
     check_fact(&out, "best on dev", "0.5000");
-    check_fact(&out, "tensors", "4, 2 parameters and their moments, 64 B");
+    check_fact(&out, "tensors", "4, 2 parameters and their moments, 72 B");
     pca_free(&pca);
     text_free(&out);
     free(path);

@@ -66,7 +66,7 @@ START_TEST(blocks_come_from_the_folder_in_the_order_given)
     int layers[] = {3, 1};
     char *folder = source_folder(&source, "source1");
     struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
-    struct job_run run = {.job = &job};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_ok(student_init(&de, &run, &none, &err), &err);
     ck_assert_int_eq(de.encoder.config.num_layers, 2);
     ck_assert_int_eq(de.pooling, POOLING_CLS);
@@ -101,7 +101,7 @@ START_TEST(from_the_teacher_the_projection_is_the_pca)
         .input_size = WIDTH, .output_size = OUT, .components = components, .mean = mean};
     const struct student_start start = {&pca, 2};
     struct job job = job_of(from, INIT_TEACHER, layers, 1, OUT);
-    struct job_run run = {.job = &job};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_ok(student_init(&de, &run, &start, &err), &err);
     const float *weight = params_values(&de.params, de.projection_weight);
     const float *bias = params_values(&de.params, de.projection_bias);
@@ -155,7 +155,7 @@ START_TEST(from_a_folder_without_one_the_projection_is_its_own_pca)
     }
     ck_assert_int_eq(remove(modules), 0); /* now it has no Dense module */
     struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
-    struct job_run run = {.job = &job, .pool = pool_open(2)};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model, .pool = pool_open(2)};
     run.collection.documents.values = texts;
     run.collection.documents.count = N;
     check_ok(student_init(&de, &run, &(struct student_start){0}, &err), &err);
@@ -190,7 +190,7 @@ START_TEST(blocks_come_from_the_teacher)
     int layers[] = {2, 3};
     char from[] = "teacher";
     struct job job = job_of(from, INIT_TEACHER, layers, 2, 0);
-    struct job_run run = {.job = &job};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_ok(student_init(&de, &run, &none, &err), &err);
     const struct params *params = cross_encoder_encoder(run.teacher)->params;
     ck_assert_int_eq(de.projection_weight, -1);
@@ -217,7 +217,7 @@ START_TEST(weights_are_saved_and_loaded)
     char *folder = source_folder(&source, "source3");
     char *path = path_join(scratch_folder(), "weights.safetensors");
     struct job job = job_of(folder, INIT_FOLDER, layers, 1, OUT);
-    struct job_run run = {.job = &job};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_ok(student_init(&de, &run, &none, &err), &err);
     for (size_t i = 0; i < de.params.size; i++) de.params.values[i] += test_value(80, i);
     check_ok(weights_write(&de.params, path, &err), &err);
@@ -241,7 +241,7 @@ START_TEST(layers_that_are_not_there_are_named)
     int layers[] = {1, 4};
     char *folder = source_folder(&source, "source4");
     struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
-    struct job_run run = {.job = &job};
+    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_failed(student_init(&de, &run, &none, &err), &err, STATUS_USAGE, "student.init.layers",
                  "not 4");
     ck_assert_ptr_null(de.params.values);
