@@ -161,6 +161,7 @@ struct stage_files {
     const char *stage, *files[6];
 };
 static const struct stage_files left_by[] = {
+    {"teach", {"teacher", "train/teach.tsv"}},
     {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
     {"mine", {"candidates.trec"}},
     {"score", {"scores.trec", "scores.cache"}},
@@ -169,10 +170,12 @@ static const struct stage_files left_by[] = {
     {"export", {"student", "export", "manifest.json"}},
 };
 
-static const struct stage_files *files_of(const char *stage)
+/* NULL for a stage that the page does not show: its own, and what the job does not want. */
+static const struct stage_files *files_of(const struct page *page, const struct stage *stage)
 {
+    if (!stage_is_wanted(stage, page->job)) return NULL;
     for (size_t i = 0; i < sizeof left_by / sizeof *left_by; i++)
-        if (strcmp(left_by[i].stage, stage) == 0) return &left_by[i];
+        if (strcmp(left_by[i].stage, stage->name) == 0) return &left_by[i];
     return NULL;
 }
 
@@ -208,7 +211,7 @@ static void flow(struct page *page)
     double seconds;
     text_puts(&page->out, "<ol class=\"flow\">\n");
     for (const struct stage *stage = job_stages; stage->name; stage++) {
-        const struct stage_files *files = files_of(stage->name);
+        const struct stage_files *files = files_of(page, stage);
         if (!files) continue;
         bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
         text_printf(&page->out, "<li><b>%s</b>", stage->name);
@@ -226,7 +229,7 @@ static void stage_row(struct page *page, const struct stage *stage, size_t lines
 {
     char key[33], time[DURATION_SIZE], size[16];
     double seconds = 0;
-    const struct stage_files *files = files_of(stage->name);
+    const struct stage_files *files = files_of(page, stage);
     if (!files) return;
     bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
     *total += seconds;
