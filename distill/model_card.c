@@ -58,9 +58,9 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
     front_matter(out, job);
     text_printf(
         out,
-        "# %s\n\nA dual encoder of %d layers and %d dimensions, distilled by retort %s from a "
+        "# %s\n\nA dual encoder of %d layer%s and %d dimensions, distilled by retort %s from a "
         "cross-encoder.\nScore a query and a document by the cosine of their embeddings.\n\n",
-        job->name, picked->layer, picked->dim, RETORT_VERSION);
+        job->name, picked->layer, picked->layer == 1 ? "" : "s", picked->dim, RETORT_VERSION);
     text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
                      "model = SentenceTransformer(\"path/to/this/folder\")\n"
                      "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");

@@ -134,10 +134,10 @@ static void describe_model(struct page *page)
     if (page->picked)
         html_item(
             &page->out, "What it is",
-            "A dual encoder of %d layers and %d dimensions in the folder export/, for "
+            "A dual encoder of %d layer%s and %d dimensions in the folder export/, for "
             "sentence-transformers and all that read its folders; all layers and dimensions are "
             "in student/.",
-            page->picked->layers, page->picked->dim);
+            page->picked->layers, page->picked->layers == 1 ? "" : "s", page->picked->dim);
     else
         html_item(&page->out, "What it is", "Nothing is exported yet.");
     html_item(

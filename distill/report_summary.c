@@ -79,9 +79,10 @@ static void verdict(struct page *page, const char *system, const char *name)
 static void verdicts(struct page *page)
 {
     html_paragraph(&page->out,
-                   "On split %s the picked student of %d layers and %d dimensions is, with 95 %% "
+                   "On split %s the picked student of %d layer%s and %d dimensions is, with 95 %% "
                    "intervals:",
-                   page->job->data.test_split, page->picked->layers, page->picked->dim);
+                   page->job->data.test_split, page->picked->layers,
+                   page->picked->layers == 1 ? "" : "s", page->picked->dim);
     text_puts(&page->out, "<ul>\n");
     verdict(page, "teacher", "the teacher re-ranking BM25's list");
     verdict(page, "bm25", "BM25");
