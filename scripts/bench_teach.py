@@ -61,7 +61,8 @@ def make_pairs(archive):
 def retort_rate(folder, job):
     out = os.path.join(folder, "run")
     subprocess.run(["rm", "-rf", out], check=True)
-    said = subprocess.run([PROGRAM, "teach", job, "--output", out], check=True, stderr=subprocess.PIPE, text=True).stderr
+    call = [PROGRAM, "teach", job, "--output", out]
+    said = subprocess.run(call, check=True, stderr=subprocess.PIPE, text=True).stderr
     rate = re.search(r"teach: \d+ steps in .*, ([0-9.]+)/s", said)
     return float(rate.group(1)) * LISTS * DOCUMENTS
 
@@ -111,7 +112,8 @@ def main():
         os.mkdir(pairs)
         for split, some in (("train", lists), ("dev", lists[:1])):
             with open(os.path.join(pairs, f"{split}.tsv"), "w") as file:
-                file.writelines(f"{d}\t{query}\t{text}\n" for query, documents in some for d, text in enumerate(documents))
+                for query, documents in some:
+                    file.writelines(f"{d}\t{query}\t{text}\n" for d, text in enumerate(documents))
         words = {"COLLECTION": archive, "THREADS": THREADS, "LENGTH": LENGTH, "MODEL": model, "PAIRS": pairs,
                  "OTHERS": DOCUMENTS - 1, "LISTS": LISTS}
         text = JOB
