@@ -87,8 +87,8 @@ static char *processor(void)
 
 int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err)
 {
-    static const char *const folders[] = {"",     "representations", "targets", "train",
-                                          "trec", "student",         "export"};
+    static const char *const folders[] = {"",      "teacher", "representations", "targets",
+                                          "train", "trec",    "student",         "export"};
     struct json *manifest = json_new_object(), *files = json_new_object();
     enum precision precision = run->job->precision;
     char *name = processor();

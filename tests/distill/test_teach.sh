@@ -70,6 +70,10 @@ for file in grid.tsv export/model.safetensors report.html; do
     [ -s "$folder/one/$file" ] || wrong "the run has no $file"
 done
 grep -q '^teacher' "$folder/one/grid.tsv" || wrong "the grid has no taught teacher"
+grep -q '"teacher/model.safetensors"' "$folder/one/manifest.json" || wrong "the manifest has no hash of the teacher"
+"$RETORT" run "$folder/one/job.yaml" --output "$folder/one" >"$folder/out" 2>"$folder/said" ||
+    wrong "the resolved job: status $?: $(cat "$folder/said")"
+[ "$(grep -c 'done before' "$folder/said")" -eq 8 ] || wrong "the resolved job does work again: $(cat "$folder/said")"
 "$RETORT" watch --once "$folder/one" 2>/dev/null | grep -q '^  teach ' || wrong "watch shows no stage teach"
 "$RETORT" plan "$folder/teach.yaml" --quick 2>/dev/null | grep -q '^teach ' || wrong "plan shows no stage teach"
 
