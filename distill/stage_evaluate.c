@@ -22,11 +22,12 @@ struct evaluate_stage {
 
 /* ---- BM25 and the teacher ---- */
 
-static void bm25_run(struct run *out, const struct evaluate_stage *stage)
+/* The first `most` documents of each test query, sorted. */
+static void bm25_run(struct run *out, const struct evaluate_stage *stage, int most)
 {
     const struct job_run *run = stage->run;
     const struct collection *collection = &run->collection;
-    size_t depth = (size_t)stage->test.depth + 1;
+    size_t depth = (size_t)most + 1; /* one may be the query itself */
     struct hit *hits = xcalloc(depth, sizeof *hits);
     struct bm25 *index = bm25_build(collection->documents.values, collection->documents.count,
                                     run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
@@ -42,6 +43,7 @@ static void bm25_run(struct run *out, const struct evaluate_stage *stage)
             kept++;
         }
     }
+    run_sort(out);
     bm25_free(index);
     free(hits);
 }
@@ -99,16 +101,21 @@ static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25
     return status;
 }
 
+/* What the teacher re-ranks may be longer than what the systems are measured on. */
 static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 {
-    int systems = stage->run->job->evaluate.systems;
-    if (!(systems & (SYSTEM_BM25 | SYSTEM_TEACHER))) return 0;
-    struct run bm25;
-    bm25_run(&bm25, stage);
-    run_sort(&bm25);
-    int status = systems & SYSTEM_BM25 ? evaluate_run(&stage->test, "bm25", 0, 0, &bm25, err) : 0;
-    if (!status && systems & SYSTEM_TEACHER) status = evaluate_teacher(stage, &bm25, err);
-    run_free(&bm25);
+    int systems = stage->run->job->evaluate.systems, status = 0;
+    struct run ranked;
+    if (systems & SYSTEM_BM25) {
+        bm25_run(&ranked, stage, stage->test.depth);
+        status = evaluate_run(&stage->test, "bm25", 0, 0, &ranked, err);
+        run_free(&ranked);
+    }
+    if (!status && systems & SYSTEM_TEACHER) {
+        bm25_run(&ranked, stage, stage->run->job->evaluate.rerank_depth);
+        status = evaluate_teacher(stage, &ranked, err);
+        run_free(&ranked);
+    }
     return status;
 }
 
