@@ -1,9 +1,10 @@
 /* A collection of our own, to try everything on: the chronicle of a county that never was, written
  * from the words and sentences of data/sample_words.c.  Equal arguments give equal bytes.
  *
- *     query               who never displayed the coffer in Gorsley at harvest time
- *     BM25's first        It was the monk who displayed the coffer in Gorsley in autumn.
- *     its 271st, wanted   The friar left without exhibiting the azure chest in Gorsley in autumn.
+ *     query            spades rented in Pebblecombe at noon
+ *     BM25's second    In Pebblecombe, the judge would not rent the costly lantern in autumn.
+ *                      At midday, the scribe showed the shovel in Pebblecombe.
+ *     81st, wanted     The scribe did not hesitate to hire the red spade in Pebblecombe at midday.
  *
  * How it is built.  A fact is an action, an object, its quality, who, in which town, when, and
  * whether it happened at all.  A document states one or two facts of a town.  Documents come in
