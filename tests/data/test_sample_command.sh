@@ -1,13 +1,6 @@
 #!/bin/sh
 # retort sample: a folder whole or not at all, and nobody's files lost.
-folder=$(mktemp -d /tmp/retort-sample-XXXXXX) || exit 1
-trap 'rm -rf "$folder"' EXIT
-wrong=0
-
-wrong() {
-    echo "$*"
-    wrong=1
-}
+. tests/support.sh
 
 ok() { # ok ARGUMENTS...
     "$RETORT" sample "$@" >"$folder/out" 2>"$folder/err" ||
