@@ -76,7 +76,8 @@ static int8_t another(struct dice *dice, enum sample_facet facet, int8_t value)
 /* What all texts are made from. */
 struct county {
     uint64_t seed;
-    uint32_t *pairs; /* of action and object, in a random order */
+    uint32_t *pairs;  /* of action and object, in a random order */
+    uint32_t *places; /* of a pair in that order */
     size_t num_pairs;
 };
 
@@ -85,7 +86,9 @@ static struct county county_of(uint64_t seed)
     struct county county = {.seed = seed};
     county.num_pairs = (size_t)values_of(SAMPLE_ACTION) * (size_t)values_of(SAMPLE_OBJECT);
     county.pairs = xcalloc(county.num_pairs, sizeof *county.pairs);
+    county.places = xcalloc(county.num_pairs, sizeof *county.places);
     random_permutation(county.pairs, county.num_pairs, seed, FOR_PAIRS);
+    for (uint32_t i = 0; i < county.num_pairs; i++) county.places[county.pairs[i]] = i;
     return county;
 }
 
@@ -113,9 +116,10 @@ static struct sample_fact another_fact(struct dice *dice, const struct sample_fa
     return result;
 }
 
-static enum sample_split split_of_family(const struct county *county, size_t family)
+static enum sample_split split_of_fact(const struct county *county, const struct sample_fact *fact)
 {
-    return split_of[family % county->num_pairs % CYCLE];
+    int pair = fact->values[SAMPLE_ACTION] * values_of(SAMPLE_OBJECT) + fact->values[SAMPLE_OBJECT];
+    return split_of[county->places[pair] % CYCLE];
 }
 
 /* Makes the difference between a family's fact and a document of it; other is the other fact. */
@@ -134,6 +138,17 @@ static void differ(struct sample_fact *fact, struct sample_fact *other,
     } else {
         *value = another(dice, facet, *value);
     }
+}
+
+/* The facts of a document, how many. */
+static int document_facts(struct sample_fact facts[2], const struct county *county, size_t row,
+                          struct dice *dice)
+{
+    const struct difference *difference = &differences[row % SAMPLE_FAMILY];
+    facts[0] = fact_of(county, row / SAMPLE_FAMILY);
+    facts[1] = another_fact(dice, &facts[0]);
+    differ(&facts[0], &facts[1], difference, dice);
+    return difference->exchanged || roll(dice, 2) ? 2 : 1;
 }
 
 /* ---- sentences ---- */
@@ -289,12 +304,9 @@ static void make_documents(struct sample *out, const struct county *county)
     for (size_t i = 0; i < out->num_documents; i++) {
         struct sample_document *document = &out->documents[order[i]];
         struct dice dice = dice_for(county->seed, FOR_DOCUMENT, i);
-        const struct difference *difference = &differences[i % SAMPLE_FAMILY];
-        struct sample_fact facts[2] = {fact_of(county, i / SAMPLE_FAMILY)};
-        facts[1] = another_fact(&dice, &facts[0]);
-        differ(&facts[0], &facts[1], difference, &dice);
-        write_document(document, facts, difference->exchanged || roll(&dice, 2) ? 2 : 1, &dice,
-                       &out->strings);
+        struct sample_fact facts[2];
+        int num_facts = document_facts(facts, county, i, &dice);
+        write_document(document, facts, num_facts, &dice, &out->strings);
     }
     free(order);
 }
@@ -343,6 +355,22 @@ static void add_query(struct sample *out, struct strmap *seen, struct sample_que
     text_free(&writer.text);
 }
 
+/* Asks for facts of the family's documents, of the pairs that belong to its split. */
+static void ask_family(struct sample *out, struct strmap *seen, const struct county *county,
+                       size_t family, enum sample_split split)
+{
+    struct dice dice = dice_for(county->seed, FOR_QUERIES, family);
+    size_t enough = out->num_queries + (size_t)queries_of_family[split];
+    for (int tries = 0; tries < 100 && out->num_queries < enough; tries++) {
+        struct sample_fact facts[2];
+        size_t row = family * SAMPLE_FAMILY + (size_t)roll(&dice, SAMPLE_FAMILY);
+        struct dice of_document = dice_for(county->seed, FOR_DOCUMENT, row);
+        document_facts(facts, county, row, &of_document);
+        struct sample_query query = {.fact = facts[0], .split = split};
+        if (split_of_fact(county, &facts[0]) == split) add_query(out, seen, query, &dice);
+    }
+}
+
 static void make_queries(struct sample *out, const struct county *county)
 {
     struct strmap seen = {0};
@@ -350,10 +378,9 @@ static void make_queries(struct sample *out, const struct county *county)
     out->queries = xcalloc(families * MOST_QUERIES, sizeof *out->queries);
     for (enum sample_split split = 0; split < SAMPLE_SPLITS; split++)
         for (size_t family = 0; family < families; family++) {
-            if (split_of_family(county, family) != split) continue;
-            struct dice dice = dice_for(county->seed, FOR_QUERIES, family);
-            struct sample_query query = {.fact = fact_of(county, family), .split = split};
-            for (int i = 0; i < queries_of_family[split]; i++) add_query(out, &seen, query, &dice);
+            struct sample_fact fact = fact_of(county, family);
+            if (split_of_fact(county, &fact) == split)
+                ask_family(out, &seen, county, family, split);
         }
     strmap_free(&seen);
 }
@@ -365,6 +392,7 @@ void sample_make(struct sample *out, int documents, uint64_t seed)
     *out = (struct sample){.num_documents = (size_t)documents};
     make_documents(out, &county);
     make_queries(out, &county);
+    free(county.places);
     free(county.pairs);
 }
 

@@ -11,9 +11,10 @@
  * families of SAMPLE_FAMILY: three state the family's fact, three differ from it in who, when or
  * the quality, the others are its near duplicates and are not it: it did not happen, or something
  * else did, often the contrary, or to another thing, or all of its words are there and belong to
- * two facts ("mended the boat, did not sell the lamp" for "sold the boat").  Queries ask for a
- * family's fact by some of its parts.  Each text draws its sentences and, for each word, one of
- * the synonyms on its own: how a thing is said does not tell what is relevant.
+ * two facts ("mended the boat, did not sell the lamp" for "sold the boat").  Queries ask for the
+ * first fact of one of these documents by some of its parts, so that what misleads one query is
+ * what another looks for.  Each text draws its sentences and, for each word, one of the synonyms on
+ * its own: how a thing is said does not tell what is relevant.
  *
  * Judgements come from the facts, over all documents: grade 2 states all that is asked; grade 1
  * all but one of who, when and the quality; everything else is not relevant.

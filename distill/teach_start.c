@@ -6,6 +6,7 @@
 #include "data/progress.h"
 #include "data/wordpiece_train.h"
 #include "distill/word_vectors.h"
+#include "teacher/mimetic.h"
 #include "teacher/training.h"
 
 /* A WordPiece vocabulary of the documents, which every query is about. */
@@ -23,9 +24,9 @@ static int train_vocabulary(struct tokenizer **out, const struct job *job,
     return status;
 }
 
-/* What a word is must outweigh where it stands, or attention would begin with likeness of
- * places. */
-enum { WORDS_TO_POSITIONS = 4 };
+/* Deviations, in the model's initializer_range.  What a word is must outweigh where it stands, or
+ * attention would begin with likeness of places. */
+enum { WORDS = 4, POSITIONS = 2 };
 
 static int start_words(struct cross_encoder *ce, const struct job *job,
                        const struct collection *collection, struct pool *pool, struct error *err)
@@ -36,12 +37,13 @@ static int start_words(struct cross_encoder *ce, const struct job *job,
     REQUIRE(row >= 0);
     const struct word_vectors how = {.vocab_size = config->vocab_size,
                                      .dim = config->embedding_size,
-                                     .deviation = WORDS_TO_POSITIONS * config->initializer_range,
+                                     .deviation = WORDS * config->initializer_range,
                                      .tok = cross_encoder_tokenizer(ce),
                                      .texts = collection->documents.values,
                                      .count = collection->documents.count,
                                      .seed = (uint64_t)job->seed};
     if (word_vectors_make(params_values(encoder->params, row), &how, pool, err)) return -1;
+    mimetic_positions(encoder, POSITIONS * config->initializer_range);
     encoder_refresh(encoder);
     return 0;
 }

@@ -9,7 +9,7 @@ set -eu
 packages='gcc libc6-dev make pkgconf libdnnl-dev libarchive-dev zlib1g-dev libyaml-dev
     libjansson-dev libutf8proc-dev liblapacke-dev libxxhash-dev'
 test_packages='check'
-dev_packages='clang clang-format universal-ctags valgrind libc6-dbg gcovr python3 python3-venv'
+dev_packages='clang clang-format universal-ctags valgrind libc6-dbg gcovr python3 python3-venv chromium'
 
 case ${1:-} in
 '') ;;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs every scripts/check_*.py, which compare ./retort with Python's sentence-transformers,
-# tokenizers and trec_eval.  A check exits 0 (passed), 77 (skipped: what it needs is absent) or else
-# (failed).
+# tokenizers and trec_eval, and open a run's page in Chromium.  A check exits 0 (passed), 77
+# (skipped: what it needs is absent) or else (failed).
 set -eu
 cd "$(dirname "$0")/.."
 passed=0 failed=0 skipped=0

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { STREAM_MIMETIC = 0xe00 };
-static const double self_logit = 3, value_scale = 0.7;
+static const double self_logit = 3, value_scale = 0.7, longest_wave = 10000;
 
 /* A random orthogonal matrix: Gram-Schmidt on normal rows, each taken twice for accuracy. */
 static double *random_orthogonal(size_t n, uint64_t seed, uint64_t stream)
@@ -59,4 +59,18 @@ void mimetic_attention(struct encoder *encoder, uint64_t seed)
         free(likeness);
         free(value);
     }
+}
+
+void mimetic_positions(struct encoder *encoder, double deviation)
+{
+    int row = params_find(encoder->params, "embeddings.position_embeddings.weight");
+    REQUIRE(row >= 0);
+    float *values = params_values(encoder->params, row);
+    int positions = encoder->config.max_positions, dim = encoder->config.embedding_size;
+    for (int p = 0; p < positions; p++)
+        for (int i = 0; i < dim; i++) {
+            double angle = p / pow(longest_wave, 2 * (i / 2) / (double)dim);
+            double wave = i % 2 ? cos(angle) : sin(angle);
+            values[(size_t)p * (size_t)dim + (size_t)i] = (float)(sqrt(2) * deviation * wave);
+        }
 }

@@ -253,6 +253,21 @@ static double product(const float *a, const float *b, size_t n, size_t i, size_t
     return sum;
 }
 
+/* Of rows p and q the product is a^2 times the sum of cos(w_i (p - q)): of their distance alone. */
+static void check_positions(const struct params *params, size_t n)
+{
+    const float *rows =
+        params_values(params, params_find(params, "embeddings.position_embeddings.weight"));
+    for (int p = 0; p < 8; p++)
+        for (int q = 0; q < 8; q++) {
+            double found = 0, wanted = 0;
+            for (size_t i = 0; i < n; i++) found += (double)rows[p * n + i] * rows[q * n + i];
+            for (size_t i = 0; i < n; i += 2)
+                wanted += 2 * 0.25 * 0.25 * cos((p - q) * pow(10000, -(double)i / (double)n));
+            ck_assert_double_eq_tol(found, wanted, 1e-6);
+        }
+}
+
 /* W_q' W_k is s^2 I and W_o W_v is -t^2 I, in every block, with other matrices. */
 START_TEST(new_attention_is_of_like_tokens)
 {
@@ -272,6 +287,8 @@ START_TEST(new_attention_is_of_like_tokens)
     encoder_declare(&encoder, &config, &params);
     params_alloc(&params);
     mimetic_attention(&encoder, 13);
+    mimetic_positions(&encoder, 0.25);
+    check_positions(&params, n);
     for (int block = 0; block < 2; block++) {
         static const char *const names[] = {"self.query", "self.key", "self.value", "output.dense"};
         const float *w[4];
