@@ -255,11 +255,11 @@ static void hash_collection(char hex[33], const struct collection *collection)
     text_free(&all);
 }
 
-/* Of the weights in a model's folder; "" where it has none in one file. */
-static int hash_weights(char hex[33], const char *folder, struct error *err)
+/* Of a file in a folder; "" where there is none. */
+static int hash_if_there(char hex[33], const char *folder, const char *name, struct error *err)
 {
     *hex = '\0';
-    char *path = path_join(folder, "model.safetensors");
+    char *path = path_join(folder, name);
     int status = path_exists(path) ? hash_file(hex, path, err) : 0;
     free(path);
     return status;
@@ -269,16 +269,14 @@ static int hash_weights(char hex[33], const char *folder, struct error *err)
 static int hash_init(char hex[33], const struct job *job, struct error *err)
 {
     *hex = '\0';
-    return job->student.init.kind == INIT_FOLDER ? hash_weights(hex, job->student.init.from, err)
-                                                 : 0;
+    if (job->student.init.kind != INIT_FOLDER) return 0;
+    return hash_if_there(hex, job->student.init.from, "model.safetensors", err);
 }
 
-static int hash_pairs(char hex[33], const char *path, struct error *err)
+static int add_pairs(struct text *all, const char *path, const char *split, struct error *err)
 {
     struct sts_pairs pairs;
-    *hex = '\0';
-    if (job_is_none(path)) return 0;
-    if (sts_read(&pairs, path, "train", err)) return -1;
+    if (sts_read(&pairs, path, split, err)) return -1;
     uint64_t hash = 0;
     for (size_t i = 0; i < pairs.count; i++) {
         hash = hash64(pairs.first[i], strlen(pairs.first[i]) + 1, hash);
@@ -286,21 +284,33 @@ static int hash_pairs(char hex[33], const char *path, struct error *err)
         hash = hash64(&pairs.scores[i], sizeof pairs.scores[i], hash);
     }
     sts_free(&pairs);
-    snprintf(hex, 33, "%016llx", (unsigned long long)hash);
+    text_printf(all, "%s %016llx\n", split, (unsigned long long)hash);
     return 0;
 }
 
 /* Of the files that a teacher is taught from, beside the collection. */
 static int hash_taught(char hex[33], const struct job *job, struct error *err)
 {
-    char init[33], guide[33], pairs[33];
-    if (hash_weights(init, job->teach.init, err) || hash_weights(guide, job->teach.guide, err) ||
-        hash_pairs(pairs, job->teach.pairs, err))
-        return -1;
-    char *all = xasprintf("%s %s %s", init, guide, pairs);
-    hash_hex(hex, hash128(all, strlen(all)));
-    free(all);
-    return 0;
+    const struct {
+        const char *folder, *name;
+    } files[] = {
+        {job->teach.init, "model.safetensors"},           {job->teach.guide, "model.safetensors"},
+        {job->teach.vocabulary, "tokenizer.json"},        {job->teach.vocabulary, "vocab.txt"},
+        {job->teach.vocabulary, "tokenizer_config.json"},
+    };
+    struct text all = {0};
+    int status = 0;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
+        char of_file[33];
+        status = hash_if_there(of_file, files[i].folder, files[i].name, err);
+        text_printf(&all, "%s %s\n", files[i].name, of_file);
+    }
+    if (!status && !job_is_none(job->teach.pairs))
+        status = add_pairs(&all, job->teach.pairs, "train", err) ||
+                 add_pairs(&all, job->teach.pairs, "dev", err);
+    hash_hex(hex, hash128(all.bytes, all.length));
+    text_free(&all);
+    return status ? -1 : 0;
 }
 
 static int hash_teacher(struct job_run *run, struct error *err)
