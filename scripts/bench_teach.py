@@ -125,7 +125,9 @@ def main():
             for name, rate in (("retort", lambda: retort_rate(folder, job)),
                                ("PyTorch bf16, one batch a step", lambda: torch_rate(model, lists, 1)),
                                ("PyTorch bf16, four batches sorted by length", lambda: torch_rate(model, lists, 4))):
-                best[name] = max(best.get(name, 0), rate())
+                found = rate()
+                best[name] = max(best.get(name, 0), found)
+                print(f"{found:8.1f} pairs/s         {name}", file=sys.stderr, flush=True)
     for name, rate in best.items():
         print(f"{rate:8.1f} pairs/s  {best['retort'] / rate:5.2f}  {name}")
     return 0
