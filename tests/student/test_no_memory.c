@@ -289,7 +289,7 @@ typedef int trial(const struct scene *scene, struct retort_error *error, long *l
  * them where sanitizers or valgrind make it slow. */
 static void refuse_each(const struct scene *scene, bool later, long least, trial *try_call)
 {
-    const long step = getenv("RETORT_SKIP_SLOW") ? 7 : 1;
+    const long step = getenv("RETORT_SKIP_SLOW") ? 31 : 1;
     long at = 1, lost;
     int files = open_files(), status;
     do {
