@@ -550,3 +550,12 @@ int safetensors_write(const char *path, const struct tensor *tensors, int count,
     free(order);
     return output_commit(&out, err);
 }
+
+int safetensors_write_model(const char *folder, const struct tensor *tensors, int count,
+                            struct error *err)
+{
+    char *path = path_join(folder, "model.safetensors");
+    int status = safetensors_write(path, tensors, count, NULL, err);
+    free(path);
+    return status;
+}

@@ -58,5 +58,8 @@ const char *tensor_describe(char buffer[128], const struct tensor *tensor);
  * writer does: same input, same bytes. */
 int safetensors_write(const char *path, const struct tensor *tensors, int count,
                       const char *const *metadata, struct error *err);
+/* As the model.safetensors of a folder, without pairs. */
+int safetensors_write_model(const char *folder, const struct tensor *tensors, int count,
+                            struct error *err);
 
 #endif
