@@ -56,8 +56,8 @@ enum {
     TABLE_LIMIT = 1024 /* primitives kept; more shapes than that start the table afresh */
 };
 
-/* What oneDNN takes to describe or to compile a product, with much to spare. */
-static const size_t room = 1 << 20;
+/* What oneDNN takes to compile a product is below 1 MiB; other workers compile at the same time. */
+static const size_t room = 8 << 20;
 
 struct dnn {
     dnnl_engine_t engine;

@@ -18,9 +18,9 @@
  *
  * Refused memory has a limit: the libraries below cannot report it.  oneDNN throws or crashes,
  * OpenMP exits, jansson may take a file for a damaged one.  So a call looks, before it has oneDNN
- * make a product or jansson read a file, whether that much is free (a megabyte; eight times the
- * file), and reports RETORT_NO_MEMORY if not.  The process can still end where other threads take
- * the very last of the memory between the look and the use.
+ * make a product or jansson read a file, whether far more than that is free (8 MiB; eight times the
+ * file), and reports RETORT_NO_MEMORY if not.  The process can still end where other threads, its
+ * own workers among them, take all of that between the look and the use.
  *
  * Threads.  Any number of threads may open, use and close different models and indexes at once,
  * and use one of them together: calls on one take turns, each using all of its worker threads.  It
