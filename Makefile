@@ -104,6 +104,12 @@ endef
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
+# What this test may refuse.
+NO_MEMORY_WRAPS = malloc calloc realloc aligned_alloc free fopen mmap pthread_create \
+    $(addprefix dnnl_,engine_create stream_create memory_create primitive_attr_create primitive_desc_create \
+    reorder_primitive_desc_create primitive_create primitive_execute)
+$(BUILD)/tests/student/test_no_memory: LDFLAGS += $(NO_MEMORY_WRAPS:%=-Wl,--wrap=%)
+
 ## build-tests   the test programs, not run
 build-tests: $(TESTS) $(PROGRAM)
 

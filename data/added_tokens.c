@@ -15,9 +15,10 @@ void added_tokens_add(struct added_tokens *added, const struct added_token *toke
         GROW(added->items, added->count, &added->capacity);
         added->items[added->count++] = (struct added_token){0};
     }
+    char *pattern = xstrndup(token->pattern, token->length);
     free(added->items[at].pattern);
     added->items[at] = *token;
-    added->items[at].pattern = xstrndup(token->pattern, token->length);
+    added->items[at].pattern = pattern;
     added->begins[token->normalized][(unsigned char)token->pattern[0]] = true;
 }
 

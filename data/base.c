@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "data/base.h"
 
+#include "data/guard.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -45,10 +46,10 @@ int fail_usage(struct error *err, const char *format, ...)
 
 int fail_errno(struct error *err, const char *format, ...)
 {
-    int number = errno;
+    int number = errno, status = number == ENOMEM && is_guarded() ? STATUS_NO_MEMORY : STATUS_WORLD;
     va_list arguments;
     va_start(arguments, format);
-    int result = fail_with(err, STATUS_WORLD, strerror(number), format, arguments);
+    int result = fail_with(err, status, strerror(number), format, arguments);
     va_end(arguments);
     return result;
 }
@@ -69,8 +70,7 @@ _Noreturn void require_failed(const char *file, int line, const char *condition)
 
 _Noreturn static void out_of_memory(size_t size)
 {
-    fprintf(stderr, "retort: out of memory (%zu bytes wanted)\n", size);
-    abort();
+    refused("out of memory (%zu bytes wanted)", size);
 }
 
 void *xmalloc(size_t size)
@@ -142,14 +142,23 @@ size_t grown(size_t *capacity)
     return *capacity;
 }
 
+void *grow(void *array, size_t *capacity, size_t size)
+{
+    size_t wanted = *capacity;
+    void *larger = xrealloc(array, grown(&wanted), size);
+    *capacity = wanted;
+    return larger;
+}
+
 /* ---- text ---- */
 
 static void text_reserve(struct text *text, size_t extra)
 {
-    size_t wanted = text->length + extra + 1;
-    if (wanted <= text->capacity) return;
-    while (text->capacity < wanted) grown(&text->capacity);
-    text->bytes = xrealloc(text->bytes, text->capacity, 1);
+    size_t wanted = text->length + extra + 1, capacity = text->capacity;
+    if (wanted <= capacity) return;
+    while (capacity < wanted) grown(&capacity);
+    text->bytes = xrealloc(text->bytes, capacity, 1);
+    text->capacity = capacity;
 }
 
 void text_append(struct text *text, const char *bytes, size_t length)
@@ -189,6 +198,11 @@ void text_free(struct text *text)
 {
     free(text->bytes);
     *text = (struct text){0};
+}
+
+void text_release(void *text)
+{
+    text_free(text);
 }
 
 /* ---- arena ---- */
@@ -263,13 +277,14 @@ int64_t strmap_find(const struct strmap *map, const char *key)
 
 static void strmap_grow(struct strmap *map)
 {
-    struct strmap old = *map;
-    map->capacity = old.capacity ? old.capacity * 2 : 64;
-    map->slots = xcalloc(map->capacity, sizeof *map->slots);
-    for (size_t i = 0; i < old.capacity; i++)
-        if (old.slots[i].key)
-            *strmap_slot(map, old.slots[i].key, old.slots[i].length) = old.slots[i];
-    free(old.slots);
+    struct strmap larger = {.count = map->count,
+                            .capacity = map->capacity ? map->capacity * 2 : 64};
+    larger.slots = xcalloc(larger.capacity, sizeof *larger.slots);
+    for (size_t i = 0; i < map->capacity; i++)
+        if (map->slots[i].key)
+            *strmap_slot(&larger, map->slots[i].key, map->slots[i].length) = map->slots[i];
+    free(map->slots);
+    *map = larger;
 }
 
 int64_t strmap_insert(struct strmap *map, const char *key, int64_t value)
@@ -288,6 +303,11 @@ void strmap_free(struct strmap *map)
     *map = (struct strmap){0};
 }
 
+void strmap_release(void *map)
+{
+    strmap_free(map);
+}
+
 /* ---- hashes ---- */
 
 uint64_t hash64(const void *bytes, size_t length, uint64_t seed)
@@ -303,20 +323,18 @@ struct hash128 hash128(const void *bytes, size_t length)
 
 int hash_file(char hex[33], const char *path, struct error *err)
 {
+    char buffer[65536];
+    XXH3_state_t state;
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
-    XXH3_state_t *state = XXH3_createState();
-    XXH3_128bits_reset(state);
-    static const size_t piece = 1 << 16;
-    char *buffer = xmalloc(piece);
+    XXH3_128bits_reset(&state);
     size_t got;
-    while ((got = fread(buffer, 1, piece, file)) > 0) XXH3_128bits_update(state, buffer, got);
+    while ((got = fread(buffer, 1, sizeof buffer, file)) > 0)
+        XXH3_128bits_update(&state, buffer, got);
     int status = ferror(file) ? fail_errno(err, "%s: read error", path) : 0;
-    XXH128_hash_t hash = XXH3_128bits_digest(state);
+    XXH128_hash_t hash = XXH3_128bits_digest(&state);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
-    free(buffer);
-    XXH3_freeState(state);
     fclose(file);
     return status;
 }

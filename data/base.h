@@ -2,7 +2,7 @@
  *
  * Three kinds of failure, one treatment each:
  *   our bug (shape mismatch, library misuse)   REQUIRE(condition): prints, aborts, in release too
- *   out of memory                              xmalloc and friends abort; no caller checks
+ *   out of memory                              xmalloc and friends leave, no caller checks: guard.h
  *   the world (files, job files, archives)     return -1 with one sentence in struct error
  *
  * Ownership, everywhere in retort: the caller owns what it passed; X_free releases what X_*
@@ -18,8 +18,9 @@
 
 /* Exit statuses of the program, also carried by struct error. */
 enum {
-    STATUS_WORLD = 1, /* a file, an archive, a model: the world is wrong */
-    STATUS_USAGE = 2, /* the call or the job file is wrong */
+    STATUS_WORLD = 1,     /* a file, an archive, a model: the world is wrong */
+    STATUS_USAGE = 2,     /* the call or the job file is wrong */
+    STATUS_NO_MEMORY = 3, /* memory, or a thread, was refused; below a guard alone */
     STATUS_INTERRUPTED = 130
 };
 
@@ -35,14 +36,15 @@ int fail(struct error *err, const char *format, ...) __attribute__((format(print
 int fail_usage(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* STATUS_INTERRUPTED, where a long loop saw interrupted() and has saved its work. */
 int fail_interrupted(struct error *err);
-/* As fail, with ": strerror(errno)" appended. */
+/* As fail, with ": strerror(errno)" appended; ENOMEM below a guard is STATUS_NO_MEMORY. */
 int fail_errno(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A broken internal invariant: prints file, line and condition, aborts. */
 #define REQUIRE(condition) ((condition) ? (void)0 : require_failed(__FILE__, __LINE__, #condition))
 _Noreturn void require_failed(const char *file, int line, const char *condition);
 
-/* Allocate or abort.  xcalloc zeroes; sizes are checked for overflow.  Free with free(). */
+/* Allocate, or do not return: see guard.h.  xcalloc zeroes; sizes are checked for overflow.  Free
+ * with free(). */
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *old, size_t count, size_t size);
@@ -54,9 +56,8 @@ void *xaligned(size_t count, size_t size);
 
 /* Makes room for one more element in a growing array: doubles *capacity when count == *capacity. */
 #define GROW(array, count, capacity)                                                               \
-    ((count) < *(capacity)                                                                         \
-         ? (void)0                                                                                 \
-         : (void)((array) = xrealloc((array), grown(capacity), sizeof *(array))))
+    ((count) < *(capacity) ? (void)0 : (void)((array) = grow((array), (capacity), sizeof *(array))))
+void *grow(void *array, size_t *capacity, size_t size);
 size_t grown(size_t *capacity); /* new capacity, also stored */
 
 /* A growing byte string, always NUL-terminated once something was appended. */
@@ -69,6 +70,7 @@ void text_puts(struct text *text, const char *string);
 void text_printf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_clear(struct text *text); /* length 0, memory kept */
 void text_free(struct text *text);
+void text_release(void *text); /* the same, for hold (guard.h) */
 
 /* An arena: many small allocations released at once.  Zero-initialise; 16-byte aligned pieces. */
 struct arena {
@@ -90,6 +92,7 @@ int64_t strmap_find_n(const struct strmap *map, const char *key, size_t length);
 /* Inserts key -> value unless present; the value now stored (the old one where it was present). */
 int64_t strmap_insert(struct strmap *map, const char *key, int64_t value);
 void strmap_free(struct strmap *map);
+void strmap_release(void *map); /* the same, for hold */
 
 /* 64- and 128-bit content hashes (XXH3). */
 uint64_t hash64(const void *bytes, size_t length, uint64_t seed);

@@ -6,6 +6,8 @@
  */
 #include "data/bert_normalizer.h"
 
+#include "data/guard.h"
+
 #include <stdlib.h>
 
 #include "data/unicode.h"
@@ -125,11 +127,17 @@ static const char *put_ascii(struct writer *writer, const char *bytes, const cha
     return bytes;
 }
 
+static void release_marks(void *writer)
+{
+    free(((struct writer *)writer)->marks);
+}
+
 void bert_normalize(const struct bert_normalizer *normalizer, struct text *out, const char *bytes,
                     size_t length)
 {
     struct writer writer = {.normalizer = normalizer, .out = out};
     const char *end = bytes + length;
+    hold(&writer, release_marks);
     while (bytes < end) {
         uint32_t code;
         if ((unsigned char)*bytes < 128) {
@@ -140,5 +148,5 @@ void bert_normalize(const struct bert_normalizer *normalizer, struct text *out, 
         }
     }
     end_run(&writer);
-    free(writer.marks);
+    release_marks(let_go(&writer));
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "data/output.h"
 #include "data/unicode.h"
 
@@ -35,22 +36,35 @@ static struct json *ours(json_t *json)
 static json_t *load(const char *bytes, size_t length, json_error_t *error)
 {
     const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY;
+    need_memory(8 * length + 4096); /* as much as a tree of short strings takes */
     json_t *json = json_loadb(bytes, length, flags, error);
     struct text patched = {0};
+    hold(&patched, text_release);
     for (int tries = 0; !json && tries < 16 && !strncmp(error->text, "too big", 7); tries++) {
         size_t place = (size_t)error->position;
         struct text longer = {0};
+        hold(&longer, text_release);
         const char *source = patched.bytes ? patched.bytes : bytes;
         text_append(&longer, source, place);
         text_append(&longer, "e0", 2);
         text_append(&longer, source + place, length - place);
+        let_go(&longer);
         text_free(&patched);
         patched = longer;
         length = patched.length;
         json = json_loadb(patched.bytes, length, flags, error);
     }
-    text_free(&patched);
+    text_free(let_go(&patched));
     return json;
+}
+
+/* Refused memory leaves jansson's error without words, where it is not taken for bad syntax. */
+static int load_failed(const json_error_t *error, const char *where, int line, struct error *err)
+{
+    if (!*error->text) refused("out of memory (reading %s)", where);
+    char place[24] = "";
+    if (line > 0) snprintf(place, sizeof place, "%d:", line);
+    return fail(err, "%s:%s%d: not JSON: %s", where, place, error->column, error->text);
 }
 
 int json_parse(struct json **out, const char *bytes, size_t length, const char *where,
@@ -59,8 +73,7 @@ int json_parse(struct json **out, const char *bytes, size_t length, const char *
     json_error_t error;
     json_t *json = load(bytes, length, &error);
     *out = NULL;
-    if (!json)
-        return fail(err, "%s:%d:%d: not JSON: %s", where, error.line, error.column, error.text);
+    if (!json) return load_failed(&error, where, error.line, err);
     *out = ours(json);
     return 0;
 }
@@ -71,7 +84,7 @@ int json_parse_line(struct json **out, const char *line, size_t length, const ch
     json_error_t error;
     json_t *json = load(line, length, &error);
     *out = NULL;
-    if (!json) return fail(err, "%s:%d: not JSON: %s", where, error.column, error.text);
+    if (!json) return load_failed(&error, where, 0, err);
     *out = ours(json);
     return 0;
 }
@@ -80,15 +93,21 @@ int json_read_file(struct json **out, const char *path, struct error *err)
 {
     struct text text = {0};
     *out = NULL;
+    hold(&text, text_release);
     int status = read_whole_file(&text, path, largest_file, err);
     if (status == 0) status = json_parse(out, text.bytes ? text.bytes : "", text.length, path, err);
-    text_free(&text);
+    text_free(let_go(&text));
     return status;
 }
 
 void json_free(struct json *json)
 {
     json_decref(theirs_mutable(json));
+}
+
+void json_release(void *json)
+{
+    json_free(json);
 }
 
 /* ---- looking up ---- */

@@ -33,6 +33,7 @@ int json_parse_line(struct json **out, const char *line, size_t length, const ch
                     struct error *err);
 int json_read_file(struct json **out, const char *path, struct error *err);
 void json_free(struct json *json);
+void json_release(void *json); /* the same, for hold (guard.h) */
 
 /* ---- looking up ---- */
 

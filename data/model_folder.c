@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "data/json.h"
 #include "data/output.h"
 
@@ -169,12 +170,12 @@ static int read_config(struct hf_config *out, const struct json *config, const c
 int hf_config_read(struct hf_config *out, const char *folder, struct error *err)
 {
     struct json *config;
-    char *path = path_join(folder, "config.json");
+    char *path = hold(path_join(folder, "config.json"), free);
     *out = (struct hf_config){0};
     int status = json_read_file(&config, path, err);
     if (status == 0) status = read_config(out, config, path, err);
     json_free(config);
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -183,10 +184,10 @@ int hf_config_read(struct hf_config *out, const char *folder, struct error *err)
 /* Reads folder/name into *out, NULL where there is no such file. */
 static int read_optional(struct json **out, const char *folder, const char *name, struct error *err)
 {
-    char *path = path_join(folder, name);
+    char *path = hold(path_join(folder, name), free);
     *out = NULL;
     int status = path_exists(path) ? json_read_file(out, path, err) : 0;
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -213,7 +214,7 @@ static const char *pooling_name(const struct json *config)
 static int read_pooling(struct st_config *out, const char *folder, struct error *err)
 {
     struct json *config;
-    char *path = path_join(folder, "config.json");
+    char *path = hold(path_join(folder, "config.json"), free);
     int status = json_read_file(&config, path, err);
     const char *name = pooling_name(config);
     if (status) {
@@ -226,7 +227,7 @@ static int read_pooling(struct st_config *out, const char *folder, struct error 
     if (status == 0 && !json_bool_or(config, "include_prompt", true))
         status = fail(err, "%s: include_prompt false is not supported", path);
     json_free(config);
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -253,10 +254,10 @@ static int check_dense(const struct json *config, const char *path, struct error
 static int read_dense(struct st_config *out, const char *folder, struct error *err)
 {
     struct json *config;
-    char *path = path_join(folder, "config.json");
-    int status = json_read_file(&config, path, err);
     out->dense_folder = xstrdup(folder);
     out->dense_bias = true;
+    char *path = hold(path_join(folder, "config.json"), free);
+    int status = json_read_file(&config, path, err);
     if (status == 0) status = check_dense(config, path, err);
     if (status == 0)
         status = need_size(&out->dense_in, config, "in_features", MOST_WIDTH, path, err);
@@ -264,7 +265,7 @@ static int read_dense(struct st_config *out, const char *folder, struct error *e
         status = need_size(&out->dense_out, config, "out_features", MOST_WIDTH, path, err);
     if (status == 0) status = json_get_bool(&out->dense_bias, config, "bias", path, err);
     json_free(config);
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -308,11 +309,11 @@ static int read_module(struct st_config *out, int *next, const struct json *entr
                     "sentence-transformers and save it again",
                     where, path);
     if (module == MODULE_NORMALIZE) out->normalize = true;
-    char *place = path_join(folder, path);
+    char *place = hold(path_join(folder, path), free);
     int status = module == MODULE_POOLING ? read_pooling(out, place, err)
                  : module == MODULE_DENSE ? read_dense(out, place, err)
                                           : 0;
-    free(place);
+    free(let_go(place));
     return status;
 }
 
@@ -322,15 +323,16 @@ static int read_modules(struct st_config *out, const char *folder, struct error 
     if (read_optional(&modules, folder, "modules.json", err)) return -1;
     if (!modules) return 0; /* a bare Hugging Face folder */
     out->is_sentence_transformer = true;
-    char *where = path_join(folder, "modules.json");
+    hold(modules, json_release);
+    char *where = hold(path_join(folder, "modules.json"), free);
     int status = 0, next = 0;
     if (json_kind(modules) != JSON_KIND_ARRAY)
         status = fail(err, "%s is %s, must be an array", where, json_kind_name(modules));
     for (size_t i = 0; i < json_size(modules) && status == 0; i++)
         status = read_module(out, &next, json_at(modules, i), folder, where, err);
     if (status == 0 && next < 2) status = fail(err, "%s: no %s module", where, module_names[next]);
-    free(where);
-    json_free(modules);
+    free(let_go(where));
+    json_free(let_go(modules));
     return status;
 }
 
@@ -363,8 +365,9 @@ static int read_prompt(char **out, const struct json *prompts, const char *const
         if (!json_as_string(prompt))
             return fail(err, "%s: prompt \"%s\" is %s, must be a string", where, *names,
                         json_kind_name(prompt));
+        char *copy = xstrdup(json_as_string(prompt));
         free(*out);
-        *out = xstrdup(json_as_string(prompt));
+        *out = copy;
         return 0;
     }
     return 0;
@@ -391,13 +394,14 @@ static int read_main(struct st_config *out, const char *folder, struct error *er
     static const char name[] = "config_sentence_transformers.json";
     struct json *config;
     if (read_optional(&config, folder, name, err)) return -1;
+    hold(config, json_release);
     const struct json *prompts = json_get(config, "prompts");
     int status = read_similarity(out, config, name, err);
     if (status == 0)
         status = json_get_int(&out->truncate_dim, config, "truncate_dim", 1, MOST_WIDTH, name, err);
     if (status == 0) status = read_prompt(&out->query_prompt, prompts, query, name, err);
     if (status == 0) status = read_prompt(&out->document_prompt, prompts, document, name, err);
-    json_free(config);
+    json_free(let_go(config));
     return status;
 }
 
@@ -419,4 +423,9 @@ void st_config_free(struct st_config *config)
     free(config->query_prompt);
     free(config->document_prompt);
     *config = (struct st_config){0};
+}
+
+void st_config_release(void *config)
+{
+    st_config_free(config);
 }

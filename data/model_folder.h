@@ -41,5 +41,6 @@ struct st_config {
  * read; any other module, pooling or activation is refused by name. */
 int st_config_read(struct st_config *out, const char *folder, struct error *err);
 void st_config_free(struct st_config *config);
+void st_config_release(void *config); /* the same, for hold (guard.h) */
 
 #endif

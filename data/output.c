@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "data/output.h"
 
+#include "data/guard.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +96,11 @@ bool folder_is_locked(const char *path)
     return locked;
 }
 
+static void close_file(void *file)
+{
+    fclose(file);
+}
+
 int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err)
 {
     char buffer[65536];
@@ -103,6 +109,7 @@ int read_whole_file(struct text *out, const char *path, size_t limit, struct err
     text_clear(out);
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
+    hold(file, close_file);
     text_append(out, "", 0); /* an empty file is an empty string */
     while (status == 0 && (got = fread(buffer, 1, sizeof buffer, file)) > 0) {
         if (got > limit - out->length)
@@ -112,7 +119,7 @@ int read_whole_file(struct text *out, const char *path, size_t limit, struct err
     }
     if (status == 0 && ferror(file)) status = fail_errno(err, "%s: read error", path);
     if (status) text_free(out);
-    fclose(file);
+    fclose(let_go(file));
     return status;
 }
 

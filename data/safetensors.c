@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/guard.h"
 #include "data/json.h"
 #include "data/output.h"
 
@@ -239,17 +240,18 @@ static int read_header(struct safetensors *st, const struct mapping *map, size_t
                        const char *path, struct error *err)
 {
     struct json *header;
-    char *where = xasprintf("%s: header", path);
+    char *where = hold(xasprintf("%s: header", path), free);
     int status = json_parse(&header, (const char *)map->bytes + 8, header_size, where, err);
     if (status == 0 && json_kind(header) != JSON_KIND_OBJECT)
         status = fail(err, "%s is %s, must be an object", where, json_kind_name(header));
-    free(where);
+    free(let_go(where));
+    hold(header, json_release);
     const unsigned char *data = map->bytes + 8 + header_size;
     size_t data_size = map->size - 8 - header_size, first = st->count;
     for (struct json_member m = json_first(header); m.key && status == 0; json_next(&m))
         status = strcmp(m.key, "__metadata__") ? add_entry(st, &m, data, data_size, path, err)
                                                : check_metadata(m.value, path, err);
-    json_free(header);
+    json_free(let_go(header));
     if (status == 0) status = check_cover(st, first, data_size, path, err);
     return status;
 }
@@ -258,8 +260,8 @@ static int add_file(struct safetensors *st, const char *path, struct error *err)
 {
     struct mapping map = {0};
     if (is_pickle_name(path)) return refuse_pickle(path, err);
-    if (map_file(&map, path, err)) return -1;
     GROW(st->shards, st->num_shards, &st->shard_capacity);
+    if (map_file(&map, path, err)) return -1;
     st->shards[st->num_shards++] = map;
     uint64_t header_size = 0;
     for (int i = 7; i >= 0; i--) header_size = header_size << 8 | map.bytes[i];
@@ -295,10 +297,10 @@ static int add_shard(struct safetensors *st, struct strmap *shards, int *shard, 
     if (known >= 0) return 0;
     *shard = (int)st->num_shards;
     strmap_insert(shards, name, *shard);
-    char *path = path_join(folder, name);
+    char *path = hold(path_join(folder, name), free);
     int status = path_exists(path) ? add_file(st, path, err)
                                    : fail(err, "%s: its shard %s is missing", index, path);
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -308,6 +310,7 @@ static int add_shards(struct safetensors *st, const struct json *index, const ch
     const struct json *weights = json_get(index, "weight_map");
     struct strmap shards = {0};
     int status = 0;
+    hold(&shards, strmap_release);
     if (json_kind(weights) != JSON_KIND_OBJECT || json_size(weights) == 0)
         status = fail(err, "%s: no weight_map of tensor names to files", path);
     for (struct json_member m = json_first(weights); m.key && status == 0; json_next(&m)) {
@@ -320,7 +323,7 @@ static int add_shards(struct safetensors *st, const struct json *index, const ch
         if (row < 0 || st->entries[row].shard != shard)
             status = fail(err, "%s: tensor \"%s\" is not in %s", path, m.key, name);
     }
-    strmap_free(&shards);
+    strmap_free(let_go(&shards));
     return status;
 }
 
@@ -340,33 +343,40 @@ static int refuse_folder(const char *folder, struct error *err)
 
 static int add_folder(struct safetensors *st, const char *folder, struct error *err)
 {
-    char *single = path_join(folder, "model.safetensors");
-    char *index_path = path_join(folder, "model.safetensors.index.json");
+    char *single = hold(path_join(folder, "model.safetensors"), free);
+    char *index_path = hold(path_join(folder, "model.safetensors.index.json"), free);
     struct json *index = NULL;
     int status;
     if (path_exists(single)) {
         status = add_file(st, single, err);
     } else if (path_exists(index_path)) {
         status = json_read_file(&index, index_path, err);
+        hold(index, json_release);
         if (status == 0) status = add_shards(st, index, folder, index_path, err);
+        json_free(let_go(index));
     } else {
         status = refuse_folder(folder, err);
     }
-    json_free(index);
-    free(index_path);
-    free(single);
+    free(let_go(index_path));
+    free(let_go(single));
     return status;
 }
 
 /* ---- the interface ---- */
+
+void safetensors_release(void *st)
+{
+    safetensors_close(st);
+}
 
 int safetensors_open(struct safetensors **out, const char *path, struct error *err)
 {
     struct stat info;
     *out = NULL;
     if (stat(path, &info) != 0) return fail_errno(err, "%s: cannot open", path);
-    struct safetensors *st = xcalloc(1, sizeof *st);
+    struct safetensors *st = hold(xcalloc(1, sizeof *st), safetensors_release);
     int status = S_ISDIR(info.st_mode) ? add_folder(st, path, err) : add_file(st, path, err);
+    let_go(st);
     if (status)
         safetensors_close(st);
     else
@@ -539,4 +549,13 @@ int safetensors_write(const char *path, const struct tensor *tensors, int count,
     text_free(&header);
     free(order);
     return output_commit(&out, err);
+}
+
+int safetensors_write_model(const char *folder, const struct tensor *tensors, int count,
+                            struct error *err)
+{
+    char *path = path_join(folder, "model.safetensors");
+    int status = safetensors_write(path, tensors, count, NULL, err);
+    free(path);
+    return status;
 }

@@ -44,6 +44,7 @@ int safetensors_count(const struct safetensors *st);
 const struct tensor *safetensors_at(const struct safetensors *st, int index);
 const struct tensor *safetensors_find(const struct safetensors *st, const char *name); /* or NULL */
 void safetensors_close(struct safetensors *st);
+void safetensors_release(void *st); /* the same, for hold (guard.h) */
 
 size_t tensor_elements(const struct tensor *tensor);
 bool tensor_is_float(const struct tensor *tensor); /* F32, F16, BF16, F64 */
@@ -57,5 +58,8 @@ const char *tensor_describe(char buffer[128], const struct tensor *tensor);
  * writer does: same input, same bytes. */
 int safetensors_write(const char *path, const struct tensor *tensors, int count,
                       const char *const *metadata, struct error *err);
+/* As the model.safetensors of a folder, without pairs. */
+int safetensors_write_model(const char *folder, const struct tensor *tensors, int count,
+                            struct error *err);
 
 #endif

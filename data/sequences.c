@@ -1,6 +1,7 @@
 /* Tokenising in parallel: every item fills its own list, then all are laid end to end. */
 #include "data/sequences.h"
 
+#include "data/guard.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,10 @@ struct encode_work {
     const char *const *first, *const *second;
     const char *prompt;
     int max_length;
-    struct token_list *lists; /* [n] */
-    struct text *scratch;     /* [workers]: prompt and text together */
+    size_t count;
+    int num_workers;
+    struct token_list *lists; /* [count] */
+    struct text *scratch;     /* [num_workers]: prompt and text together */
 };
 
 static void encode_one(void *arg, size_t item, int worker)
@@ -30,9 +33,9 @@ static void encode_one(void *arg, size_t item, int worker)
 
 static void lay_end_to_end(struct sequences *out, struct token_list *lists, size_t n)
 {
-    *out = (struct sequences){.offsets = xcalloc(n + 1, sizeof *out->offsets),
-                              .lengths = xcalloc(n, sizeof *out->lengths),
-                              .count = n};
+    out->count = n;
+    out->offsets = xcalloc(n + 1, sizeof *out->offsets);
+    out->lengths = xcalloc(n, sizeof *out->lengths);
     for (size_t i = 0; i < n; i++) {
         out->lengths[i] = (int)lists[i].count;
         out->offsets[i + 1] = out->offsets[i] + lists[i].count;
@@ -46,6 +49,15 @@ static void lay_end_to_end(struct sequences *out, struct token_list *lists, size
     }
 }
 
+static void release_work(void *arg)
+{
+    struct encode_work *work = arg;
+    for (size_t i = 0; work->lists && i < work->count; i++) token_list_free(&work->lists[i]);
+    for (int w = 0; work->scratch && w < work->num_workers; w++) text_free(&work->scratch[w]);
+    free(work->scratch);
+    free(work->lists);
+}
+
 void sequences_encode(struct sequences *out, const struct tokenizer *tok, struct pool *pool,
                       const char *const *first, const char *const *second, size_t n,
                       const char *prompt, int max_length)
@@ -55,13 +67,15 @@ void sequences_encode(struct sequences *out, const struct tokenizer *tok, struct
                                .second = second,
                                .prompt = prompt,
                                .max_length = max_length,
-                               .lists = xcalloc(n, sizeof *work.lists),
-                               .scratch = xcalloc((size_t)pool_size(pool), sizeof *work.scratch)};
+                               .count = n,
+                               .num_workers = pool_size(pool)};
+    *out = (struct sequences){0};
+    hold(&work, release_work);
+    work.lists = xcalloc(n, sizeof *work.lists);
+    work.scratch = xcalloc((size_t)work.num_workers, sizeof *work.scratch);
     pool_run(pool, n, encode_one, &work);
     lay_end_to_end(out, work.lists, n);
-    for (int w = 0; w < pool_size(pool); w++) text_free(&work.scratch[w]);
-    free(work.scratch);
-    free(work.lists);
+    release_work(let_go(&work));
 }
 
 void sequences_free(struct sequences *sequences)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "data/output.h"
 #include "data/tokenizer_parts.h"
 
@@ -12,9 +13,9 @@
 
 static int read_if_there(struct json **out, const char *folder, const char *name, struct error *err)
 {
-    char *path = path_join(folder, name);
+    char *path = hold(path_join(folder, name), free);
     int status = path_exists(path) ? json_read_file(out, path, err) : 0;
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -35,8 +36,8 @@ static int open_parts(struct tokenizer *tok, const char *folder, struct error *e
         read_if_there(&tok->tokenizer_json, folder, "tokenizer.json", err))
         return -1;
     read_max_length(tok);
-    char *json_path = path_join(folder, "tokenizer.json");
-    char *vocab_path = path_join(folder, "vocab.txt");
+    char *json_path = hold(path_join(folder, "tokenizer.json"), free);
+    char *vocab_path = hold(path_join(folder, "vocab.txt"), free);
     int status;
     if (tok->tokenizer_json)
         status = tokenizer_from_json(tok, tok->tokenizer_json, json_path, err);
@@ -44,14 +45,25 @@ static int open_parts(struct tokenizer *tok, const char *folder, struct error *e
         status = tokenizer_from_vocab(tok, vocab_path, err);
     else
         status = fail(err, "%s: no tokenizer.json and no vocab.txt in this folder", folder);
-    free(vocab_path);
-    free(json_path);
+    free(let_go(vocab_path));
+    free(let_go(json_path));
     return status;
 }
 
-/* Hands out a tokenizer whose parts were read with this status. */
+static void release_tokenizer(void *tok)
+{
+    tokenizer_close(tok);
+}
+
+static struct tokenizer *tokenizer_new(void)
+{
+    return hold(xcalloc(1, sizeof(struct tokenizer)), release_tokenizer);
+}
+
+/* Hands out a new tokenizer whose parts were read with this status. */
 static int opened(struct tokenizer **out, struct tokenizer *tok, int status)
 {
+    let_go(tok);
     if (status) tokenizer_close(tok);
     *out = status ? NULL : tok;
     return status;
@@ -59,14 +71,14 @@ static int opened(struct tokenizer **out, struct tokenizer *tok, int status)
 
 int tokenizer_open(struct tokenizer **out, const char *folder, struct error *err)
 {
-    struct tokenizer *tok = xcalloc(1, sizeof *tok);
+    struct tokenizer *tok = tokenizer_new();
     return opened(out, tok, open_parts(tok, folder, err));
 }
 
 int tokenizer_make(struct tokenizer **out, const char *const *tokens, size_t count, bool lowercase,
                    struct error *err)
 {
-    struct tokenizer *tok = xcalloc(1, sizeof *tok);
+    struct tokenizer *tok = tokenizer_new();
     tok->tokenizer_config = json_new_object();
     json_set_bool(tok->tokenizer_config, "do_lower_case", lowercase);
     return opened(out, tok, tokenizer_from_tokens(tok, tokens, count, "vocabulary", err));
@@ -97,9 +109,10 @@ void token_list_free(struct token_list *list)
 static void token_list_reserve(struct token_list *list, size_t count)
 {
     if (count <= list->capacity) return;
-    list->capacity = count > 2 * list->capacity ? count : 2 * list->capacity;
-    list->ids = xrealloc(list->ids, list->capacity, sizeof *list->ids);
-    list->types = xrealloc(list->types, list->capacity, sizeof *list->types);
+    size_t capacity = count > 2 * list->capacity ? count : 2 * list->capacity;
+    list->ids = xrealloc(list->ids, capacity, sizeof *list->ids);
+    list->types = xrealloc(list->types, capacity, sizeof *list->types);
+    list->capacity = capacity;
 }
 
 static void token_list_append(struct token_list *list, const int32_t *ids, size_t count,
@@ -134,6 +147,7 @@ static void encode_text(const struct tokenizer *tok, struct id_list *out, const 
                         size_t enough)
 {
     struct text normal = {0};
+    hold(&normal, text_release);
     struct added_scan scan = {.added = &tok->added, .text = text, .length = strlen(text)};
     while (out->count < enough && added_next(&scan)) {
         if (scan.token)
@@ -141,7 +155,12 @@ static void encode_text(const struct tokenizer *tok, struct id_list *out, const 
         else
             encode_piece(tok, out, &normal, text + scan.begin, scan.end - scan.begin, enough);
     }
-    text_free(&normal);
+    text_free(let_go(&normal));
+}
+
+static void release_ids(void *list)
+{
+    id_list_free(list);
 }
 
 /* How many ids of each text stay where `room` is left for both: the longer one is cut to what
@@ -168,6 +187,8 @@ void tokenizer_encode(const struct tokenizer *tok, struct token_list *out, const
     size_t room =
         max_length > template->num_special ? (size_t)(max_length - template->num_special) : 0;
     struct id_list a = {0}, b = {0};
+    hold(&a, release_ids);
+    hold(&b, release_ids);
     /* Of the first text of a pair all ids are needed: where both are too long, which one is
      * longer decides which gets the odd place. */
     encode_text(tok, &a, first, second ? SIZE_MAX : room);
@@ -183,8 +204,8 @@ void tokenizer_encode(const struct tokenizer *tok, struct token_list *out, const
         else
             token_list_append(out, text->ids, text->count, place->type);
     }
-    id_list_free(&a);
-    id_list_free(&b);
+    id_list_free(let_go(&b));
+    id_list_free(let_go(&a));
 }
 
 void tokenizer_encode_plain(const struct tokenizer *tok, struct token_list *out, const char *text)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "data/output.h"
 #include "data/progress.h"
 #include "data/unicode.h"
@@ -20,8 +21,9 @@ static const char *name_token(struct tokenizer *tok, const char *token, int64_t 
     }
     size_t size = (size_t)id + 1, old = (size_t)tok->vocab_size;
     if (size > tok->capacity) {
-        tok->capacity = size > 2 * tok->capacity ? size : 2 * tok->capacity;
-        tok->tokens = xrealloc(tok->tokens, tok->capacity, sizeof *tok->tokens);
+        size_t capacity = size > 2 * tok->capacity ? size : 2 * tok->capacity;
+        tok->tokens = xrealloc(tok->tokens, capacity, sizeof *tok->tokens);
+        tok->capacity = capacity;
     }
     for (size_t i = old; i < size; i++) tok->tokens[i] = NULL;
     if (size > old) tok->vocab_size = (int)size;
@@ -78,13 +80,14 @@ static int add_added(struct adding *adding, const char *content, struct added_to
         strmap_insert(&adding->known, kept, id);
     }
     token.id = (int32_t)id;
+    hold(&normal, text_release);
     if (token.normalized)
         bert_normalize(&tok->normalizer, &normal, content, strlen(content));
     else
         text_puts(&normal, content);
     token.pattern = normal.bytes, token.length = normal.length;
     added_tokens_add(&tok->added, &token);
-    text_free(&normal);
+    text_free(let_go(&normal));
     return 0;
 }
 
@@ -93,6 +96,7 @@ static int read_added_tokens(struct tokenizer *tok, const struct json *list, con
 {
     struct adding adding = {.tok = tok, .next_id = (int)tok->model.first.count, .where = path};
     int status = 0;
+    hold(&adding.known, strmap_release);
     for (size_t i = 0; i < json_size(list) && status == 0; i++) {
         const struct json *entry = json_at(list, i);
         const char *content = json_get_string(entry, "content");
@@ -107,7 +111,7 @@ static int read_added_tokens(struct tokenizer *tok, const struct json *list, con
         else if (*content)
             status = add_added(&adding, content, token, err);
     }
-    strmap_free(&adding.known);
+    strmap_free(let_go(&adding.known));
     return status;
 }
 
@@ -357,10 +361,11 @@ static int add_all(struct tokenizer *tok, const char *const *tokens, size_t coun
 {
     struct strmap seen = {0};
     int status = count < MOST_TOKENS ? 0 : fail(err, "%s: %zu tokens", where, count);
+    hold(&seen, strmap_release);
     for (size_t i = count; i-- > 0 && status == 0;)
         if (strmap_insert(&seen, tokens[i], (int64_t)i) == (int64_t)i)
             status = add_to_model(tok, tokens[i], (int64_t)i, where, err);
-    strmap_free(&seen);
+    strmap_free(let_go(&seen));
     return status;
 }
 
@@ -397,18 +402,18 @@ int tokenizer_from_tokens(struct tokenizer *tok, const char *const *tokens, size
 /* One token a line. */
 static int read_lines(struct tokenizer *tok, char *text, const char *path, struct error *err)
 {
-    const char **lines = NULL;
-    size_t count = 0, capacity = 0;
+    size_t count = 0, most = 1;
+    for (const char *c = text; (c = strchr(c, '\n')); c++) most++;
+    const char **lines = hold(xcalloc(most, sizeof *lines), free);
     while (*text) {
         char *end = text + strcspn(text, "\n"), *next = *end ? end + 1 : end;
         if (end > text && end[-1] == '\r') end--;
         *end = '\0';
-        GROW(lines, count, &capacity);
         lines[count++] = text;
         text = next;
     }
     int status = tokenizer_from_tokens(tok, lines, count, path, err);
-    free(lines);
+    free(let_go(lines));
     return status;
 }
 
@@ -416,13 +421,13 @@ int tokenizer_from_vocab(struct tokenizer *tok, const char *path, struct error *
 {
     struct text text = {0};
     size_t bad;
-    if (read_whole_file(&text, path, (size_t)1 << 30, err)) return -1;
-    int status = 0;
-    if (text.length == 0)
-        status = fail(err, "%s: empty", path);
-    else if (strlen(text.bytes) != text.length || !utf8_check(text.bytes, text.length, &bad))
+    hold(&text, text_release);
+    int status = read_whole_file(&text, path, (size_t)1 << 30, err);
+    if (status == 0 && text.length == 0) status = fail(err, "%s: empty", path);
+    if (status == 0 &&
+        (strlen(text.bytes) != text.length || !utf8_check(text.bytes, text.length, &bad)))
         status = fail(err, "%s: not UTF-8 text", path);
     if (status == 0) status = read_lines(tok, text.bytes, path, err);
-    text_free(&text);
+    text_free(let_go(&text));
     return status;
 }

@@ -7,7 +7,7 @@
  */
 #include "nn/dnn.h"
 
-#include "data/base.h"
+#include "data/guard.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -15,7 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(call) REQUIRE((call) == dnnl_success)
+/* Memory that oneDNN was refused is refused to us; any other failure is our bug. */
+#define CHECK(call) check((call), __LINE__, #call)
+static void check(dnnl_status_t status, int line, const char *call)
+{
+    if (status == dnnl_out_of_memory) refused("out of memory (in oneDNN)");
+    if (status != dnnl_success) require_failed(__FILE__, line, call);
+}
+
+/* For hold. */
+#define RELEASE(kind)                                                                              \
+    static void release_##kind(void *object)                                                       \
+    {                                                                                              \
+        CHECK(dnnl_##kind##_destroy(object));                                                      \
+    }
+RELEASE(engine)
+RELEASE(memory)
+RELEASE(post_ops)
+RELEASE(primitive)
+RELEASE(primitive_attr)
+RELEASE(primitive_desc)
 
 /* What a compiled product depends on: c [m, n] = a [m, k] b [k, n]. */
 struct key {
@@ -30,13 +49,15 @@ struct primitive {
     struct key key;
     dnnl_primitive_t primitive; /* NULL: an empty slot */
     dnnl_memory_t a, b, c, bias, scratch;
-    size_t scratch_size;
 };
 
 enum {
     TABLE_SIZE = 2048, /* slots, a power of two */
     TABLE_LIMIT = 1024 /* primitives kept; more shapes than that start the table afresh */
 };
+
+/* What oneDNN takes to compile a product is below 1 MiB; other workers compile at the same time. */
+static const size_t room = 8 << 20;
 
 struct dnn {
     dnnl_engine_t engine;
@@ -80,15 +101,17 @@ static dnnl_primitive_attr_t attributes(const struct key *key)
 {
     dnnl_primitive_attr_t attr;
     CHECK(dnnl_primitive_attr_create(&attr));
+    hold(attr, release_primitive_attr);
     CHECK(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
     if (key->store == DNN_ADD_F32) {
         dnnl_post_ops_t post;
         CHECK(dnnl_post_ops_create(&post));
+        hold(post, release_post_ops);
         CHECK(dnnl_post_ops_append_sum(post, 1));
         CHECK(dnnl_primitive_attr_set_post_ops(attr, post));
-        CHECK(dnnl_post_ops_destroy(post));
+        CHECK(dnnl_post_ops_destroy(let_go(post)));
     }
-    return attr;
+    return let_go(attr);
 }
 
 /* packed: layout of b, or NULL to let oneDNN choose it (with LAYOUT_B_PACKED) or take a plain one.
@@ -109,10 +132,12 @@ static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *ke
                                            dnnl_format_tag_any));
     dnnl_matmul_desc_t product;
     CHECK(dnnl_matmul_desc_init(&product, &a, &b, key->layouts & LAYOUT_BIAS ? &bias : NULL, &c));
+    need_memory(room);
     dnnl_primitive_attr_t attr = attributes(key);
     dnnl_primitive_desc_t desc = NULL;
     dnnl_status_t status = dnnl_primitive_desc_create(&desc, &product, attr, engine, NULL);
     CHECK(dnnl_primitive_attr_destroy(attr));
+    if (status == dnnl_out_of_memory) CHECK(status);
     return status == dnnl_success ? desc : NULL;
 }
 
@@ -127,48 +152,53 @@ static dnnl_memory_t handle(dnnl_engine_t engine, dnnl_primitive_desc_t desc, dn
 
 /* ---- the table of compiled products ---- */
 
-static void primitive_create(struct dnn *dnn, struct primitive *slot, const struct key *key,
-                             const dnnl_memory_desc_t *packed)
+static void primitive_free(void *primitive)
 {
-    dnnl_primitive_desc_t desc = describe(dnn->engine, key, packed);
-    REQUIRE(desc);
-    slot->key = *key;
-    CHECK(dnnl_primitive_create(&slot->primitive, desc));
-    slot->a = handle(dnn->engine, desc, dnnl_query_src_md, 0);
-    slot->b = handle(dnn->engine, desc, dnnl_query_weights_md, 0);
-    slot->c = handle(dnn->engine, desc, dnnl_query_dst_md, 0);
-    if (key->layouts & LAYOUT_BIAS)
-        slot->bias = handle(dnn->engine, desc, dnnl_query_weights_md, 1);
-    slot->scratch = handle(dnn->engine, desc, dnnl_query_scratchpad_md, 0);
-    slot->scratch_size =
-        dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0));
-    CHECK(dnnl_primitive_desc_destroy(desc));
-}
-
-static void primitive_destroy(struct primitive *slot)
-{
-    dnnl_memory_destroy(slot->a);
-    dnnl_memory_destroy(slot->b);
-    dnnl_memory_destroy(slot->c);
-    if (slot->bias) dnnl_memory_destroy(slot->bias);
-    dnnl_memory_destroy(slot->scratch);
-    dnnl_primitive_destroy(slot->primitive);
+    struct primitive *slot = primitive;
+    const dnnl_memory_t handles[] = {slot->a, slot->b, slot->c, slot->bias, slot->scratch};
+    for (size_t i = 0; i < sizeof handles / sizeof *handles; i++)
+        if (handles[i]) CHECK(dnnl_memory_destroy(handles[i]));
+    if (slot->primitive) CHECK(dnnl_primitive_destroy(slot->primitive));
     *slot = (struct primitive){0};
-}
-
-static void table_clear(struct dnn *dnn)
-{
-    for (int i = 0; i < TABLE_SIZE; i++)
-        if (dnn->table[i].primitive) primitive_destroy(&dnn->table[i]);
-    dnn->count = 0;
 }
 
 static void scratch_reserve(struct dnn *dnn, size_t size)
 {
     if (size <= dnn->scratch_size) return;
     free(dnn->scratch);
+    dnn->scratch = NULL;
+    dnn->scratch_size = 0;
     dnn->scratch = xaligned(size, 1);
     dnn->scratch_size = size;
+}
+
+/* Compiled, with memory for its scratchpad. */
+static struct primitive primitive_make(struct dnn *dnn, const struct key *key,
+                                       const dnnl_memory_desc_t *packed)
+{
+    struct primitive made = {.key = *key};
+    dnnl_primitive_desc_t desc = describe(dnn->engine, key, packed);
+    REQUIRE(desc);
+    hold(desc, release_primitive_desc);
+    hold(&made, primitive_free);
+    CHECK(dnnl_primitive_create(&made.primitive, desc));
+    made.a = handle(dnn->engine, desc, dnnl_query_src_md, 0);
+    made.b = handle(dnn->engine, desc, dnnl_query_weights_md, 0);
+    made.c = handle(dnn->engine, desc, dnnl_query_dst_md, 0);
+    if (key->layouts & LAYOUT_BIAS) made.bias = handle(dnn->engine, desc, dnnl_query_weights_md, 1);
+    made.scratch = handle(dnn->engine, desc, dnnl_query_scratchpad_md, 0);
+    scratch_reserve(dnn, dnnl_memory_desc_get_size(
+                             dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0)));
+    let_go(&made);
+    CHECK(dnnl_primitive_desc_destroy(let_go(desc)));
+    return made;
+}
+
+static void table_clear(struct dnn *dnn)
+{
+    for (int i = 0; i < TABLE_SIZE; i++)
+        if (dnn->table[i].primitive) primitive_free(&dnn->table[i]);
+    dnn->count = 0;
 }
 
 static struct primitive *primitive_for(struct dnn *dnn, const struct key *key,
@@ -182,8 +212,7 @@ static struct primitive *primitive_for(struct dnn *dnn, const struct key *key,
         table_clear(dnn);
         at = hash64(key, sizeof *key, 0) % TABLE_SIZE;
     }
-    primitive_create(dnn, &dnn->table[at], key, packed);
-    scratch_reserve(dnn, dnn->table[at].scratch_size);
+    dnn->table[at] = primitive_make(dnn, key, packed);
     dnn->count++;
     return &dnn->table[at];
 }
@@ -210,21 +239,27 @@ static void execute(struct dnn *dnn, const struct key *key, const dnnl_memory_de
 
 /* ---- one thread's oneDNN ---- */
 
+static void release_dnn(void *dnn)
+{
+    dnn_close(dnn);
+}
+
 struct dnn *dnn_open(void)
 {
-    struct dnn *dnn = xcalloc(1, sizeof *dnn);
+    struct dnn *dnn = hold(xcalloc(1, sizeof *dnn), release_dnn);
+    dnn->table = xcalloc(TABLE_SIZE, sizeof *dnn->table);
+    need_memory(room);
     CHECK(dnnl_engine_create(&dnn->engine, dnnl_cpu, 0));
     CHECK(dnnl_stream_create(&dnn->stream, dnn->engine, dnnl_stream_default_flags));
-    dnn->table = xcalloc(TABLE_SIZE, sizeof *dnn->table);
-    return dnn;
+    return let_go(dnn);
 }
 
 void dnn_close(struct dnn *dnn)
 {
     if (!dnn) return;
-    table_clear(dnn);
-    CHECK(dnnl_stream_destroy(dnn->stream));
-    CHECK(dnnl_engine_destroy(dnn->engine));
+    if (dnn->table) table_clear(dnn);
+    if (dnn->stream) CHECK(dnnl_stream_destroy(dnn->stream));
+    if (dnn->engine) CHECK(dnnl_engine_destroy(dnn->engine));
     free(dnn->scratch);
     free(dnn->table);
     free(dnn);
@@ -234,6 +269,7 @@ bool dnn_has_fast_bf16(void)
 {
     dnnl_engine_t engine;
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    hold(engine, release_engine);
     struct key key = {512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED};
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
     const char *implementation = "";
@@ -242,7 +278,7 @@ bool dnn_has_fast_bf16(void)
             dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&implementation));
     bool fast = strncmp(implementation, "brg", 3) == 0;
     if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
-    CHECK(dnnl_engine_destroy(engine));
+    CHECK(dnnl_engine_destroy(let_go(engine)));
     return fast;
 }
 
@@ -254,13 +290,18 @@ void dnn_library_version(char version[VERSION_SIZE])
 
 /* ---- weights ---- */
 
+static void release_weights(void *weights)
+{
+    dnn_weights_close(weights);
+}
+
 /* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any
  * number of rows. */
 struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
                                      enum dnn_direction direction)
 {
     REQUIRE(outputs > 0 && inputs > 0);
-    struct dnn_weights *weights = xcalloc(1, sizeof *weights);
+    struct dnn_weights *weights = hold(xcalloc(1, sizeof *weights), release_weights);
     weights->outputs = outputs;
     weights->inputs = inputs;
     weights->element = element;
@@ -273,13 +314,14 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
                       .layouts = LAYOUT_B_PACKED};
     dnnl_engine_t engine;
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    hold(engine, release_engine);
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
     REQUIRE(desc);
     weights->layout = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
-    weights->packed = xaligned(dnnl_memory_desc_get_size(&weights->layout), 1);
     CHECK(dnnl_primitive_desc_destroy(desc));
-    CHECK(dnnl_engine_destroy(engine));
-    return weights;
+    CHECK(dnnl_engine_destroy(let_go(engine)));
+    weights->packed = xaligned(dnnl_memory_desc_get_size(&weights->layout), 1);
+    return let_go(weights);
 }
 
 void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values)
@@ -289,19 +331,24 @@ void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float 
     dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, dnnl_f32, true)
                                       : plain(weights->outputs, weights->inputs, dnnl_f32, false);
     dnnl_primitive_desc_t desc;
+    need_memory(room);
     CHECK(dnnl_reorder_primitive_desc_create(&desc, &from, dnn->engine, &weights->layout,
                                              dnn->engine, NULL));
+    hold(desc, release_primitive_desc);
     dnnl_primitive_t reorder;
     CHECK(dnnl_primitive_create(&reorder, desc));
+    hold(reorder, release_primitive);
     dnnl_memory_t source, target;
     CHECK(dnnl_memory_create(&source, &from, dnn->engine, (void *)values));
+    hold(source, release_memory);
     CHECK(dnnl_memory_create(&target, &weights->layout, dnn->engine, weights->packed));
+    hold(target, release_memory);
     dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, source}, {DNNL_ARG_TO, target}};
     CHECK(dnnl_primitive_execute(reorder, dnn->stream, 2, arguments));
-    dnnl_memory_destroy(target);
-    dnnl_memory_destroy(source);
-    dnnl_primitive_destroy(reorder);
-    dnnl_primitive_desc_destroy(desc);
+    CHECK(dnnl_memory_destroy(let_go(target)));
+    CHECK(dnnl_memory_destroy(let_go(source)));
+    CHECK(dnnl_primitive_destroy(let_go(reorder)));
+    CHECK(dnnl_primitive_desc_destroy(let_go(desc)));
 }
 
 void dnn_weights_close(struct dnn_weights *weights)

@@ -1,5 +1,7 @@
 #include "nn/encode.h"
 
+#include "data/guard.h"
+
 #include <stdlib.h>
 
 struct encode_workers {
@@ -35,22 +37,27 @@ static void encode_chunk(void *arg, size_t item, int worker)
     work->done(work->arg, worker, pass, batch, items);
 }
 
+static void release_workers(void *workers)
+{
+    encode_workers_close(workers);
+}
+
 struct encode_workers *encode_workers_open(const struct encoder *encoder, struct pool *pool)
 {
     size_t count = (size_t)pool_size(pool);
-    struct encode_workers *workers = xcalloc(1, sizeof *workers);
-    *workers = (struct encode_workers){.encoder = encoder,
-                                       .pool = pool,
-                                       .passes = xcalloc(count, sizeof *workers->passes),
-                                       .batches = xcalloc(count, sizeof *workers->batches)};
+    struct encode_workers *workers = hold(xcalloc(1, sizeof *workers), release_workers);
+    workers->encoder = encoder;
+    workers->pool = pool;
+    workers->batches = xcalloc(count, sizeof *workers->batches);
+    workers->passes = xcalloc(count, sizeof *workers->passes);
     for (size_t w = 0; w < count; w++) workers->passes[w] = encoder_pass_open(encoder);
-    return workers;
+    return let_go(workers);
 }
 
 void encode_workers_close(struct encode_workers *workers)
 {
     if (!workers) return;
-    for (int w = 0; w < pool_size(workers->pool); w++) {
+    for (int w = 0; workers->passes && w < pool_size(workers->pool); w++) {
         encoder_pass_close(workers->passes[w]);
         batch_free(&workers->batches[w]);
     }
@@ -72,15 +79,21 @@ void encode_chunks(struct encode_workers *workers, const struct sequences *seque
     pool_run(workers->pool, chunks->num_chunks, encode_chunk, &work);
 }
 
+static void release_chunks(void *chunks)
+{
+    chunks_free(chunks);
+}
+
 void encode_sequences(const struct encoder *encoder, struct pool *pool,
                       const struct sequences *sequences, int num_layers, encode_done *done,
                       void *arg)
 {
-    struct encode_workers *workers = encode_workers_open(encoder, pool);
-    struct chunks chunks;
+    struct encode_workers *workers = hold(encode_workers_open(encoder, pool), release_workers);
+    struct chunks chunks = {0};
+    hold(&chunks, release_chunks);
     chunks_cut(&chunks, sequences->lengths, sequences->count, ENCODE_TOKEN_BUDGET);
     encode_chunks(workers, sequences, &chunks, (struct forward_mode){.num_layers = num_layers},
                   done, arg);
-    chunks_free(&chunks);
-    encode_workers_close(workers);
+    chunks_free(let_go(&chunks));
+    encode_workers_close(let_go(workers));
 }

@@ -1,6 +1,7 @@
 /* A pass of the encoder over one batch: its memory, the way up, the way down.  See encoder.h. */
 #include "nn/encoder.h"
 
+#include "data/guard.h"
 #include "nn/attention.h"
 #include "nn/weights.h"
 
@@ -19,9 +20,14 @@ struct encoder_pass {
     size_t size;
 };
 
+static void release_pass(void *pass)
+{
+    encoder_pass_close(pass);
+}
+
 struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
 {
-    struct encoder_pass *pass = xcalloc(1, sizeof *pass);
+    struct encoder_pass *pass = hold(xcalloc(1, sizeof *pass), release_pass);
     size_t layers = (size_t)encoder->config.num_layers;
     pass->encoder = encoder;
     pass->hidden = xcalloc(layers + 1, sizeof *pass->hidden);
@@ -30,7 +36,7 @@ struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
     pass->step.kernels = kernels_best();
     pass->step.dnn = dnn_open();
     pass->step.element = encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
-    return pass;
+    return let_go(pass);
 }
 
 void encoder_pass_close(struct encoder_pass *pass)
@@ -205,9 +211,12 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
     step->attention_dropout = mode.dropout ? config->attention_dropout : 0;
     size_t size = carve_pass(pass, NULL, longest);
     if (size > pass->size) {
+        size += size / 8; /* room for the next, slightly larger batch */
         free(pass->memory);
-        pass->size = size + size / 8; /* room for the next, slightly larger batch */
-        pass->memory = xaligned(pass->size, 1);
+        pass->memory = NULL;
+        pass->size = 0;
+        pass->memory = xaligned(size, 1);
+        pass->size = size;
     }
     carve_pass(pass, pass->memory, longest);
 }

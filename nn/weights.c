@@ -295,10 +295,10 @@ void encoder_init(struct encoder *encoder, enum precision precision)
     REQUIRE(precision != PRECISION_AUTO && encoder->params->values && !encoder->packed);
     encoder->precision = precision;
     encoder->packed = xcalloc(1, sizeof *encoder->packed);
+    REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
     encoder->packed->layers =
         xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
     encoder->packed->dnn = dnn_open();
-    REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
 }
 
 void encoder_refresh(struct encoder *encoder)
@@ -321,8 +321,10 @@ void packed_for_backward(const struct encoder *encoder)
 void encoder_free(struct encoder *encoder)
 {
     if (encoder->packed) {
-        each_packed(encoder, DNN_FORWARD, close_packed);
-        each_packed(encoder, DNN_BACKWARD, close_packed);
+        if (encoder->packed->layers) {
+            each_packed(encoder, DNN_FORWARD, close_packed);
+            each_packed(encoder, DNN_BACKWARD, close_packed);
+        }
         dnn_close(encoder->packed->dnn);
         pthread_mutex_destroy(&encoder->packed->lock);
         free(encoder->packed->layers);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "data/output.h"
 
 static int min_length(int a, int b)
@@ -57,8 +58,9 @@ static int load_weights(struct dual_encoder *de, const char *folder, const struc
 {
     struct safetensors *tensors = NULL;
     if (safetensors_open(&tensors, folder, err)) return -1;
+    hold(tensors, safetensors_release); /* packing takes memory */
     int status = encoder_load(&de->encoder, tensors, folder, err);
-    safetensors_close(tensors);
+    safetensors_close(let_go(tensors));
     if (status || de->projection_weight < 0) return status;
     if (safetensors_open(&tensors, st->dense_folder, err)) return -1;
     status = params_load(&de->params, de->projection_weight, (int)de->params.count, tensors,
@@ -111,8 +113,9 @@ int dual_encoder_open(struct dual_encoder *out, const char *folder, int num_laye
 {
     *out = (struct dual_encoder){0};
     struct st_config st = {0};
+    hold(&st, st_config_release);
     int status = open_parts(out, folder, num_layers, precision, &st, err);
-    st_config_free(&st);
+    st_config_free(let_go(&st));
     if (status) dual_encoder_free(out);
     return status;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/guard.h"
 #include "nn/encode.h"
 #include "student/dual_encoder.h"
 
@@ -12,8 +13,24 @@ struct embed_work {
     struct embed_scratch {
         float *pooled, *z;
         size_t rows;
-    } * scratch; /* [workers] */
+    } * scratch; /* [num_workers] */
+    size_t num_workers;
 };
+
+static void release_work(void *arg)
+{
+    struct embed_work *work = arg;
+    for (size_t w = 0; work->scratch && w < work->num_workers; w++) {
+        free(work->scratch[w].pooled);
+        free(work->scratch[w].z);
+    }
+    free(work->scratch);
+}
+
+static void release_sequences(void *sequences)
+{
+    sequences_free(sequences);
+}
 
 static void embed_done(void *arg, int worker, const struct encoder_pass *pass,
                        const struct batch *batch, const uint32_t *items)
@@ -42,19 +59,15 @@ void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
     if (max_length <= 0 || max_length > de->max_length) max_length = de->max_length;
     for (int l = 0; l < request->num_layers; l++)
         if (request->layers[l] > deepest) deepest = request->layers[l];
-    size_t workers = (size_t)pool_size(pool);
-    struct embed_work work = {.de = de,
-                              .request = request,
-                              .out = out,
-                              .scratch = xcalloc(workers, sizeof *work.scratch)};
-    struct sequences sequences;
+    struct embed_work work = {
+        .de = de, .request = request, .out = out, .num_workers = (size_t)pool_size(pool)};
+    struct sequences sequences = {0};
+    hold(&work, release_work);
+    hold(&sequences, release_sequences);
+    work.scratch = xcalloc(work.num_workers, sizeof *work.scratch);
     sequences_encode(&sequences, de->tokenizer, pool, request->texts, NULL, request->count,
                      request->prompt, max_length);
     encode_sequences(&de->encoder, pool, &sequences, deepest, embed_done, &work);
-    sequences_free(&sequences);
-    for (size_t w = 0; w < workers; w++) {
-        free(work.scratch[w].pooled);
-        free(work.scratch[w].z);
-    }
-    free(work.scratch);
+    sequences_free(let_go(&sequences));
+    release_work(let_go(&work));
 }

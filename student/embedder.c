@@ -1,6 +1,7 @@
 /* See embedder.h. */
 #include "student/embedder.h"
 
+#include "data/guard.h"
 #include "data/output.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,12 @@
 static int choose_tap(struct embedder *out, const char *folder,
                       const struct embedder_options *options, struct error *err)
 {
-    struct st_config config;
+    struct st_config config = {0};
     int width = out->encoder.output_size;
-    if (st_config_read(&config, folder, err)) return -1;
+    hold(&config, st_config_release);
+    int status = st_config_read(&config, folder, err);
+    let_go(&config);
+    if (status) return -1;
     out->layers = out->encoder.encoder.config.num_layers;
     out->dim = options->dim ? options->dim : config.truncate_dim ? config.truncate_dim : width;
     out->normalize = config.normalize || strcmp(config.similarity, "dot") != 0;
@@ -49,24 +53,24 @@ void embedder_texts(const struct embedder *embedder, float *vectors, const char 
                     size_t n, const char *prompt)
 {
     int width = embedder->encoder.output_size;
-    float *z = xaligned(n * (size_t)width, sizeof *z);
+    float *z = hold(xaligned(n * (size_t)width, sizeof *z), free);
     const struct embed_request request = {
         .texts = texts, .count = n, .prompt = prompt, .layers = &embedder->layers, .num_layers = 1};
     dual_encoder_embed(&embedder->encoder, embedder->pool, &request, &z);
     vectors_cut(vectors, z, n, width, embedder->dim, embedder->normalize);
-    free(z);
+    free(let_go(z));
 }
 
 static int add_file(struct text *all, const char *folder, const char *name, struct error *err)
 {
     char hex[33];
-    char *path = path_join(folder, name);
+    char *path = hold(path_join(folder, name), free);
     int status = 0;
     if (path_exists(path)) {
         status = hash_file(hex, path, err);
         if (status == 0) text_printf(all, "%s %s\n", name, hex);
     }
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -76,6 +80,7 @@ int embedder_fingerprint(char hex[33], const struct embedder *embedder, struct e
     struct hash128 weights =
         hash128(encoder->params.values, encoder->params.size * sizeof *encoder->params.values);
     struct text all = {0};
+    hold(&all, text_release);
     text_printf(&all, "%llx %llx %d %d %d\n%s\n%s\n", (unsigned long long)weights.high,
                 (unsigned long long)weights.low, embedder->layers, (int)encoder->pooling,
                 encoder->max_length, encoder->query_prompt, encoder->document_prompt);
@@ -85,6 +90,6 @@ int embedder_fingerprint(char hex[33], const struct embedder *embedder, struct e
     struct hash128 hash = hash128(all.bytes, all.length);
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
              (unsigned long long)hash.low);
-    text_free(&all);
+    text_free(let_go(&all));
     return status;
 }

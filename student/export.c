@@ -25,9 +25,7 @@ static int write_encoder(const struct dual_encoder *de, int layers, const char *
     struct arena names = {0};
     struct tensor *list = xcalloc(de->params.count, sizeof *list);
     int count = encoder_tensors(list, &de->encoder, layers, "", &names);
-    char *path = path_join(folder, "model.safetensors");
-    int status = safetensors_write(path, list, count, NULL, err);
-    free(path);
+    int status = safetensors_write_model(folder, list, count, err);
     free(list);
     arena_free(&names);
     return status;
@@ -66,9 +64,7 @@ static int write_dense(const struct dual_encoder *de, int dim, const char *folde
         json_free(config);
     else
         status = write_json(dense, "config.json", config, err);
-    char *path = path_join(dense, "model.safetensors");
-    if (!status) status = safetensors_write(path, list, 1 + bias, NULL, err);
-    free(path);
+    if (!status) status = safetensors_write_model(dense, list, 1 + bias, err);
     free(dense);
     free(identity);
     return status;

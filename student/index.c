@@ -1,6 +1,7 @@
 /* See index.h. */
 #include "student/index.h"
 
+#include "data/guard.h"
 #include "data/json.h"
 #include <errno.h>
 #include <math.h>
@@ -67,13 +68,14 @@ static int parse_info(struct index_info *out, const struct json *json, const cha
 static int read_info(struct index_info *out, const char *folder, struct error *err)
 {
     struct json *json = NULL;
-    char *path = path_join(folder, "index.json");
+    char *path = hold(path_join(folder, "index.json"), free);
     int status = path_exists(folder) && !path_exists(path)
                      ? fail(err, "%s: has no index.json; an index is made by retort index", folder)
                      : json_read_file(&json, path, err);
+    hold(json, json_release);
     if (status == 0) status = parse_info(out, json, path, err);
-    json_free(json);
-    free(path);
+    json_free(let_go(json));
+    free(let_go(path));
     return status;
 }
 
@@ -99,12 +101,12 @@ static int split_ids(struct vector_index *index, const char *path, struct error 
 
 static int read_ids(struct vector_index *index, const char *folder, struct error *err)
 {
-    char *path = path_join(folder, "ids.txt");
+    char *path = hold(path_join(folder, "ids.txt"), free);
     int status = read_whole_file(&index->id_bytes, path, SIZE_MAX, err);
     if (status == 0 && strlen(index->id_bytes.bytes) != index->id_bytes.length)
         status = fail(err, "%s: a NUL byte inside", path);
     if (status == 0) status = split_ids(index, path, err);
-    free(path);
+    free(let_go(path));
     return status;
 }
 
@@ -112,14 +114,14 @@ static int read_vectors(struct vector_index *index, const char *folder, struct e
 {
     const struct index_info *info = &index->info;
     struct matrix *vectors = &index->vectors;
-    char *path = path_join(folder, "vectors.npy");
+    char *path = hold(path_join(folder, "vectors.npy"), free);
     int status = npy_read(vectors, path, err);
     if (status == 0 && (vectors->rows != info->count || vectors->cols != (size_t)info->dim))
         status = fail(err, "%s: [%zu, %zu] instead of [%zu, %d]; make the index again", path,
                       vectors->rows, vectors->cols, info->count, info->dim);
     if (status == 0 && !all_finite(vectors->values, vectors->rows * vectors->cols))
         status = fail(err, "%s: holds a value that is not finite; make the index again", path);
-    free(path);
+    free(let_go(path));
     return status;
 }
 

@@ -2,6 +2,7 @@
  * may get wrong, takes turns, and keeps errors in its own struct, whose layout may not change. */
 #include "student/retort.h"
 
+#include "data/guard.h"
 #include "nn/dnn.h"
 #include "student/embedder.h"
 #include "student/index.h"
@@ -45,6 +46,7 @@ static int report(struct retort_error *error, const struct error *err)
 static int check_texts(const char *const *texts, size_t n, const void *out, struct error *err)
 {
     if (n && (!texts || !out)) return fail_usage(err, "texts and the buffer may not be NULL");
+    if (n > UINT32_MAX) return fail_usage(err, "at most %u texts a call, not %zu", UINT32_MAX, n);
     for (size_t i = 0; i < n; i++)
         if (!texts[i]) return fail_usage(err, "text %zu is NULL", i);
     return 0;
@@ -71,32 +73,49 @@ static int read_options(struct embedder_options *out, const struct retort_option
     return 0;
 }
 
+/* One call that opens, for its guard. */
+struct opening {
+    const char *folder, *model; /* model: of an index, may be NULL */
+    const struct retort_options *options;
+    struct error *err;
+    struct retort_model *opened_model; /* of the two the one wanted; half-built on failure */
+    struct retort_index *opened_index;
+};
+
 /* Packing weights leaves the calling thread with one OpenMP thread; it is the caller's. */
-static int open_embedder(struct embedder *out, const char *folder,
-                         const struct embedder_options *options, struct error *err)
+static void run_opening(void (*work)(void *opening), struct opening *opening)
 {
     int threads = omp_get_max_threads();
-    int status = embedder_open(out, folder, options, err);
+    guarded(work, opening, opening->err);
     omp_set_num_threads(threads);
-    return status;
 }
 
 /* ---- embed ---- */
+
+static void open_model(void *arg)
+{
+    struct opening *opening = arg;
+    struct retort_model *model = opening->opened_model = xcalloc(1, sizeof *model);
+    struct embedder_options tap;
+    pthread_mutex_init(&model->turn, NULL);
+    if (read_options(&tap, opening->options, opening->err) == 0)
+        embedder_open(&model->embedder, opening->folder, &tap, opening->err);
+}
 
 int retort_open(struct retort_model **model, const char *folder,
                 const struct retort_options *options, struct retort_error *error)
 {
     struct error err = {0};
-    struct embedder_options tap;
+    struct opening opening = {.folder = folder, .options = options, .err = &err};
     if (model) *model = NULL;
-    if (!model || !folder) fail_usage(&err, "model and folder may not be NULL");
-    if (err.status || read_options(&tap, options, &err)) return report(error, &err);
-    struct retort_model *opened = xcalloc(1, sizeof *opened); /* an embedder may not be moved */
-    pthread_mutex_init(&opened->turn, NULL);
-    if (open_embedder(&opened->embedder, folder, &tap, &err) == 0)
-        *model = opened;
+    if (!model || !folder)
+        fail_usage(&err, "model and folder may not be NULL");
     else
-        retort_close(opened);
+        run_opening(open_model, &opening);
+    if (err.status)
+        retort_close(opening.opened_model);
+    else
+        *model = opening.opened_model;
     return report(error, &err);
 }
 
@@ -133,6 +152,20 @@ static const char *prompt_of(const struct dual_encoder *encoder, int role)
     }
 }
 
+struct embedding {
+    const struct embedder *embedder;
+    float *vectors;
+    const char *const *texts;
+    size_t n;
+    const char *prompt;
+};
+
+static void embed(void *arg)
+{
+    const struct embedding *e = arg;
+    embedder_texts(e->embedder, e->vectors, e->texts, e->n, e->prompt);
+}
+
 int retort_embed(struct retort_model *model, int role, const char *const *texts, size_t n,
                  float *vectors, struct retort_error *error)
 {
@@ -143,8 +176,9 @@ int retort_embed(struct retort_model *model, int role, const char *const *texts,
     else if (!prompt)
         fail_usage(&err, "role %d is unknown", role);
     else if (check_texts(texts, n, vectors, &err) == 0 && n > 0) {
+        struct embedding embedding = {&model->embedder, vectors, texts, n, prompt};
         pthread_mutex_lock(&model->turn);
-        embedder_texts(&model->embedder, vectors, texts, n, prompt);
+        guarded(embed, &embedding, &err);
         pthread_mutex_unlock(&model->turn);
     }
     return report(error, &err);
@@ -162,42 +196,50 @@ static int check_fingerprint(const struct embedder *embedder, const struct index
     return fail(err, "%s: not the model that the index was made with, or changed since", folder);
 }
 
-static int open_index(struct retort_index *out, const char *folder, const char *model,
-                      const struct retort_options *options, struct error *err)
+static int open_parts(struct retort_index *out, const struct opening *opening, struct error *err)
 {
     struct embedder_options tap;
+    const struct retort_options *options = opening->options;
     if (options && (options->layers || options->dim))
         return fail_usage(err, "layers and dim are the index's own: leave them 0");
-    if (read_options(&tap, options, err) || vector_index_open(&out->vectors, folder, err))
+    if (read_options(&tap, options, err) || vector_index_open(&out->vectors, opening->folder, err))
         return -1;
     const struct index_info *info = &out->vectors.info;
-    if (!model) model = info->model;
+    const char *model = opening->model ? opening->model : info->model;
     tap.layers = info->layers;
     tap.dim = info->dim;
     if (!path_exists(model))
-        return fail(err, "%s: the model of %s is not there; give its place", model, folder);
-    if (open_embedder(&out->embedder, model, &tap, err) ||
+        return fail(err, "%s: the model of %s is not there; give its place", model,
+                    opening->folder);
+    if (embedder_open(&out->embedder, model, &tap, err) ||
         check_fingerprint(&out->embedder, info, model, err))
         return -1;
     out->embedder.normalize = info->normalized;
     return 0;
 }
 
+static void open_index(void *arg)
+{
+    struct opening *opening = arg;
+    struct retort_index *index = opening->opened_index = xcalloc(1, sizeof *index);
+    pthread_mutex_init(&index->turn, NULL);
+    open_parts(index, opening, opening->err);
+}
+
 int retort_index_open(struct retort_index **index, const char *folder, const char *model,
                       const struct retort_options *options, struct retort_error *error)
 {
     struct error err = {0};
+    struct opening opening = {.folder = folder, .model = model, .options = options, .err = &err};
     if (index) *index = NULL;
-    if (!index || !folder) {
+    if (!index || !folder)
         fail_usage(&err, "index and folder may not be NULL");
-        return report(error, &err);
-    }
-    struct retort_index *opened = xcalloc(1, sizeof *opened);
-    pthread_mutex_init(&opened->turn, NULL);
-    if (open_index(opened, folder, model, options, &err) == 0)
-        *index = opened;
     else
-        retort_index_close(opened);
+        run_opening(open_index, &opening);
+    if (err.status)
+        retort_index_close(opening.opened_index);
+    else
+        *index = opening.opened_index;
     return report(error, &err);
 }
 
@@ -227,21 +269,27 @@ static void name_hits(struct retort_hit *out, const struct vector_index *index,
         }
 }
 
-static void search(struct retort_index *index, const char *const *queries, size_t n, size_t k,
-                   struct retort_hit *out)
+struct searching {
+    const struct retort_index *index;
+    const char *const *queries;
+    size_t n, k;
+    struct retort_hit *out;
+};
+
+static void search(void *arg)
 {
-    const struct embedder *embedder = &index->embedder;
-    size_t count = index->vectors.info.count, found = k < count ? k : count;
-    float *vectors = xaligned(n * (size_t)embedder->dim, sizeof *vectors);
-    struct hit *hits = xcalloc(n * found, sizeof *hits);
-    pthread_mutex_lock(&index->turn);
-    embedder_texts(embedder, vectors, queries, n, embedder->encoder.query_prompt);
-    search_top_k(hits, vectors, n, index->vectors.vectors.values, count, embedder->dim, (int)found,
+    const struct searching *s = arg;
+    const struct vector_index *index = &s->index->vectors;
+    const struct embedder *embedder = &s->index->embedder;
+    size_t count = index->info.count, found = s->k < count ? s->k : count;
+    float *vectors = hold(xaligned(s->n * (size_t)embedder->dim, sizeof *vectors), free);
+    struct hit *hits = hold(xcalloc(s->n * found, sizeof *hits), free);
+    embedder_texts(embedder, vectors, s->queries, s->n, embedder->encoder.query_prompt);
+    search_top_k(hits, vectors, s->n, index->vectors.values, count, embedder->dim, (int)found,
                  embedder->pool);
-    pthread_mutex_unlock(&index->turn);
-    name_hits(out, &index->vectors, hits, n, found, k);
-    free(hits);
-    free(vectors);
+    name_hits(s->out, index, hits, s->n, found, s->k);
+    free(let_go(hits));
+    free(let_go(vectors));
 }
 
 int retort_search(struct retort_index *index, const char *const *queries, size_t n, size_t k,
@@ -252,7 +300,11 @@ int retort_search(struct retort_index *index, const char *const *queries, size_t
         fail_usage(&err, "index may not be NULL");
     else if (k < 1 || k > INT_MAX)
         fail_usage(&err, "k must be from 1 to %d, not %zu", INT_MAX, k);
-    else if (check_texts(queries, n, hits, &err) == 0 && n > 0)
-        search(index, queries, n, k, hits);
+    else if (check_texts(queries, n, hits, &err) == 0 && n > 0) {
+        struct searching searching = {index, queries, n, k, hits};
+        pthread_mutex_lock(&index->turn);
+        guarded(search, &searching, &err);
+        pthread_mutex_unlock(&index->turn);
+    }
     return report(error, &err);
 }

@@ -11,9 +11,16 @@
  *
  * Errors are values.  Every function that can fail returns RETORT_OK or the kind of failure, and
  * writes one sentence to *error (which may be NULL): a path that is not there, a damaged file, a
- * layer that the model has not.  Nothing is half done then: what was to be opened is NULL.  Two
- * things end the process with a line on stderr instead, as they do in the program: memory or
- * threads that the system refuses, and a broken invariant of the library's own.
+ * layer that the model has not, memory or a thread that the system refuses.  Nothing is half done
+ * then: what was to be opened is NULL, the caller's buffers are as they were, and a model or index
+ * goes on: the next call, for fewer texts, say, gives what it would have given.  A broken invariant
+ * of the library's own ends the process, with a line on stderr.
+ *
+ * Refused memory has a limit: the libraries below cannot report it.  oneDNN throws or crashes,
+ * OpenMP exits, jansson may take a file for a damaged one.  So a call looks, before it has oneDNN
+ * make a product or jansson read a file, whether far more than that is free (8 MiB; eight times the
+ * file), and reports RETORT_NO_MEMORY if not.  The process can still end where other threads, its
+ * own workers among them, take all of that between the look and the use.
  *
  * Threads.  Any number of threads may open, use and close different models and indexes at once,
  * and use one of them together: calls on one take turns, each using all of its worker threads.  It
@@ -40,7 +47,8 @@ extern "C" {
 enum retort_status {
     RETORT_OK = 0,
     RETORT_BAD_FILE = 1, /* a file or its content is wrong */
-    RETORT_BAD_CALL = 2  /* an argument is wrong, or asks for what the model has not */
+    RETORT_BAD_CALL = 2, /* an argument is wrong, or asks for what the model has not */
+    RETORT_NO_MEMORY = 3 /* memory, or a thread, was refused */
 };
 
 struct retort_error {

@@ -8,7 +8,7 @@
  */
 #include "student/search.h"
 
-#include "data/base.h"
+#include "data/guard.h"
 #include "nn/dnn.h"
 #include <stdlib.h>
 
@@ -23,12 +23,12 @@ struct search {
     struct hit *hits; /* [num_queries, k]: those of slice 0, in the end all */
     struct hit *more; /* [num_slices - 1, num_queries, k]: those of the other slices */
     const float *queries, *vectors;
-    size_t num_queries, num_vectors, num_slices, num_blocks;
+    size_t num_queries, num_vectors, num_slices, num_blocks, num_workers;
     size_t dim, k;
     struct worker {
         float *scores;   /* [BLOCK, TILE] */
         struct dnn *dnn; /* opened when first needed: a single query does without */
-    } * workers;
+    } * workers;         /* [num_workers] */
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -143,10 +143,21 @@ static void merge_query(void *arg, size_t query, int worker)
     top_k_finish(&top);
 }
 
-static void cut_work(struct search *search, struct pool *pool)
+static void release_search(void *arg)
+{
+    struct search *search = arg;
+    for (size_t w = 0; search->workers && w < search->num_workers; w++) {
+        free(search->workers[w].scores);
+        dnn_close(search->workers[w].dnn);
+    }
+    free(search->workers);
+    free(search->more);
+}
+
+static void cut_work(struct search *search)
 {
     size_t tiles = (search->num_vectors + TILE - 1) / TILE;
-    size_t wanted = (size_t)pool_size(pool) * ITEMS_PER_WORKER;
+    size_t wanted = search->num_workers * ITEMS_PER_WORKER;
     search->num_blocks = (search->num_queries + BLOCK - 1) / BLOCK;
     search->num_slices = smaller((wanted + search->num_blocks - 1) / search->num_blocks, tiles);
 }
@@ -155,29 +166,26 @@ size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                     const float *vectors, size_t num_vectors, int dim, int k, struct pool *pool)
 {
     REQUIRE(dim > 0 && k >= 0);
-    size_t found = smaller((size_t)k, num_vectors), workers = (size_t)pool_size(pool);
+    size_t found = smaller((size_t)k, num_vectors);
     if (found == 0 || num_queries == 0) return found;
     struct search search = {.hits = hits,
                             .queries = queries,
                             .vectors = vectors,
                             .num_queries = num_queries,
                             .num_vectors = num_vectors,
+                            .num_workers = (size_t)pool_size(pool),
                             .dim = (size_t)dim,
                             .k = (size_t)k};
-    cut_work(&search, pool);
+    cut_work(&search);
+    hold(&search, release_search);
     search.more = xcalloc((search.num_slices - 1) * num_queries * search.k, sizeof *search.more);
-    search.workers = xcalloc(workers, sizeof *search.workers);
-    for (size_t w = 0; w < workers; w++)
+    search.workers = xcalloc(search.num_workers, sizeof *search.workers);
+    for (size_t w = 0; w < search.num_workers; w++)
         search.workers[w].scores = xaligned(smaller(num_queries, BLOCK) * TILE, sizeof(float));
 
     pool_run(pool, search.num_blocks * search.num_slices, search_item, &search);
     pool_run(pool, num_queries, merge_query, &search);
 
-    for (size_t w = 0; w < workers; w++) {
-        free(search.workers[w].scores);
-        dnn_close(search.workers[w].dnn);
-    }
-    free(search.workers);
-    free(search.more);
+    release_search(let_go(&search));
     return found;
 }

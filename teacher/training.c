@@ -235,9 +235,7 @@ static int write_weights(const struct cross_encoder *ce, const char *folder, str
         head_tensor_name(&ce->head, ce->params.list[i].name, name);
         list[count++] = params_tensor(&ce->params, i, arena_strndup(&names, name, strlen(name)));
     }
-    char *path = path_join(folder, "model.safetensors");
-    int status = safetensors_write(path, list, count, NULL, err);
-    free(path);
+    int status = safetensors_write_model(folder, list, count, err);
     free(list);
     arena_free(&names);
     return status;

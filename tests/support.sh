@@ -9,3 +9,16 @@ wrong() {
     echo "$*"
     wrong=1
 }
+
+# A command that must fail so: one sentence with the word (a pattern of grep), and nothing on
+# standard output.
+fails() { # STATUS WORD COMMAND ARGUMENTS...
+    status=$1 word=$2
+    shift 2
+    "$RETORT" "$@" >"$folder/out" 2>"$folder/err" </dev/null
+    got=$?
+    [ $got -eq "$status" ] || wrong "$*: status $got, not $status: $(cat "$folder/err")"
+    [ ! -s "$folder/out" ] || wrong "$*: printed something before it failed"
+    [ "$(grep -vc '^retort: ' "$folder/err")" -eq 1 ] || wrong "$*: not one sentence: $(cat "$folder/err")"
+    grep -q "^retort $1: .*$word" "$folder/err" || wrong "$*: does not say $word: $(cat "$folder/err")"
+}

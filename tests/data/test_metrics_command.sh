@@ -8,17 +8,6 @@ check() { # check WHAT EXPECTED GOT
     wrong=1
 }
 
-fails() { # fails STATUS WORD ARGUMENTS...: nothing on stdout, the word on stderr
-    status=$1 word=$2
-    shift 2
-    "$RETORT" metrics "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    got=$?
-    [ $got -eq "$status" ] || { echo "metrics $*: status $got, not $status" && wrong=1; }
-    [ ! -s "$folder/out" ] || { echo "metrics $*: printed something before it failed" && wrong=1; }
-    grep -q "^retort metrics: .*$word" "$folder/err" ||
-        { echo "metrics $*: does not say $word: $(cat "$folder/err")" && wrong=1; }
-}
-
 # q1: relevant at ranks 2 (grade 2; a tie, which the larger id wins) of 3; q2: nothing relevant;
 # q3 is not in the run, q4 not judged.
 printf 'query-id\tcorpus-id\tscore\nq2\td1\t0\nq1\td2\t2\nq1\td9\t1\nq3\td1\t1\n' \
@@ -54,16 +43,16 @@ recall_100 recall_1000 ndcg ndcg_cut_5 ndcg_cut_10 ndcg_cut_100 success_1 succes
     "$names"
 "$RETORT" metrics --help | grep -q 'QRELS' || { echo 'no help' && wrong=1; }
 
-fails 2 'give QRELS'
-fails 2 'give QRELS' a b c
-fails 2 'both be stdin' - -
-fails 2 'both be stdin' -
-fails 2 'unknown measure "ndgc@10"' -m ndgc@10 "$folder/qrels.tsv" "$folder/run"
-fails 1 'cannot open' "$folder/nothing" "$folder/run"
+fails 2 'give QRELS' metrics
+fails 2 'give QRELS' metrics a b c
+fails 2 'both be stdin' metrics - -
+fails 2 'both be stdin' metrics -
+fails 2 'unknown measure "ndgc@10"' metrics -m ndgc@10 "$folder/qrels.tsv" "$folder/run"
+fails 1 'cannot open' metrics "$folder/nothing" "$folder/run"
 printf 'q9\td1\t1\n' >"$folder/other.tsv"
-fails 1 'no query is in both' "$folder/other.tsv" "$folder/run"
+fails 1 'no query is in both' metrics "$folder/other.tsv" "$folder/run"
 printf 'q1 Q0 d2 1 5 t\nq1 Q0 d2 2 5 t\n' >"$folder/twice"
-fails 1 'twice:2: .*d2 stands twice' "$folder/qrels.tsv" "$folder/twice"
+fails 1 'twice:2: .*d2 stands twice' metrics "$folder/qrels.tsv" "$folder/twice"
 [ -e /dev/full ] &&
     "$RETORT" metrics "$folder/qrels.tsv" "$folder/run" >/dev/full 2>"$folder/err" &&
     echo 'a full disk is not noticed' && wrong=1

@@ -7,16 +7,6 @@ ok() { # ok ARGUMENTS...
         wrong "sample $*: status $?: $(cat "$folder/err")"
 }
 
-fails() { # fails STATUS WORD ARGUMENTS...
-    status=$1 word=$2
-    shift 2
-    "$RETORT" sample "$@" >"$folder/out" 2>"$folder/err"
-    got=$?
-    [ $got -eq "$status" ] || wrong "sample $*: status $got, not $status"
-    grep -q "^retort sample: .*$word" "$folder/err" ||
-        wrong "sample $*: does not say $word: $(cat "$folder/err")"
-}
-
 ok "$folder/new/a"
 [ "$(cd "$folder/new/a" && find . -type f | sort | tr '\n' ' ')" = "./corpus.jsonl ./qrels/dev.tsv \
 ./qrels/test.tsv ./qrels/train.tsv ./queries.jsonl ./sample.txt " ] || wrong "other files: $(ls -R "$folder")"
@@ -37,18 +27,18 @@ ok --documents 120 "$folder/empty"
 
 mkdir "$folder/thesis"
 echo years >"$folder/thesis/corpus.jsonl"
-fails 1 'not replaced' "$folder/thesis"
+fails 1 'not replaced' sample "$folder/thesis"
 [ "$(ls "$folder/thesis")$(cat "$folder/thesis/corpus.jsonl")" = corpus.jsonlyears ] || wrong 'lost a thesis'
 echo file >"$folder/file"
-fails 1 file "$folder/file"
-fails 1 file "$folder/file/below"
-fails 2 'give one DIR'
-fails 2 'give one DIR' "$folder/c" "$folder/d"
-fails 2 'from 120 to 20000' --documents 119 "$folder/c"
-fails 2 'from 120 to 20000' --documents 20001 "$folder/c"
-fails 2 'seed' --seed -1 "$folder/c"
-fails 2 'seed' --seed x "$folder/c"
-fails 2 'documents' --document 200 "$folder/c"
+fails 1 file sample "$folder/file"
+fails 1 file sample "$folder/file/below"
+fails 2 'give one DIR' sample
+fails 2 'give one DIR' sample "$folder/c" "$folder/d"
+fails 2 'from 120 to 20000' sample --documents 119 "$folder/c"
+fails 2 'from 120 to 20000' sample --documents 20001 "$folder/c"
+fails 2 'seed' sample --seed -1 "$folder/c"
+fails 2 'seed' sample --seed x "$folder/c"
+fails 2 'documents' sample --document 200 "$folder/c"
 [ ! -e "$folder/c" ] || wrong 'a failed call left a folder'
 [ -z "$(find "$folder" -name '*.tmp.*')" ] || wrong "left: $(find "$folder" -name '*.tmp.*')"
 exit $wrong

@@ -8,17 +8,6 @@ ok() { # ok ARGUMENTS...: must succeed; standard output in $folder/out
         wrong "$*: status $?: $(cat "$folder/err")"
 }
 
-fails() { # fails STATUS WORD COMMAND ARGUMENTS...: one sentence, nothing on standard output
-    status=$1 word=$2
-    shift 2
-    "$RETORT" "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    got=$?
-    [ $got -eq "$status" ] || wrong "$*: status $got, not $status: $(cat "$folder/err")"
-    [ ! -s "$folder/out" ] || wrong "$*: printed something before it failed"
-    grep -q "^retort $1: .*$word" "$folder/err" ||
-        wrong "$*: does not say $word: $(cat "$folder/err")"
-}
-
 expect() { # expect WHAT EXPECTED GOT
     [ "$2" = "$3" ] || wrong "$1: expected $2, got $3"
 }

@@ -19,19 +19,6 @@ holds() { # holds PAGE STRING
     grep -qF -- "$2" "$1" || wrong "${1##*/} does not hold: $2"
 }
 
-fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word
-    status=$1 word=$2
-    shift 2
-    "$RETORT" report "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    got=$?
-    [ $got -eq "$status" ] || wrong "report $*: status $got, not $status"
-    [ "$(grep -vc '^retort: warning' "$folder/err")" -eq 1 ] ||
-        wrong "report $*: not one sentence: $(cat "$folder/err")"
-    grep -q "^retort report: .*$word" "$folder/err" ||
-        wrong "report $*: does not say $word: $(cat "$folder/err")"
-    [ ! -s "$folder/out" ] || wrong "report $*: wrote on standard output"
-}
-
 # Well-formed, every plot with a title, a description and a table, no script, nothing to load.
 check_page() { # check_page PAGE
     if command -v python3 >/dev/null; then
@@ -165,16 +152,16 @@ grep -q "^retort: warning: .*no texts" "$folder/said" || wrong "no warning: $(ca
 mv "$folder/gone" "$folder/collection"
 
 # ---- what is no run, and what cannot be read ----
-fails 1 "not the folder of a run" "$folder/collection"
-fails 1 "not the folder of a run" "$folder/nowhere"
-fails 2 "give one RUN"
-fails 2 "give one RUN" "$folder/run" "$folder/part"
-fails 2 "outpt" "$folder/run" --outpt x
+fails 1 "not the folder of a run" report "$folder/collection"
+fails 1 "not the folder of a run" report "$folder/nowhere"
+fails 2 "give one RUN" report
+fails 2 "give one RUN" report "$folder/run" "$folder/part"
+fails 2 "outpt" report "$folder/run" --outpt x
 printf 'system\tlayers\n' >"$folder/part/grid.tsv"
-fails 1 "grid.tsv" "$folder/part" --output "$folder/none.html"
+fails 1 "grid.tsv" report "$folder/part" --output "$folder/none.html"
 [ ! -e "$folder/none.html" ] || wrong "half a page was written"
 cp "$folder/run/grid.tsv" "$folder/part/"
 printf 'phase\tkind\tstep\tname\tvalue\nhpd\ttrain\tx\tloss\t1\n' >"$folder/part/train/hpd.tsv"
-fails 1 "hpd.tsv:2" "$folder/part" --output "$folder/none.html"
+fails 1 "hpd.tsv:2" report "$folder/part" --output "$folder/none.html"
 
 exit $wrong

@@ -37,16 +37,10 @@ expect_same() { # expect_same WHAT RUN
         wrong "$1: not the same bytes: $(head -20 "$folder/diff")"
 }
 
-fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word, nothing made
-    status=$1 word=$2
+refuses() { # refuses STATUS WORD ARGUMENTS...: run fails so and makes nothing
+    expected=$1 words=$2
     shift 2
-    "$RETORT" run --output "$folder/failed" "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    got=$?
-    [ $got -eq "$status" ] || wrong "run $*: status $got, not $status: $(cat "$folder/err")"
-    [ "$(grep -vc '^retort: warning' "$folder/err")" -eq 1 ] ||
-        wrong "run $*: not one sentence: $(cat "$folder/err")"
-    grep -q "^retort run: .*$word" "$folder/err" ||
-        wrong "run $*: does not say $word: $(cat "$folder/err")"
+    fails "$expected" "$words" run --output "$folder/failed" "$@"
     [ ! -e "$folder/failed" ] || wrong "run $*: left a folder"
 }
 
@@ -174,17 +168,17 @@ run other --set "student.init.from=$folder/bare/student" --set distill.similarit
 grep -q "^export	2	8	" "$folder/other/grid.tsv" || wrong "the baseline is not in the grid"
 
 # ---- the world and the call are wrong ----
-fails 1 "config.json" "$folder/job.yaml" --set teacher.model=/nowhere
-fails 1 "/nowhere" "$folder/job.yaml" --set data.collection=/nowhere
-fails 1 "split other" "$folder/job.yaml" --set data.train_split=other
-fails 1 "split other" "$folder/job.yaml" --set data.test_split=other
-fails 1 "dev_fraction" "$folder/job.yaml" --set data.dev_fraction=0
-fails 1 "missing.yaml" "$folder/missing.yaml"
-fails 2 "epochs" "$folder/job.yaml" --set distill.epoch=3
-fails 2 "did you mean train" "$folder/job.yaml" --until trian
-fails 2 "one job file"
-fails 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
-fails 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
+refuses 1 "config.json" "$folder/job.yaml" --set teacher.model=/nowhere
+refuses 1 "/nowhere" "$folder/job.yaml" --set data.collection=/nowhere
+refuses 1 "split other" "$folder/job.yaml" --set data.train_split=other
+refuses 1 "split other" "$folder/job.yaml" --set data.test_split=other
+refuses 1 "dev_fraction" "$folder/job.yaml" --set data.dev_fraction=0
+refuses 1 "missing.yaml" "$folder/missing.yaml"
+refuses 2 "epochs" "$folder/job.yaml" --set distill.epoch=3
+refuses 2 "did you mean train" "$folder/job.yaml" --until trian
+refuses 2 "one job file"
+refuses 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
+refuses 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
     --set 'evaluate.dims=[]' --set 'export.pick=layers = 1 dim = 7'
 run sized --set 'export.pick=smallest model_parameters with ndcg@10 > 0' \
     --set 'evaluate.systems=[student]'

@@ -32,18 +32,6 @@ shows_not() { # shows_not WHAT PATTERN
     grep -Eq -- "$2" "$folder/shown" && wrong "$1: shows \"$2\": $(cat "$folder/shown")"
 }
 
-fails() { # fails STATUS WORD ARGUMENTS...: one sentence with the word
-    status=$1 word=$2
-    shift 2
-    "$RETORT" watch "$@" >"$folder/out" 2>"$folder/err" </dev/null
-    got=$?
-    [ $got -eq "$status" ] || wrong "watch $*: status $got, not $status"
-    [ "$(wc -l <"$folder/err")" -eq 1 ] || wrong "watch $*: not one sentence"
-    grep -q "^retort watch: .*$word" "$folder/err" ||
-        wrong "watch $*: does not say $word: $(cat "$folder/err")"
-    [ ! -s "$folder/out" ] || wrong "watch $*: wrote on standard output"
-}
-
 ten_steps_of() { # ten_steps_of OUTPUT PHASE: waits until the run has done so many
     tries=0
     until awk -F '\t' -v phase="$2" 'NR == 2 && $3 == phase && $5 >= 10 { found = 1 }
@@ -119,17 +107,17 @@ shows "a killed run" "^$folder/killed: nobody works here; stopped in stage train
 shows_not "a killed run" " left$"
 
 # ---- what is not as it should be ----
-fails 1 "not the folder of a run" "$folder/collection"
-fails 1 "not the folder of a run" "$folder/nowhere"
-fails 2 "give one RUN"
-fails 2 "give one RUN" "$folder/done" "$folder/part"
-fails 2 "did you mean --once" "$folder/done" --onec
+fails 1 "not the folder of a run" watch "$folder/collection"
+fails 1 "not the folder of a run" watch "$folder/nowhere"
+fails 2 "give one RUN" watch
+fails 2 "give one RUN" watch "$folder/done" "$folder/part"
+fails 2 "did you mean --once" watch "$folder/done" --onec
 cp -r "$folder/part" "$folder/odd"
 printf 'phase\n' >"$folder/odd/progress.tsv"
-fails 1 "progress.tsv" "$folder/odd"
+fails 1 "progress.tsv" watch "$folder/odd"
 printf 'stage\tsince\twhat\tunit\tdone\ttotal\tper_second\ntrain\t1\tdistil\tsteps\tx\t\t\n' \
     >"$folder/odd/progress.tsv"
-fails 1 "progress.tsv:2" "$folder/odd"
+fails 1 "progress.tsv:2" watch "$folder/odd"
 rm "$folder/odd/progress.tsv"
 printf 'a file named \033[2J\n' >>"$folder/odd/log.txt"
 watch odd
