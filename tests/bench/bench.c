@@ -145,7 +145,8 @@ static void print_works(FILE *tsv, const struct bench *bench, const struct peaks
     }
 }
 
-/* A line for the share of the time, and one for the fraction of the peak meanwhile. */
+/* A line for the share of the time, and one for the fraction of the peak meanwhile, by cpu: other
+ * load lengthens all phases alike. */
 static void print_phases(const struct work *work, const struct peaks *peaks)
 {
     const struct phases *phases = work->phases;
@@ -156,9 +157,8 @@ static void print_phases(const struct work *work, const struct peaks *peaks)
     printf("\n%-16s %-9s %-11s", "", "", "of peak");
     for (int p = 0; p < PHASE_NORM; p++)
         if (phases->flops[p] > 0) {
-            /* seconds are those of all workers together, the peak is that of all cores */
-            double wall = phases->seconds[p] * work->least.wall / all;
-            printf(" %9.2f", phases->flops[p] / wall / peaks->wall[work->peak]);
+            double seconds = work->least.processor * phases->seconds[p] / all;
+            printf(" %9.2f", phases->flops[p] / seconds / peaks->processor[work->peak]);
         } else {
             printf(" %9s", "");
         }
