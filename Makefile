@@ -30,7 +30,8 @@ KERNELS  = $(if $(wildcard nn/kernels.c),$(BUILD)/nn/kernels_avx2.o $(BUILD)/nn/
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
-BENCHES := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/bench_*.c))
+BENCH    = $(BUILD)/tests/bench/bench
+BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 # The harnesses that have seeds, with a driver of their own in place of the fuzzing engine: a test.
 REPLAYS := $(patsubst tests/fuzz/seeds/%,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/seeds/*))
@@ -110,16 +111,16 @@ NO_MEMORY_WRAPS = malloc calloc realloc aligned_alloc free fopen mmap pthread_cr
     reorder_primitive_desc_create primitive_create primitive_execute)
 $(BUILD)/tests/student/test_no_memory: LDFLAGS += $(NO_MEMORY_WRAPS:%=-Wl,--wrap=%)
 
-## build-tests   the test programs, not run
-build-tests: $(TESTS) $(PROGRAM)
+## build-tests   the test programs and the bench, not run
+build-tests: $(TESTS) $(BENCH) $(PROGRAM)
 
 # Everything compiled, nothing linked: what lint asks of each compiler.
 objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
-    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(BENCHES) $(FUZZERS)) $(FUZZ_PARTS)
+    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(FUZZERS)) $(FUZZ_PARTS) $(BENCH_PARTS)
 
 ## test          every test program and every tests/*/test_*.sh; fails if any fails
 test: build-tests
-	@RETORT=./$(PROGRAM) sh tests/run.sh $(TESTS) $(SCRIPTS)
+	@RETORT=./$(PROGRAM) BENCH=$(BENCH) sh tests/run.sh $(TESTS) $(SCRIPTS)
 
 ## asan          the same, less what is too slow there, with Address- and UndefinedBehaviorSanitizer
 asan:
@@ -137,15 +138,21 @@ valgrind: build-tests
 coverage:
 	@$(MAKE) BUILD=build-coverage PROGRAM=build-coverage/retort OPTIMISE=-O1 SANITIZE=--coverage build-tests
 	@find build-coverage -name '*.gcda' -delete
-	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
+	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort BENCH=$(BENCH:$(BUILD)/%=build-coverage/%) \
+	    sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
 	tests=$$?; \
 	gcovr --root . $(FOLDERS:%=--filter %/) --exclude-unreachable-branches --fail-under-line 85 \
 	    --txt build-coverage/coverage.txt build-coverage; \
 	lines=$$?; cat build-coverage/coverage.txt; [ $$tests -eq 0 ] && [ $$lines -eq 0 ]
 
-## bench         builds and runs every tests/*/bench_*.c; each prints what it measures
-bench: $(BENCHES)
-	@for bench in $(BENCHES); do echo "== $$bench"; $$bench || exit 1; done
+# The functions around which it takes the time (tests/bench/phases.c).
+BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best
+$(BENCH): $(BENCH_PARTS) $(LIBRARY)
+	$(CC) $(SANITIZE) $(LDFLAGS) $(BENCH_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+## bench         speed of every kind of work against the processor's peak; table in build/bench.tsv
+bench: $(BENCH)
+	@$(BENCH) $(BUILD)/bench.tsv
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/support.o $(LIBRARY)
 	$(CC) -fsanitize=fuzzer $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -54,7 +54,8 @@ QUESTIONS = r"""(() => {
     if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())) continue;
     const [a, b] = [light(channels(getComputedStyle(e).color)), light(behind(e))];
     const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (contrast < 4.5) wrong.push(`contrast ${contrast.toFixed(1)}: ${e.tagName} ${e.textContent.trim().slice(0, 40)}`);
+    const where = `${e.tagName} ${e.textContent.trim().slice(0, 40)}`;
+    if (contrast < 4.5) wrong.push(`contrast ${contrast.toFixed(1)}: ${where}`);
   }
   return [...new Set(wrong)];
 })()"""

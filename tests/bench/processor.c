@@ -1,0 +1,148 @@
+/* The processor's own peak: loops of nothing but one multiply-add instruction, on all cores.
+ *
+ * Twelve independent sums hide the instruction's latency and fit the sixteen registers of AVX2.
+ * Each function is compiled for its own instructions and called only where the processor has them.
+ */
+#include "tests/bench/bench.h"
+
+#include "data/base.h"
+
+#include <stdlib.h>
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+enum { SUMS = 12, STEPS = 1 << 18 };
+
+/* Runs the loop once; what it returns depends on every sum, so that none is left out. */
+typedef float body(void);
+
+struct loop {
+    struct pool *pool;
+    body *spin;
+    double cost; /* flops of one call */
+    size_t items;
+    float *results; /* [items] */
+};
+
+/* Not known to the compiler, so that it cannot compute the sums itself. */
+static volatile float half = 0.5f;
+
+#ifdef __x86_64__
+static volatile int one = 1;
+
+__attribute__((target("avx512f"))) static float spin_f32_avx512(void)
+{
+    __m512 sums[SUMS], a = _mm512_set1_ps(half), total = _mm512_setzero_ps();
+    for (int s = 0; s < SUMS; s++) sums[s] = _mm512_set1_ps((float)s);
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++) sums[s] = _mm512_fmadd_ps(sums[s], a, a);
+    for (int s = 0; s < SUMS; s++) total = _mm512_add_ps(total, sums[s]);
+    return _mm512_reduce_add_ps(total);
+}
+
+__attribute__((target("avx2,fma"))) static float spin_f32_avx2(void)
+{
+    __m256 sums[SUMS], a = _mm256_set1_ps(half), total = _mm256_setzero_ps();
+    for (int s = 0; s < SUMS; s++) sums[s] = _mm256_set1_ps((float)s);
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++) sums[s] = _mm256_fmadd_ps(sums[s], a, a);
+    for (int s = 0; s < SUMS; s++) total = _mm256_add_ps(total, sums[s]);
+    return _mm256_cvtss_f32(total);
+}
+
+__attribute__((target("avx512f,avx512bf16"))) static float spin_bf16_avx512(void)
+{
+    __m512 sums[SUMS], total = _mm512_setzero_ps();
+    __m512bh a = (__m512bh)_mm512_set1_epi16((short)(0x3f80 * one)); /* 1 */
+    __m512bh b = (__m512bh)_mm512_set1_epi16((short)(0x3580 * one)); /* 2^-20 */
+    for (int s = 0; s < SUMS; s++) sums[s] = _mm512_set1_ps((float)s);
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++) sums[s] = _mm512_dpbf16_ps(sums[s], a, b);
+    for (int s = 0; s < SUMS; s++) total = _mm512_add_ps(total, sums[s]);
+    return _mm512_reduce_add_ps(total);
+}
+
+__attribute__((target("avx512f,avx512vnni"))) static float spin_int8_avx512(void)
+{
+    __m512i sums[SUMS], a = _mm512_set1_epi8((char)one), total = _mm512_setzero_si512();
+    for (int s = 0; s < SUMS; s++) sums[s] = _mm512_set1_epi32(s);
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++) sums[s] = _mm512_dpbusd_epi32(sums[s], a, a);
+    for (int s = 0; s < SUMS; s++) total = _mm512_add_epi32(total, sums[s]);
+    return (float)_mm512_reduce_add_epi32(total);
+}
+#endif
+
+/* Any processor; as many sums as 128-bit registers hold. */
+static float spin_f32(void)
+{
+    float sums[4 * SUMS], a = half, total = 0;
+    for (int s = 0; s < 4 * SUMS; s++) sums[s] = (float)s;
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < 4 * SUMS; s++) sums[s] = sums[s] * a + a;
+    for (int s = 0; s < 4 * SUMS; s++) total += sums[s];
+    return total;
+}
+
+static void spin_item(void *arg, size_t item, int worker)
+{
+    struct loop *loop = arg;
+    (void)worker;
+    loop->results[item] = loop->spin();
+}
+
+static void run_loop(void *arg)
+{
+    struct loop *loop = arg;
+    pool_run(loop->pool, loop->items, spin_item, loop);
+}
+
+static void release_loop(void *object)
+{
+    struct loop *loop = object;
+    free(loop->results);
+    free(loop);
+}
+
+/* lanes: multiply-adds of one instruction. */
+static void add_loop(struct bench *bench, const char *precision, enum peak peak, body *spin,
+                     int lanes)
+{
+    struct loop *loop = xcalloc(1, sizeof *loop);
+    *loop = (struct loop){.pool = bench->pool,
+                          .spin = spin,
+                          .cost = 2.0 * lanes * SUMS * STEPS,
+                          .items = bench_size(bench, 128, 8) * (size_t)pool_size(bench->pool)};
+    loop->results = xcalloc(loop->items, sizeof *loop->results);
+    double cost = loop->cost * (double)loop->items;
+    bench_own(bench, loop, release_loop);
+    bench_add(bench, &(struct work){.name = "peak-loop",
+                                    .precision = precision,
+                                    .units = {{"Gflop/s", 1e-9 * cost}},
+                                    .peak = peak,
+                                    .is_peak = true,
+                                    .cost = cost,
+                                    .run = run_loop,
+                                    .arg = loop});
+}
+
+void add_processor(struct bench *bench)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f"))
+        add_loop(bench, "f32", PEAK_F32, spin_f32_avx512, 16);
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        add_loop(bench, "f32", PEAK_F32, spin_f32_avx2, 8);
+    else
+        add_loop(bench, "f32", PEAK_F32, spin_f32, 4);
+    if (__builtin_cpu_supports("avx512bf16"))
+        add_loop(bench, "bf16", PEAK_BF16, spin_bf16_avx512, 32);
+    if (__builtin_cpu_supports("avx512vnni"))
+        add_loop(bench, "int8", PEAK_INT8, spin_int8_avx512, 64);
+#else
+    add_loop(bench, "f32", PEAK_F32, spin_f32, 4);
+#endif
+}
