@@ -4,7 +4,7 @@
  *     query            spades rented in Pebblecombe at noon
  *     BM25's second    In Pebblecombe, the judge would not rent the costly lantern in autumn.
  *                      At midday, the scribe showed the shovel in Pebblecombe.
- *     81st, wanted     The scribe did not hesitate to hire the red spade in Pebblecombe at midday.
+ *     83rd, wanted     The scribe did not hesitate to hire the red spade in Pebblecombe at midday.
  *
  * How it is built.  A fact is an action, an object, its quality, who, in which town, when, and
  * whether it happened at all.  A document states one or two facts of a town.  Documents come in
