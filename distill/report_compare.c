@@ -45,7 +45,7 @@ static const char *title_of(const char *system)
         {"teacher", "teacher, re-ranking BM25"},
         {"bm25", "BM25"},
         {"student", "student, full"},
-        {"no-teacher", "control without a teacher"},
+        {"no-teacher", "labels alone"},
         {"init", "before training"},
         {"pca", "full student cut by PCA"},
     };
