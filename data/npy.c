@@ -3,6 +3,7 @@
 #include "data/npy.h"
 
 #include "data/guard.h"
+#include "data/output.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,18 +134,13 @@ static bool read_values(float *out, size_t count, size_t element, FILE *file)
     return true;
 }
 
-static void close_file(void *file)
-{
-    fclose(file);
-}
-
 int npy_read(struct matrix *out, const char *path, struct error *err)
 {
     struct npy_format format = {0};
     *out = (struct matrix){0};
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
-    hold(file, close_file);
+    hold(file, file_release);
     int status = read_header(&format, file, path, err);
     if (status == 0) status = check_size(&format, file, path, err);
     if (status == 0) {

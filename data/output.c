@@ -96,9 +96,18 @@ bool folder_is_locked(const char *path)
     return locked;
 }
 
-static void close_file(void *file)
+void file_release(void *file)
 {
     fclose(file);
+}
+
+int hash_if_there(char hex[33], const char *folder, const char *name, struct error *err)
+{
+    *hex = '\0';
+    char *path = hold(path_join(folder, name), free);
+    int status = path_exists(path) ? hash_file(hex, path, err) : 0;
+    free(let_go(path));
+    return status;
 }
 
 int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err)
@@ -109,7 +118,7 @@ int read_whole_file(struct text *out, const char *path, size_t limit, struct err
     text_clear(out);
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
-    hold(file, close_file);
+    hold(file, file_release);
     text_append(out, "", 0); /* an empty file is an empty string */
     while (status == 0 && (got = fread(buffer, 1, sizeof buffer, file)) > 0) {
         if (got > limit - out->length)

@@ -47,5 +47,8 @@ char *path_folder(const char *path);
 bool path_exists(const char *path);
 /* Whole file in *out (NUL-terminated); fails beyond limit bytes. */
 int read_whole_file(struct text *out, const char *path, size_t limit, struct error *err);
+/* hash_file of folder/name; "" where there is none. */
+int hash_if_there(char hex[33], const char *folder, const char *name, struct error *err);
+void file_release(void *file); /* fclose, for hold (guard.h) */
 
 #endif

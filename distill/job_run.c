@@ -255,16 +255,6 @@ static void hash_collection(char hex[33], const struct collection *collection)
     text_free(&all);
 }
 
-/* Of a file in a folder; "" where there is none. */
-static int hash_if_there(char hex[33], const char *folder, const char *name, struct error *err)
-{
-    *hex = '\0';
-    char *path = path_join(folder, name);
-    int status = path_exists(path) ? hash_file(hex, path, err) : 0;
-    free(path);
-    return status;
-}
-
 /* Of the weights that the student starts from, where they are not the teacher's. */
 static int hash_init(char hex[33], const struct job *job, struct error *err)
 {

@@ -23,14 +23,13 @@ struct evaluate_stage {
 /* ---- BM25 and the teacher ---- */
 
 /* The first `most` documents of each test query, sorted. */
-static void bm25_run(struct run *out, const struct evaluate_stage *stage, int most)
+static void bm25_run(struct run *out, const struct evaluate_stage *stage, const struct bm25 *index,
+                     int most)
 {
     const struct job_run *run = stage->run;
     const struct collection *collection = &run->collection;
     size_t depth = (size_t)most + 1; /* one may be the query itself */
     struct hit *hits = xcalloc(depth, sizeof *hits);
-    struct bm25 *index = bm25_build(collection->documents.values, collection->documents.count,
-                                    run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
     *out = (struct run){0};
     for (size_t q = 0; q < run->test.count; q++) {
         uint32_t row = run->test.rows[q];
@@ -44,7 +43,6 @@ static void bm25_run(struct run *out, const struct evaluate_stage *stage, int mo
         }
     }
     run_sort(out);
-    bm25_free(index);
     free(hits);
 }
 
@@ -104,18 +102,24 @@ static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25
 /* What the teacher re-ranks may be longer than what the systems are measured on. */
 static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 {
-    int systems = stage->run->job->evaluate.systems, status = 0;
+    const struct job_run *run = stage->run;
+    int systems = run->job->evaluate.systems, status = 0;
+    if (!(systems & (SYSTEM_BM25 | SYSTEM_TEACHER))) return 0;
     struct run ranked;
+    struct bm25 *index =
+        bm25_build(run->collection.documents.values, run->collection.documents.count,
+                   run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
     if (systems & SYSTEM_BM25) {
-        bm25_run(&ranked, stage, stage->test.depth);
+        bm25_run(&ranked, stage, index, stage->test.depth);
         status = evaluate_run(&stage->test, "bm25", 0, 0, &ranked, err);
         run_free(&ranked);
     }
     if (!status && systems & SYSTEM_TEACHER) {
-        bm25_run(&ranked, stage, stage->run->job->evaluate.rerank_depth);
+        bm25_run(&ranked, stage, index, run->job->evaluate.rerank_depth);
         status = evaluate_teacher(stage, &ranked, err);
         run_free(&ranked);
     }
+    bm25_free(index);
     return status;
 }
 

@@ -64,13 +64,8 @@ void embedder_texts(const struct embedder *embedder, float *vectors, const char 
 static int add_file(struct text *all, const char *folder, const char *name, struct error *err)
 {
     char hex[33];
-    char *path = hold(path_join(folder, name), free);
-    int status = 0;
-    if (path_exists(path)) {
-        status = hash_file(hex, path, err);
-        if (status == 0) text_printf(all, "%s %s\n", name, hex);
-    }
-    free(let_go(path));
+    int status = hash_if_there(hex, folder, name, err);
+    if (status == 0 && *hex) text_printf(all, "%s %s\n", name, hex);
     return status;
 }
 
