@@ -26,7 +26,7 @@ LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
-KERNELS  = $(if $(wildcard nn/kernels.c),$(BUILD)/nn/kernels_avx2.o $(BUILD)/nn/kernels_avx512.o)
+KERNELS  = $(if $(wildcard nn/kernels.c),$(addprefix $(BUILD)/nn/kernels_,avx2.o avx512.o avx512_bf16.o))
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
@@ -62,10 +62,14 @@ $(BUILD)/%.o: %.c Makefile
 $(BUILD)/nn/kernels_avx2.o: nn/kernels.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx2 -c -o $@ $<
+AVX512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 \
+    -ffp-contract=fast -fno-trapping-math
 $(BUILD)/nn/kernels_avx512.o: nn/kernels.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
-	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx512 -c -o $@ $<
+	$(CC) $(RETORT_CFLAGS) $(AVX512) -DKERNELS=kernels_avx512 -c -o $@ $<
+$(BUILD)/nn/kernels_avx512_bf16.o: nn/kernels.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(RETORT_CFLAGS) $(AVX512) -mavx512bf16 -DKERNELS=kernels_avx512_bf16 -c -o $@ $<
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
 

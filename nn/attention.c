@@ -143,8 +143,49 @@ static void probabilities(const struct attention *at, const struct panels *panel
     at->kernels->softmax_forward(panels->p, rows, head->n, by_dim);
 }
 
+/* The same of bf16 operands: k, v and blocks of p are narrowed, sums and the softmax are f32. */
+static void head_forward_pairs(const struct attention *at, void *context, const struct head *head)
+{
+    const struct kernels *kernels = at->kernels;
+    struct panels panels = panels_of(at->scratch, head->n, head->d);
+    size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
+    uint16_t *k = (uint16_t *)panels.k_by_dim, *v = (uint16_t *)panels.v;
+    uint16_t *q = (uint16_t *)panels.q, *p = (uint16_t *)panels.d_p;
+    int queries = at->first_only ? 1 : head->n;
+    kernels->pack_transposed(k, head->k, head->n, head->d, head->qkv_row, scale_of(head));
+    kernels->pack_pairs(v, head->v, head->n, head->d, head->qkv_row, 1);
+    kernels->pack_rows(q, head->q, queries, head->d, head->qkv_row, 1);
+    for (int first = 0; first < queries; first += BLOCK) {
+        int rows = queries - first < BLOCK ? queries - first : BLOCK;
+        kernels->multiply_pairs(&(struct pair_product){.m = rows,
+                                                       .n = head->n,
+                                                       .k = head->d,
+                                                       .c = panels.p,
+                                                       .c_row = by_dim,
+                                                       .a = q + (size_t)first * flat,
+                                                       .a_row = flat,
+                                                       .b = k});
+        kernels->softmax_forward(panels.p, rows, head->n, by_dim);
+        dropout_rows(kernels, &head->masks, panels.p, head->start + first, rows, head->n, by_dim);
+        kernels->to_bf16(p, panels.p, (size_t)rows * by_dim);
+        kernels->multiply_pairs(&(struct pair_product){.m = rows,
+                                                       .n = head->d,
+                                                       .k = head->n,
+                                                       .c = panels.out + (size_t)first * flat,
+                                                       .c_row = flat,
+                                                       .a = p,
+                                                       .a_row = by_dim,
+                                                       .b = v});
+    }
+    scatter_head(at, context, panels.out, queries, head, 0, 1);
+}
+
 static void head_forward(const struct attention *at, void *context, const struct head *head)
 {
+    if (at->element == ELEMENT_BF16) {
+        head_forward_pairs(at, context, head);
+        return;
+    }
     struct panels panels = panels_of(at->scratch, head->n, head->d);
     size_t flat = kernel_padded(head->d), by_dim = kernel_padded(head->n);
     at->kernels->transpose(panels.k_by_dim, head->k, head->n, head->d, head->qkv_row,

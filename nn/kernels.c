@@ -14,9 +14,17 @@
 #define KERNELS kernels_portable
 #endif
 
+#if defined(__AVX512BF16__)
+#include <immintrin.h>
+#endif
+
 #if defined(__AVX512F__)
 enum { LANES = 16, WIDEST = 4 };
+#if defined(__AVX512BF16__)
+#define NAME "avx512_bf16"
+#else
 #define NAME "avx512"
+#endif
 #elif defined(__AVX2__)
 enum { LANES = 8, WIDEST = 2 };
 #define NAME "avx2"
@@ -460,6 +468,119 @@ static void multiply(const struct product *p)
     for (; col < end; col += LANES) multiply_columns(p, col, 1);
 }
 
+/* ---- small products of bf16 ---- */
+
+/* Two bf16 each, the first in the lower half. */
+typedef uint32_t words __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+INLINE vector add_pairs(vector sum, words a, words b)
+{
+#if defined(__AVX512BF16__)
+    return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+    sum += (vector)(a << 16) * (vector)(b << 16);
+    return sum + (vector)(a & 0xffff0000u) * (vector)(b & 0xffff0000u);
+#endif
+}
+
+INLINE uint32_t word_at(const uint16_t *pair)
+{
+    uint32_t word;
+    memcpy(&word, pair, sizeof word);
+    return word;
+}
+
+INLINE void pairs_block(const struct pair_product *p, int row, int col, int rows, int vectors)
+{
+    vector sum[6][WIDEST];
+    float *c = p->c + (size_t)row * p->c_row + col;
+    const uint16_t *a = p->a + (size_t)row * p->a_row, *b = p->b + 2 * (size_t)col;
+    size_t b_row = 2 * (size_t)PADDED(p->n);
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
+    for (int l = 0; l < p->k; l += 2, a += 2, b += b_row)
+#pragma GCC unroll 6
+        for (int r = 0; r < rows; r++) {
+            words pair = (words){0} + word_at(a + r * p->a_row);
+#pragma GCC unroll 4
+            for (int v = 0; v < vectors; v++)
+                sum[r][v] = add_pairs(sum[r][v], pair, *(const words *)(b + 2 * v * LANES));
+        }
+#pragma GCC unroll 6
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++) *(vector *)(c + r * p->c_row + v * LANES) = sum[r][v];
+}
+
+INLINE void pairs_columns(const struct pair_product *p, int col, int vectors)
+{
+    int row = 0;
+    for (; row + 6 <= p->m; row += 6) pairs_block(p, row, col, 6, vectors);
+    if (p->m - row >= 4) pairs_block(p, row, col, 4, vectors), row += 4;
+    if (p->m - row >= 2) pairs_block(p, row, col, 2, vectors), row += 2;
+    if (p->m - row >= 1) pairs_block(p, row, col, 1, vectors);
+}
+
+static void multiply_pairs(const struct pair_product *p)
+{
+    int col = 0, end = PADDED(p->n);
+    for (; col + WIDEST * LANES <= end; col += WIDEST * LANES) pairs_columns(p, col, WIDEST);
+    for (; col + 2 * LANES <= end; col += 2 * LANES) pairs_columns(p, col, 2);
+    for (; col < end; col += LANES) pairs_columns(p, col, 1);
+}
+
+static void pack_rows(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                      float scale)
+{
+    int padded = PADDED(cols);
+    for (int row = 0; row < rows; row++, out += padded, in += in_row) {
+#pragma omp simd
+        for (int i = 0; i < cols; i++) out[i] = narrow(scale * in[i]);
+        for (int i = cols; i < padded; i++) out[i] = 0;
+    }
+}
+
+static void pack_pairs(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                       float scale)
+{
+    int padded = PADDED(cols);
+    for (int row = 0; row < rows; row += 2, out += 2 * padded, in += 2 * in_row) {
+        const float *next = in + in_row;
+        uint32_t *to = (uint32_t *)(void *)out;
+        if (row + 1 < rows) {
+#pragma omp simd
+            for (int i = 0; i < cols; i++)
+                to[i] = narrow(scale * in[i]) | (uint32_t)narrow(scale * next[i]) << 16;
+        } else {
+#pragma omp simd
+            for (int i = 0; i < cols; i++) to[i] = narrow(scale * in[i]);
+        }
+        for (int i = cols; i < padded; i++) to[i] = 0;
+    }
+}
+
+/* By tiles of one cache line each way, as transpose below. */
+static void pack_transposed(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                            float scale)
+{
+    size_t out_row = (size_t)PADDED(rows);
+    uint32_t *words_out = (uint32_t *)(void *)out;
+    for (int top = 0; top < (int)out_row; top += KERNEL_LANES) {
+        int inside = rows - top < KERNEL_LANES ? rows - top : KERNEL_LANES;
+        for (int col = 0; col < cols; col += 2) {
+            const float *from = in + (size_t)top * in_row + col;
+            uint32_t *to = words_out + (size_t)col / 2 * out_row + top;
+            bool two = col + 1 < cols;
+            for (int i = 0; i < inside; i++, from += in_row)
+                to[i] = narrow(scale * from[0]) |
+                        (two ? (uint32_t)narrow(scale * from[1]) << 16 : 0);
+            for (int i = inside; i < KERNEL_LANES; i++) to[i] = 0;
+        }
+    }
+}
+
 /* ---- attention's rows ---- */
 
 /* Of a row of whole vectors. */
@@ -580,6 +701,10 @@ const struct kernels KERNELS = {.name = NAME,
                                 .activation_backward = activation_backward,
                                 .dropout = dropout,
                                 .multiply = multiply,
+                                .multiply_pairs = multiply_pairs,
+                                .pack_rows = pack_rows,
+                                .pack_pairs = pack_pairs,
+                                .pack_transposed = pack_transposed,
                                 .softmax_forward = softmax_forward,
                                 .softmax_backward = softmax_backward,
                                 .gather = gather,

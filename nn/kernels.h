@@ -54,6 +54,16 @@ struct product {
     bool add;
 };
 
+/* c [m, n] = a [m, k] b [k, n] of bf16, added up in f32, two of k at a time, as the processors that
+ * have such a product do.  a: rows a_row elements apart, with a zero behind an odd k; b: as pack_pairs
+ * or pack_transposed lays it out.  Rows of c as above. */
+struct pair_product {
+    int m, n, k;
+    float *c;
+    const uint16_t *a, *b;
+    size_t c_row, a_row;
+};
+
 /* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else
  * 0. */
 struct dropout {
@@ -79,6 +89,17 @@ struct kernels {
                                 enum activation activation, enum element element);
     void (*dropout)(float *out, const float *in, size_t n, const struct dropout *dropout);
     void (*multiply)(const struct product *product);
+    void (*multiply_pairs)(const struct pair_product *product);
+    /* Operands of multiply_pairs from in [rows, cols], in_row floats apart, times scale.  Padding
+     * becomes 0.  pack_rows: a, out [rows, kernel_padded(cols)].  pack_pairs: b = in, out
+     * [(rows + 1) / 2, kernel_padded(cols), 2].  pack_transposed: b = in^T, out [(cols + 1) / 2,
+     * kernel_padded(rows), 2]. */
+    void (*pack_rows)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                      float scale);
+    void (*pack_pairs)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                       float scale);
+    void (*pack_transposed)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
+                            float scale);
     /* Each of rows rows of n values becomes its softmax. Rows are stride apart and have room for
      * kernel_padded(n); the surplus becomes 0. */
     void (*softmax_forward)(float *values, int rows, int n, size_t stride);
@@ -100,7 +121,7 @@ struct kernels {
     void (*row_dots)(float *dot, const float *a, const float *b, int rows, int n, size_t stride);
 };
 
-extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_avx512_bf16;
 /* The fastest that this processor runs. */
 const struct kernels *kernels_best(void);
 

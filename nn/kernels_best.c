@@ -13,5 +13,6 @@ const struct kernels *kernels_best(void)
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (avx512 && __builtin_cpu_supports("avx512bf16")) return &kernels_avx512_bf16;
     return avx512 ? &kernels_avx512 : avx2 ? &kernels_avx2 : &kernels_portable;
 }
