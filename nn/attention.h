@@ -2,8 +2,8 @@
  *
  *     q, k, v = rows of qkv;  p = softmax(q k^T / sqrt(head_size));  context = drop(p) v
  *
- * q, k, v are f32 in any precision: errors of q k^T grow in the softmax, and bf16 would save little
- * here.  Probabilities live only for a block of queries; backward computes them again.
+ * In bf16, products read bf16 (probabilities and their gradients included) and sum in f32; the softmax
+ * is f32.  Probabilities live only for a block of queries; backward computes them again.
  */
 #ifndef RETORT_ATTENTION_H
 #define RETORT_ATTENTION_H
@@ -12,7 +12,7 @@
 
 struct attention {
     const struct kernels *kernels;
-    enum element element; /* of the context and of gradients */
+    enum element element; /* of qkv, the context and gradients */
     int num_heads, head_size;
     const int *offsets; /* [num_seqs + 1] */
     int num_seqs;
@@ -25,9 +25,9 @@ struct attention {
 size_t attention_scratch(int longest, int head_size); /* in floats */
 
 /* context [tokens, hidden] from qkv [tokens, 3 hidden]: a row is q, k, v of all heads. */
-void attention_forward(const struct attention *attention, void *context, const float *qkv);
+void attention_forward(const struct attention *attention, void *context, const void *qkv);
 /* Writes d_qkv. */
 void attention_backward(const struct attention *attention, void *d_qkv, const void *d_context,
-                        const void *context, const float *qkv);
+                        const void *context, const void *qkv);
 
 #endif

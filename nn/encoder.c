@@ -73,7 +73,7 @@ static void carve_layer(struct layer_kept *kept, struct carver *carver, const st
     bool keep = step->keep;
     int hidden = config->hidden_size;
     *kept = (struct layer_kept){
-        .qkv = carve(carver, rows, 3 * hidden, ELEMENT_F32),
+        .qkv = carve(carver, rows, 3 * hidden, element),
         .context = carve(carver, rows, hidden, element),
         .attended = carve(carver, keep ? rows : block, hidden, element),
     };

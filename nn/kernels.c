@@ -10,12 +10,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#ifndef KERNELS
-#define KERNELS kernels_portable
-#endif
-
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
+#endif
+
+#ifndef KERNELS
+#define KERNELS kernels_portable
 #endif
 
 #if defined(__AVX512F__)
@@ -42,6 +42,8 @@ enum { LANES = 4, WIDEST = 2 };
 
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int32_t mask __attribute__((vector_size(4 * LANES)));
+/* Each a float, or two bf16 of which the first is in the lower half. */
+typedef uint32_t words __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 #if defined(__AVX512F__)
 #define TURNED(v, n)                                                                               \
@@ -144,10 +146,40 @@ INLINE const void *at(const void *values, size_t i, enum element element)
     ((element) == ELEMENT_BF16 ? function(__VA_ARGS__, ELEMENT_BF16)                               \
                                : function(__VA_ARGS__, ELEMENT_F32))
 
+INLINE void narrow_vector(uint16_t *out, vector value)
+{
+#if defined(__AVX512BF16__)
+    __m256bh narrowed = _mm512_cvtneps_pbh((__m512)value);
+    memcpy(out, &narrowed, sizeof narrowed);
+#else
+    for (int lane = 0; lane < LANES; lane++) out[lane] = narrow(value[lane]);
+#endif
+}
+
+INLINE void put_vector(void *values, size_t i, enum element element, vector value)
+{
+    if (element == ELEMENT_BF16)
+        narrow_vector((uint16_t *)values + i, value);
+    else
+        *(vector *)((float *)values + i) = value;
+}
+
 static void to_bf16(uint16_t *out, const float *in, size_t n)
 {
+#if defined(__AVX512BF16__)
+    for (; n >= LANES; n -= LANES, in += LANES, out += LANES)
+        narrow_vector(out, *(const vector *)in);
+#endif
 #pragma omp simd
     for (size_t i = 0; i < n; i++) out[i] = narrow(in[i]);
+}
+
+INLINE void put_all(void *out, size_t first, enum element element, const float *in, size_t n)
+{
+    if (element == ELEMENT_BF16)
+        to_bf16((uint16_t *)out + first, in, n);
+    else
+        memcpy((float *)out + first, in, n * sizeof *in);
 }
 
 static void to_f32(float *out, const void *in, enum element element, size_t n)
@@ -270,13 +302,18 @@ INLINE float activate(float x, float *slope, enum activation activation, enum el
     return 0.5f * x * (1 + tangent);
 }
 
+enum { PIECE = 64 }; /* values between a function and their narrowing */
+
 INLINE void activation_forward_of(void *out, const void *in, size_t n, enum activation activation,
                                   enum element element)
 {
+    for (size_t i = 0; i < n; i += PIECE) {
+        float values[PIECE], slope;
+        size_t count = n - i < PIECE ? n - i : PIECE;
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        float slope;
-        put(out, i, element, activate(get(in, i, element), &slope, activation, element));
+        for (size_t j = 0; j < count; j++)
+            values[j] = activate(get(in, i + j, element), &slope, activation, element);
+        put_all(out, i, element, values, count);
     }
 }
 
@@ -295,12 +332,17 @@ static void activation_forward(void *out, const void *in, size_t n, enum activat
 INLINE void activation_backward_of(void *d_in, void *out, const void *d_out, const void *in,
                                    size_t n, enum activation activation, enum element element)
 {
+    for (size_t i = 0; i < n; i += PIECE) {
+        float values[PIECE], d_values[PIECE];
+        size_t count = n - i < PIECE ? n - i : PIECE;
 #pragma omp simd
-    for (size_t i = 0; i < n; i++) {
-        float slope, d = get(d_out, i, element);
-        float value = activate(get(in, i, element), &slope, activation, element);
-        put(out, i, element, value);
-        put(d_in, i, element, d * slope);
+        for (size_t j = 0; j < count; j++) {
+            float slope, d = get(d_out, i + j, element);
+            values[j] = activate(get(in, i + j, element), &slope, activation, element);
+            d_values[j] = d * slope;
+        }
+        put_all(out, i, element, values, count);
+        put_all(d_in, i, element, d_values, count);
     }
 }
 
@@ -348,14 +390,11 @@ INLINE void keep_normal(const struct norm_forward *norm, int row, float mean, fl
     for (int i = 0; i < norm->cols; i++) put(normal, i, element, (sum[i] - mean) * inverse);
 }
 
-INLINE void finish_norm(float *out, uint16_t *out_bf16, const float *gain, const float *bias,
-                        float mean, float inverse, int n)
+INLINE void finish_norm(float *out, const float *gain, const float *bias, float mean, float inverse,
+                        int n)
 {
 #pragma omp simd
-    for (int i = 0; i < n; i++) {
-        out[i] = (out[i] - mean) * inverse * gain[i] + bias[i];
-        if (out_bf16) out_bf16[i] = narrow(out[i]);
-    }
+    for (int i = 0; i < n; i++) out[i] = (out[i] - mean) * inverse * gain[i] + bias[i];
 }
 
 static void norm_forward(const struct norm_forward *norm)
@@ -370,10 +409,8 @@ static void norm_forward(const struct norm_forward *norm)
         float inverse = 1 / sqrtf(variance + (float)norm->epsilon);
         if (norm->inverse) norm->inverse[row] = inverse;
         if (norm->normal) BY_ELEMENT(norm->element, keep_normal, norm, row, mean, inverse);
-        if (norm->out_bf16)
-            finish_norm(out, norm->out_bf16 + first, norm->gain, norm->bias, mean, inverse, cols);
-        else
-            finish_norm(out, NULL, norm->gain, norm->bias, mean, inverse, cols);
+        finish_norm(out, norm->gain, norm->bias, mean, inverse, cols);
+        if (norm->out_bf16) to_bf16(norm->out_bf16 + first, out, cols);
     }
 }
 
@@ -427,54 +464,21 @@ static void dropout(float *out, const float *in, size_t n, const struct dropout 
 
 /* ---- small matrix products ---- */
 
-/* A block of c: `rows` rows of `vectors` vectors.  Both are constants where this is inlined. */
-INLINE void multiply_block(const struct product *p, int row, int col, int rows, int vectors)
+INLINE size_t size_of(enum element element)
 {
-    vector sum[6][WIDEST];
-    float *c = p->c + (size_t)row * p->c_row + col;
-    const float *a = p->a + (size_t)row * p->a_row, *b = p->b + col;
-#pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            sum[r][v] = p->add ? *(vector *)(c + r * p->c_row + v * LANES) : (vector){0};
-    for (int l = 0; l < p->k; l++, a += p->a_col, b += p->b_row)
-#pragma GCC unroll 6
-        for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sum[r][v] += a[r * p->a_row] * *(const vector *)(b + v * LANES);
-#pragma GCC unroll 6
-    for (int r = 0; r < rows; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) *(vector *)(c + r * p->c_row + v * LANES) = sum[r][v];
+    return element == ELEMENT_BF16 ? 2 : 4;
 }
 
-/* All rows of the columns col .. col + vectors * LANES - 1. */
-INLINE void multiply_columns(const struct product *p, int col, int vectors)
+INLINE words spread(const void *word)
 {
-    int row = 0;
-    for (; row + 6 <= p->m; row += 6) multiply_block(p, row, col, 6, vectors);
-    if (p->m - row >= 4) multiply_block(p, row, col, 4, vectors), row += 4;
-    if (p->m - row >= 2) multiply_block(p, row, col, 2, vectors), row += 2;
-    if (p->m - row >= 1) multiply_block(p, row, col, 1, vectors);
+    uint32_t value;
+    memcpy(&value, word, sizeof value);
+    return (words){0} + value;
 }
 
-static void multiply(const struct product *p)
+INLINE vector add_product(vector sum, words a, words b, enum element element)
 {
-    int col = 0, end = PADDED(p->n);
-    for (; col + WIDEST * LANES <= end; col += WIDEST * LANES) multiply_columns(p, col, WIDEST);
-    for (; col + 2 * LANES <= end; col += 2 * LANES) multiply_columns(p, col, 2);
-    for (; col < end; col += LANES) multiply_columns(p, col, 1);
-}
-
-/* ---- small products of bf16 ---- */
-
-/* Two bf16 each, the first in the lower half. */
-typedef uint32_t words __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
-INLINE vector add_pairs(vector sum, words a, words b)
-{
+    if (element == ELEMENT_F32) return sum + (vector)a * (vector)b;
 #if defined(__AVX512BF16__)
     return (vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
@@ -483,30 +487,29 @@ INLINE vector add_pairs(vector sum, words a, words b)
 #endif
 }
 
-INLINE uint32_t word_at(const uint16_t *pair)
-{
-    uint32_t word;
-    memcpy(&word, pair, sizeof word);
-    return word;
-}
-
-INLINE void pairs_block(const struct pair_product *p, int row, int col, int rows, int vectors)
+/* A block of c: `rows` rows of `vectors` vectors.  Both are constants where this is inlined. */
+INLINE void multiply_block(const struct product *p, int row, int col, int rows, int vectors,
+                           enum element element)
 {
     vector sum[6][WIDEST];
+    size_t size = size_of(element), a_row = p->a_row * size, a_col = p->a_col * size;
+    size_t b_row = p->b_row * size;
     float *c = p->c + (size_t)row * p->c_row + col;
-    const uint16_t *a = p->a + (size_t)row * p->a_row, *b = p->b + 2 * (size_t)col;
-    size_t b_row = 2 * (size_t)PADDED(p->n);
+    const char *a = (const char *)p->a + row * a_row, *b = (const char *)p->b + 4 * (size_t)col;
+    int words_deep = element == ELEMENT_BF16 ? (p->k + 1) / 2 : p->k;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) sum[r][v] = (vector){0};
-    for (int l = 0; l < p->k; l += 2, a += 2, b += b_row)
+        for (int v = 0; v < vectors; v++)
+            sum[r][v] = p->add ? *(vector *)(c + r * p->c_row + v * LANES) : (vector){0};
+    for (int l = 0; l < words_deep; l++, a += a_col, b += b_row)
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
-            words pair = (words){0} + word_at(a + r * p->a_row);
+            words of_row = spread(a + r * a_row);
 #pragma GCC unroll 4
             for (int v = 0; v < vectors; v++)
-                sum[r][v] = add_pairs(sum[r][v], pair, *(const words *)(b + 2 * v * LANES));
+                sum[r][v] =
+                    add_product(sum[r][v], of_row, *(const words *)(b + 4 * v * LANES), element);
         }
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
@@ -514,106 +517,147 @@ INLINE void pairs_block(const struct pair_product *p, int row, int col, int rows
         for (int v = 0; v < vectors; v++) *(vector *)(c + r * p->c_row + v * LANES) = sum[r][v];
 }
 
-INLINE void pairs_columns(const struct pair_product *p, int col, int vectors)
+/* All rows of the columns col .. col + vectors * LANES - 1. */
+INLINE void multiply_columns(const struct product *p, int col, int vectors, enum element element)
 {
     int row = 0;
-    for (; row + 6 <= p->m; row += 6) pairs_block(p, row, col, 6, vectors);
-    if (p->m - row >= 4) pairs_block(p, row, col, 4, vectors), row += 4;
-    if (p->m - row >= 2) pairs_block(p, row, col, 2, vectors), row += 2;
-    if (p->m - row >= 1) pairs_block(p, row, col, 1, vectors);
+    for (; row + 6 <= p->m; row += 6) multiply_block(p, row, col, 6, vectors, element);
+    if (p->m - row >= 4) multiply_block(p, row, col, 4, vectors, element), row += 4;
+    if (p->m - row >= 2) multiply_block(p, row, col, 2, vectors, element), row += 2;
+    if (p->m - row >= 1) multiply_block(p, row, col, 1, vectors, element);
 }
 
-static void multiply_pairs(const struct pair_product *p)
+INLINE void multiply_of(const struct product *p, enum element element)
 {
-    int col = 0, end = PADDED(p->n);
-    for (; col + WIDEST * LANES <= end; col += WIDEST * LANES) pairs_columns(p, col, WIDEST);
-    for (; col + 2 * LANES <= end; col += 2 * LANES) pairs_columns(p, col, 2);
-    for (; col < end; col += LANES) pairs_columns(p, col, 1);
+    int col = 0, end = PADDED(p->n), widest = WIDEST * LANES;
+    for (; col + widest <= end; col += widest) multiply_columns(p, col, WIDEST, element);
+    for (; col + 2 * LANES <= end; col += 2 * LANES) multiply_columns(p, col, 2, element);
+    for (; col < end; col += LANES) multiply_columns(p, col, 1, element);
 }
 
-static void pack_rows(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                      float scale)
+static void multiply(const struct product *p)
 {
-    int padded = PADDED(cols);
-    for (int row = 0; row < rows; row++, out += padded, in += in_row) {
+    BY_ELEMENT(p->element, multiply_of, p);
+}
+
+static void pack_rows(void *out, const void *in, enum element element, int rows, int cols,
+                      size_t in_row)
+{
+    int padded = PADDED(cols), together = element == ELEMENT_BF16 ? 2 : 1;
+    uint32_t *to = out;
+    for (int row = 0; row < rows; row += together, to += padded) {
+        const void *first = at(in, (size_t)row * in_row, element);
+        const uint16_t *even = first, *odd = even + in_row;
+        if (element == ELEMENT_F32) {
+            memcpy(to, first, (size_t)cols * sizeof *to);
+        } else if (row + 1 < rows) {
 #pragma omp simd
-        for (int i = 0; i < cols; i++) out[i] = narrow(scale * in[i]);
-        for (int i = cols; i < padded; i++) out[i] = 0;
-    }
-}
-
-static void pack_pairs(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                       float scale)
-{
-    int padded = PADDED(cols);
-    for (int row = 0; row < rows; row += 2, out += 2 * padded, in += 2 * in_row) {
-        const float *next = in + in_row;
-        uint32_t *to = (uint32_t *)(void *)out;
-        if (row + 1 < rows) {
-#pragma omp simd
-            for (int i = 0; i < cols; i++)
-                to[i] = narrow(scale * in[i]) | (uint32_t)narrow(scale * next[i]) << 16;
+            for (int i = 0; i < cols; i++) to[i] = even[i] | (uint32_t)odd[i] << 16;
         } else {
 #pragma omp simd
-            for (int i = 0; i < cols; i++) to[i] = narrow(scale * in[i]);
+            for (int i = 0; i < cols; i++) to[i] = even[i];
         }
         for (int i = cols; i < padded; i++) to[i] = 0;
     }
 }
 
-/* By tiles of one cache line each way, as transpose below. */
-static void pack_transposed(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                            float scale)
+/* By tiles of one cache line each way, so that every line read or written is used whole. */
+static void pack_columns(void *out, const void *in, enum element element, int rows, int cols,
+                         size_t in_row)
 {
-    size_t out_row = (size_t)PADDED(rows);
-    uint32_t *words_out = (uint32_t *)(void *)out;
-    for (int top = 0; top < (int)out_row; top += KERNEL_LANES) {
+    size_t out_row = (size_t)PADDED(rows), from_row = in_row * size_of(element);
+    int pairs = element == ELEMENT_BF16 ? cols / 2 : cols;
+    for (int top = 0; top < rows; top += KERNEL_LANES) {
         int inside = rows - top < KERNEL_LANES ? rows - top : KERNEL_LANES;
-        for (int col = 0; col < cols; col += 2) {
-            const float *from = in + (size_t)top * in_row + col;
-            uint32_t *to = words_out + (size_t)col / 2 * out_row + top;
-            bool two = col + 1 < cols;
-            for (int i = 0; i < inside; i++, from += in_row)
-                to[i] = narrow(scale * from[0]) |
-                        (two ? (uint32_t)narrow(scale * from[1]) << 16 : 0);
+        const char *from = (const char *)in + (size_t)top * from_row;
+        uint32_t *to = (uint32_t *)out + top;
+        for (int word = 0; word < pairs; word++, to += out_row, from += 4) {
+            for (int i = 0; i < inside; i++) memcpy(&to[i], from + i * from_row, 4);
             for (int i = inside; i < KERNEL_LANES; i++) to[i] = 0;
+        }
+        if (element == ELEMENT_BF16 && cols % 2) {
+            memset(to, 0, 4 * KERNEL_LANES);
+            for (int i = 0; i < inside; i++) memcpy(&to[i], from + i * from_row, 2);
         }
     }
 }
 
 /* ---- attention's rows ---- */
 
-/* Of a row of whole vectors. */
-INLINE float row_largest(const float *x, int padded)
+/* Of the lanes below n. */
+INLINE vector first_lanes(vector values, vector otherwise, int n)
 {
-    vector largest = *(const vector *)x;
-    for (int i = LANES; i < padded; i += LANES) largest = larger(largest, *(const vector *)(x + i));
+    mask lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    mask is_first = lane < n;
+    return (vector)(((mask)values & is_first) | ((mask)otherwise & ~is_first));
+}
+
+INLINE float row_largest(const float *x, int n)
+{
+    vector largest = (vector){0} + x[0];
+    int i = 0;
+    for (; i + LANES <= n; i += LANES) largest = larger(largest, *(const vector *)(x + i));
+    if (i < n) largest = larger(largest, first_lanes(*(const vector *)(x + i), largest, n - i));
     return largest_of(largest);
 }
 
-INLINE float row_total(const float *x, int padded)
+/* 2^x for x <= 1: 2^n 2^r with n = round(x), 2^r by a least-maximum fit.  Relative error 2e-7; below
+ * -126 the result stays 2^-126, since 2^n must be a normal number. */
+INLINE vector powers_of_two(vector x)
 {
-    vector total = *(const vector *)x;
-    for (int i = LANES; i < padded; i += LANES) total += *(const vector *)(x + i);
+    x = larger(x, (vector){0} - 126);
+    vector shifted = x + 12582912.0f; /* 1.5 * 2^23 rounds, and leaves n in the low bits */
+    vector r = x - (shifted - 12582912.0f);
+    vector p = r * 1.327647174e-3f + 9.675541540e-3f;
+    p = p * r + 5.550713276e-2f;
+    p = p * r + 2.402211972e-1f;
+    p = p * r + 6.931469671e-1f;
+    p = p * r + 1.000000072e+0f;
+    return (vector)((words)p + ((words)shifted << 23));
+}
+
+/* p becomes 2^(scale p - highest), whole vectors of it; returns the sum. */
+INLINE float power_row(float *p, int n, float scale, float highest)
+{
+    vector total = {0};
+    for (int i = 0; i < n; i += LANES) {
+        vector power = powers_of_two(*(vector *)(p + i) * scale - highest);
+        if (i + LANES > n) power = first_lanes(power, (vector){0}, n - i);
+        *(vector *)(p + i) = power;
+        total += power;
+    }
     return total_of(total);
 }
 
-/* Rows are worked on whole, padding included: short rows would otherwise be mostly remainder
- * loops. */
-static void softmax_forward(float *values, int rows, int n, size_t stride)
+/* A few rows by turns: of each, one step waits for the one before. */
+INLINE void softmax_of(void *out, float *values, int rows, int n, size_t stride, float scale,
+                       enum element element)
 {
-    int padded = PADDED(n);
-    for (int row = 0; row < rows; row++) {
-        float *p = values + (size_t)row * stride;
-        for (int i = n; i < padded; i++) p[i] = -INFINITY;
-        float highest = row_largest(p, padded);
-#pragma omp simd
-        for (int i = 0; i < padded; i++) p[i] = exponential(p[i] - highest);
-        for (int i = n; i < padded; i++) p[i] = 0;
-        float scale = 1 / row_total(p, padded);
-#pragma omp simd
-        for (int i = 0; i < padded; i++) p[i] *= scale;
+    enum { FEW = 8 };
+    scale *= 1.44269504f; /* e^x = 2^(x / ln 2) */
+    int padded = PADDED(n), whole = (n + LANES - 1) / LANES * LANES;
+    for (int first = 0; first < rows; first += FEW) {
+        float *p = values + (size_t)first * stride, highest[FEW], share[FEW];
+        int few = rows - first < FEW ? rows - first : FEW;
+        for (int row = 0; row < few; row++) highest[row] = scale * row_largest(p + row * stride, n);
+        for (int row = 0; row < few; row++)
+            share[row] = 1 / power_row(p + row * stride, n, scale, highest[row]);
+        for (int row = 0; row < few; row++) {
+            size_t at_row = (first + row) * stride;
+            for (int i = 0; i < whole; i += LANES)
+                put_vector(out, at_row + i, element,
+                           *(vector *)(p + row * stride + i) * share[row]);
+            for (int i = whole; i < padded; i += LANES)
+                put_vector(out, at_row + i, element, (vector){0});
+        }
     }
+}
+
+static void softmax_forward(void *out, enum element element, float *values, int rows, int n,
+                            size_t stride, float scale)
+{
+    BY_ELEMENT(element, softmax_of, out, values, rows, n, stride, scale);
 }
 
 /* p = softmax(s)  =>  d_s = p (d_p - <p, d_p>) */
@@ -629,43 +673,34 @@ static void softmax_backward(float *d_p, const float *p, const float *dot, int r
     }
 }
 
-static void row_dots(float *dot, const float *a, const float *b, int rows, int n, size_t stride)
+INLINE void row_dots_of(float *dot, const void *a, const void *b, int rows, int n, size_t stride,
+                        enum element element)
 {
     for (int row = 0; row < rows; row++) {
-        const float *x = a + (size_t)row * stride, *y = b + (size_t)row * stride;
+        const void *x = at(a, (size_t)row * stride, element);
+        const void *y = at(b, (size_t)row * stride, element);
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (int i = 0; i < n; i++) sum += x[i] * y[i];
+        for (int i = 0; i < n; i++) sum += get(x, i, element) * get(y, i, element);
         dot[row] = sum;
     }
 }
 
-INLINE void gather_of(float *out, const void *in, int rows, int cols, size_t in_row, float scale,
-                      enum element element)
+static void row_dots(float *dot, const void *a, const void *b, enum element element, int rows,
+                     int n, size_t stride)
 {
-    int padded = PADDED(cols);
-    for (int row = 0; row < rows; row++, out += padded) {
-        const void *from = at(in, (size_t)row * in_row, element);
-#pragma omp simd
-        for (int i = 0; i < cols; i++) out[i] = scale * get(from, i, element);
-        for (int i = cols; i < padded; i++) out[i] = 0;
-    }
-}
-
-static void gather(float *out, const void *in, enum element element, int rows, int cols,
-                   size_t in_row, float scale)
-{
-    BY_ELEMENT(element, gather_of, out, in, rows, cols, in_row, scale);
+    BY_ELEMENT(element, row_dots_of, dot, a, b, rows, n, stride);
 }
 
 INLINE void scatter_of(void *out, const float *in, int rows, int cols, size_t out_row, float scale,
                        enum element element)
 {
-    int padded = PADDED(cols);
+    int padded = PADDED(cols), whole = cols / LANES * LANES;
     for (int row = 0; row < rows; row++, in += padded) {
         void *to = (void *)at(out, (size_t)row * out_row, element);
-#pragma omp simd
-        for (int i = 0; i < cols; i++) put(to, i, element, scale * in[i]);
+        for (int i = 0; i < whole; i += LANES)
+            put_vector(to, i, element, *(const vector *)(in + i) * scale);
+        for (int i = whole; i < cols; i++) put(to, i, element, scale * in[i]);
     }
 }
 
@@ -673,21 +708,6 @@ static void scatter(void *out, enum element element, const float *in, int rows, 
                     size_t out_row, float scale)
 {
     BY_ELEMENT(element, scatter_of, out, in, rows, cols, out_row, scale);
-}
-
-/* By tiles of one cache line each way, so that every line read or written is used whole. */
-static void transpose(float *out, const float *in, int rows, int cols, size_t in_row, float scale)
-{
-    int out_row = PADDED(rows);
-    for (int top = 0; top < out_row; top += KERNEL_LANES) {
-        int inside = rows - top < KERNEL_LANES ? rows - top : KERNEL_LANES;
-        for (int col = 0; col < cols; col++) {
-            const float *from = in + (size_t)top * in_row + col;
-            float *to = out + (size_t)col * out_row + top;
-            for (int i = 0; i < inside; i++) to[i] = scale * from[(size_t)i * in_row];
-            for (int i = inside; i < KERNEL_LANES; i++) to[i] = 0;
-        }
-    }
 }
 
 const struct kernels KERNELS = {.name = NAME,
@@ -701,13 +721,9 @@ const struct kernels KERNELS = {.name = NAME,
                                 .activation_backward = activation_backward,
                                 .dropout = dropout,
                                 .multiply = multiply,
-                                .multiply_pairs = multiply_pairs,
-                                .pack_rows = pack_rows,
-                                .pack_pairs = pack_pairs,
-                                .pack_transposed = pack_transposed,
                                 .softmax_forward = softmax_forward,
                                 .softmax_backward = softmax_backward,
-                                .gather = gather,
-                                .transpose = transpose,
+                                .pack_rows = pack_rows,
+                                .pack_columns = pack_columns,
                                 .scatter = scatter,
                                 .row_dots = row_dots};

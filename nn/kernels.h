@@ -43,25 +43,21 @@ struct norm_backward {
     const float *gain;      /* [cols] */
 };
 
-/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache.  a(i, l) is a[i * a_row + l *
- * a_col].  Rows of b and c are b_row and c_row floats apart and have room for kernel_padded(n), of
- * which c's surplus is overwritten. */
+/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache, sums in f32.
+ *
+ * Along k, bf16 go in pairs, as the processors that multiply them do: b holds rows 2 l and 2 l + 1
+ * side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row i, which
+ * must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b is [k, n] and
+ * a + i * a_row + l * a_col is a(i, l).
+ *
+ * Rows of b and c have room for kernel_padded(n), of which c's surplus is overwritten. */
 struct product {
+    enum element element; /* of a and b */
     int m, n, k;
     float *c;
-    const float *a, *b;
-    size_t c_row, a_row, a_col, b_row;
+    const void *a, *b;
+    size_t c_row, a_row, a_col, b_row; /* in elements of theirs; b_row: as it lies in memory */
     bool add;
-};
-
-/* c [m, n] = a [m, k] b [k, n] of bf16, added up in f32, two of k at a time, as the processors that
- * have such a product do.  a: rows a_row elements apart, with a zero behind an odd k; b: as pack_pairs
- * or pack_transposed lays it out.  Rows of c as above. */
-struct pair_product {
-    int m, n, k;
-    float *c;
-    const uint16_t *a, *b;
-    size_t c_row, a_row;
 };
 
 /* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else
@@ -73,8 +69,9 @@ struct dropout {
 };
 
 struct kernels {
-    const char *name;                                          /* "portable", "avx2", "avx512" */
-    void (*to_bf16)(uint16_t *out, const float *in, size_t n); /* nearest, ties to even */
+    const char *name; /* "portable", "avx2", "avx512", ... */
+    /* Nearest, ties to even; a denormal may become 0, as the processors' products take it. */
+    void (*to_bf16)(uint16_t *out, const float *in, size_t n);
     void (*to_f32)(float *out, const void *in, enum element element, size_t n);
     void (*add)(float *sum, const float *more, size_t n); /* sum += more */
     /* d_bias [cols] += the rows of values [rows, cols] */
@@ -89,36 +86,29 @@ struct kernels {
                                 enum activation activation, enum element element);
     void (*dropout)(float *out, const float *in, size_t n, const struct dropout *dropout);
     void (*multiply)(const struct product *product);
-    void (*multiply_pairs)(const struct pair_product *product);
-    /* Operands of multiply_pairs from in [rows, cols], in_row floats apart, times scale.  Padding
-     * becomes 0.  pack_rows: a, out [rows, kernel_padded(cols)].  pack_pairs: b = in, out
-     * [(rows + 1) / 2, kernel_padded(cols), 2].  pack_transposed: b = in^T, out [(cols + 1) / 2,
-     * kernel_padded(rows), 2]. */
-    void (*pack_rows)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                      float scale);
-    void (*pack_pairs)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                       float scale);
-    void (*pack_transposed)(uint16_t *out, const float *in, int rows, int cols, size_t in_row,
-                            float scale);
-    /* Each of rows rows of n values becomes its softmax. Rows are stride apart and have room for
-     * kernel_padded(n); the surplus becomes 0. */
-    void (*softmax_forward)(float *values, int rows, int n, size_t stride);
+    /* b of a product from the rows of in, in_row elements apart.  pack_rows: b = in [rows, cols], to
+     * out [rows, kernel_padded(cols)] in f32, [(rows + 1) / 2, kernel_padded(cols), 2] in bf16.
+     * pack_columns: b = in^T, to out [cols, kernel_padded(rows)] or
+     * [(cols + 1) / 2, kernel_padded(rows), 2].  Padding becomes 0. */
+    void (*pack_rows)(void *out, const void *in, enum element element, int rows, int cols,
+                      size_t in_row);
+    void (*pack_columns)(void *out, const void *in, enum element element, int rows, int cols,
+                         size_t in_row);
+    /* out = softmax(scale * values), row by row of n; values are overwritten, out may be they.
+     * Rows of both are stride elements apart and have room for kernel_padded(n); out's surplus
+     * becomes 0. */
+    void (*softmax_forward)(void *out, enum element element, float *values, int rows, int n,
+                            size_t stride, float scale);
     /* d_values = p * (d_p - dot), in place of d_p; dot [rows] is each row's <p, d_p>. Rows as
      * above. */
     void (*softmax_backward)(float *d_p, const float *p, const float *dot, int rows, int n,
                              size_t stride);
-    /* out [rows, kernel_padded(cols)] = scale * in; rows of in are in_row elements apart.  Padding
-     * becomes 0. */
-    void (*gather)(float *out, const void *in, enum element element, int rows, int cols,
-                   size_t in_row, float scale);
-    /* out [cols, kernel_padded(rows)] = scale * in^T; rows of in are in_row floats apart. Padding
-     * becomes 0. */
-    void (*transpose)(float *out, const float *in, int rows, int cols, size_t in_row, float scale);
-    /* The reverse of gather: rows of in are kernel_padded(cols) apart. */
+    /* out = scale * in [rows, cols]; rows of in are kernel_padded(cols) apart, of out out_row. */
     void (*scatter)(void *out, enum element element, const float *in, int rows, int cols,
                     size_t out_row, float scale);
-    /* dot [rows] = <a, b> by row; rows are stride apart. */
-    void (*row_dots)(float *dot, const float *a, const float *b, int rows, int n, size_t stride);
+    /* dot [rows] = <a, b> by row of n; rows are stride apart. */
+    void (*row_dots)(float *dot, const void *a, const void *b, enum element element, int rows,
+                     int n, size_t stride);
 };
 
 extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_avx512_bf16;

@@ -199,9 +199,9 @@ static void attend(const struct step *step, struct attention attention,
     int hidden = step->config->hidden_size;
     const void *x_n = narrowed(step, x, step->scratch.x);
     for (int first = 0; first < step->rows; first += step->block_rows)
-        dnn_linear_forward(step->dnn, f32_row(kept->qkv, first, 3 * hidden),
+        dnn_linear_forward(step->dnn, from_row(kept->qkv, first, 3 * hidden, step->element),
                            from_row(x_n, first, hidden, step->element), packed->qkv[DNN_FORWARD],
-                           params->qkv_bias, block_at(step, first).rows, DNN_WRITE_F32);
+                           params->qkv_bias, block_at(step, first).rows, store_narrow(step));
     attention_forward(&attention, kept->context, kept->qkv);
 }
 

@@ -30,7 +30,7 @@ struct packed_layer {
 
 /* What one block's forward leaves for its backward; for T rows, N stands for the pass's element. */
 struct layer_kept {
-    float *qkv;                                /* [T, 3 H] */
+    void *qkv;                                 /* N [T, 3 H] */
     void *context;                             /* N [T, H] */
     void *attended;                            /* N [T, H]: output of the norm after attention */
     void *inner;                               /* N [T, I]: before the activation */

@@ -83,9 +83,9 @@ void __wrap_dnn_linear_forward(struct dnn *dnn, void *y, const void *x,
     if (began) end(began, phase_of(weights), 1);
 }
 
-void __real_attention_forward(const struct attention *attention, void *context, const float *qkv);
-void __wrap_attention_forward(const struct attention *attention, void *context, const float *qkv);
-void __wrap_attention_forward(const struct attention *attention, void *context, const float *qkv)
+void __real_attention_forward(const struct attention *attention, void *context, const void *qkv);
+void __wrap_attention_forward(const struct attention *attention, void *context, const void *qkv);
+void __wrap_attention_forward(const struct attention *attention, void *context, const void *qkv)
 {
     uint64_t began = begin();
     __real_attention_forward(attention, context, qkv);
