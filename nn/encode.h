@@ -7,8 +7,8 @@
 #include "nn/encoder.h"
 
 enum {
-    ENCODE_TOKEN_BUDGET = 1024
-}; /* tokens a batch: activations stay in the cache (measured flat from 256 to 1024) */
+    ENCODE_TOKEN_BUDGET = 512
+}; /* tokens a batch: activations stay in the cache (measured flat from 256 to 512) */
 
 /* What a worker does with one batch's hidden states: items[s] is the sequence that batch row s
  * holds. */
