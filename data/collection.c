@@ -25,14 +25,19 @@ void texts_free(struct texts *texts)
     *texts = (struct texts){0};
 }
 
+static int check_id(const char *id, const char *where, struct error *err)
+{
+    if (!*id) return fail(err, "%s: the id is empty", where);
+    if (strpbrk(id, "\t\r\n"))
+        return fail(err, "%s: the id holds a tab or newline, so that no judgement could name it",
+                    where);
+    return 0;
+}
+
 /* id and value stay where they are. */
 static int add_text(struct texts *texts, const char *id, const char *value, struct lines *lines,
                     struct error *err)
 {
-    if (!*id) return fail(err, "%s: the id is empty", lines_where(lines));
-    if (strpbrk(id, "\t\r\n"))
-        return fail(err, "%s: the id holds a tab or newline, so that no judgement could name it",
-                    lines_where(lines));
     if (texts->count == texts->capacity) {
         size_t capacity = grown(&texts->capacity);
         texts->ids = xrealloc(texts->ids, capacity, sizeof *texts->ids);
@@ -49,26 +54,26 @@ static int add_text(struct texts *texts, const char *id, const char *value, stru
 
 /* ---- one line of JSON ---- */
 
-/* A string or whole number as text; NULL with *err for anything else. */
-static const char *member_id(const struct json *object, struct arena *strings, struct lines *lines,
-                             struct error *err)
+/* A string or whole number as text. */
+static int member_id(struct text *out, const struct json *object, const char *where,
+                     struct error *err)
 {
     const struct json *id = json_get(object, "_id");
     const char *string = json_as_string(id);
-    if (string) return arena_strndup(strings, string, strlen(string));
     int64_t number;
-    if (!json_as_integer(&number, id, INT64_MIN, INT64_MAX)) {
-        fail(err, "%s: \"_id\" is %s, must be a string", lines_where(lines), json_kind_name(id));
-        return NULL;
-    }
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
-    return arena_strndup(strings, digits, (size_t)length);
+    text_clear(out);
+    if (string)
+        text_puts(out, string);
+    else if (json_as_integer(&number, id, INT64_MIN, INT64_MAX))
+        text_printf(out, "%lld", (long long)number);
+    else
+        return fail(err, "%s: \"_id\" is %s, must be a string", where, json_kind_name(id));
+    return check_id(out->bytes, where, err);
 }
 
 /* *out is the member's string; "" where it is optional and absent or null. */
 static int member_string(const char **out, const struct json *object, const char *key,
-                         bool optional, struct lines *lines, struct error *err)
+                         bool optional, const char *where, struct error *err)
 {
     const struct json *member = json_get(object, key);
     enum json_kind kind = json_kind(member);
@@ -76,36 +81,37 @@ static int member_string(const char **out, const struct json *object, const char
     if (*out) return 0;
     *out = "";
     if (optional && (kind == JSON_KIND_NONE || kind == JSON_KIND_NULL)) return 0;
-    return fail(err, "%s: \"%s\" is %s, must be a string", lines_where(lines), key,
-                json_kind_name(member));
+    return fail(err, "%s: \"%s\" is %s, must be a string", where, key, json_kind_name(member));
 }
 
-static const char *join(struct arena *strings, const char *title, const char *text)
+static void join(struct text *out, const char *title, const char *text)
 {
-    size_t title_length = strlen(title), text_length = strlen(text);
-    if (!title_length) return arena_strndup(strings, text, text_length);
-    if (!text_length) return arena_strndup(strings, title, title_length);
-    char *joined = arena_alloc(strings, title_length + 1 + text_length + 1);
-    memcpy(joined, title, title_length);
-    joined[title_length] = ' ';
-    memcpy(joined + title_length + 1, text, text_length + 1);
-    return joined;
+    text_clear(out);
+    text_puts(out, title);
+    if (*title && *text) text_puts(out, " ");
+    text_puts(out, text);
 }
 
-static int add_json(struct texts *texts, struct arena *strings, const char *line, size_t length,
-                    bool titled, struct lines *lines, struct error *err)
+static int parse_json(struct document *out, const char *line, size_t length, bool titled,
+                      const char *where, struct error *err)
 {
     struct json *object;
-    if (json_parse_line(&object, line, length, lines_where(lines), err)) return -1;
-    const char *title = "", *text, *id = NULL;
+    if (json_parse_line(&object, line, length, where, err)) return -1;
+    const char *title = "", *text;
     int status = json_kind(object) == JSON_KIND_OBJECT
-                     ? member_string(&text, object, "text", false, lines, err)
-                     : fail(err, "%s: not a JSON object", lines_where(lines));
-    if (status == 0 && titled) status = member_string(&title, object, "title", true, lines, err);
-    if (status == 0) id = member_id(object, strings, lines, err);
-    if (status == 0) status = id ? add_text(texts, id, join(strings, title, text), lines, err) : -1;
+                     ? member_string(&text, object, "text", false, where, err)
+                     : fail(err, "%s: not a JSON object", where);
+    if (status == 0 && titled) status = member_string(&title, object, "title", true, where, err);
+    if (status == 0) status = member_id(&out->id, object, where, err);
+    if (status == 0) join(&out->text, title, text);
     json_free(object);
     return status;
+}
+
+void document_free(struct document *document)
+{
+    text_free(&document->id);
+    text_free(&document->text);
 }
 
 /* ---- lists of texts ---- */
@@ -115,16 +121,32 @@ static bool is_blank(const char *line)
     return line[strspn(line, " \t")] == '\0';
 }
 
-/* Lines of JSON; titled: documents, whose title comes before the text. */
+static const char *keep(struct arena *strings, const struct text *text)
+{
+    return arena_strndup(strings, text->bytes, text->length);
+}
+
+/* A line of JSON; titled: of a document, whose title comes before the text.  read is reused. */
+static int add_json(struct texts *texts, struct arena *strings, struct document *read,
+                    const char *line, size_t length, bool titled, struct lines *lines,
+                    struct error *err)
+{
+    if (is_blank(line)) return 0;
+    if (parse_json(read, line, length, titled, lines_where(lines), err)) return -1;
+    return add_text(texts, keep(strings, &read->id), keep(strings, &read->text), lines, err);
+}
+
 static int read_json_lines(struct texts *out, struct arena *strings, bool titled,
                            struct lines *lines, struct error *err)
 {
+    struct document read = {0};
     char *line;
     size_t length;
-    int got;
-    while ((got = lines_next(lines, &line, &length, err)) > 0)
-        if (!is_blank(line) && add_json(out, strings, line, length, titled, lines, err)) return -1;
-    return got;
+    int got, status = 0;
+    while (status == 0 && (got = lines_next(lines, &line, &length, err)) != 0)
+        status = got < 0 ? -1 : add_json(out, strings, &read, line, length, titled, lines, err);
+    document_free(&read);
+    return status;
 }
 
 static int add_tab_separated(struct texts *texts, struct arena *strings, char *line, size_t length,
@@ -136,13 +158,15 @@ static int add_tab_separated(struct texts *texts, struct arena *strings, char *l
                     lines_where(lines));
     const char *copy = arena_strndup(strings, line, length);
     size_t id_length = (size_t)(tab - line);
-    return add_text(texts, arena_strndup(strings, line, id_length), copy + id_length + 1, lines,
-                    err);
+    const char *id = arena_strndup(strings, line, id_length);
+    if (check_id(id, lines_where(lines), err)) return -1;
+    return add_text(texts, id, copy + id_length + 1, lines, err);
 }
 
 static int read_texts(struct texts *out, struct arena *strings, struct lines *lines,
                       struct error *err)
 {
+    struct document read = {0};
     char *line;
     size_t length;
     bool json = false;
@@ -153,9 +177,10 @@ static int read_texts(struct texts *out, struct arena *strings, struct lines *li
             status = -1;
         else if (!json)
             status = add_tab_separated(out, strings, line, length, lines, err);
-        else if (!is_blank(line))
-            status = add_json(out, strings, line, length, false, lines, err);
+        else
+            status = add_json(out, strings, &read, line, length, false, lines, err);
     }
+    document_free(&read);
     return status;
 }
 
@@ -171,6 +196,8 @@ int texts_read(struct texts *out, struct arena *strings, const char *path, struc
 }
 
 /* ---- collections ---- */
+
+static const char corpus_name[] = "corpus.jsonl";
 
 struct reading {
     struct collection *out;
@@ -210,7 +237,7 @@ static int read_member(void *arg, const char *name, struct lines *lines, struct 
     struct collection *out = reading->out;
     const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
     size_t length = strlen(base);
-    if (strcmp(base, "corpus.jsonl") == 0) {
+    if (strcmp(base, corpus_name) == 0) {
         if (found_once(&reading->corpus, "documents", lines, err)) return -1;
         return read_json_lines(&out->documents, &out->strings, true, lines, err);
     }
@@ -257,16 +284,21 @@ static int check_split(const struct collection *collection, const struct split *
     return 0;
 }
 
-static int check_collection(const struct collection *collection, const struct reading *reading,
-                            const char *path, struct error *err)
+/* corpus: where it was found, or NULL. */
+static int check_corpus(const char *corpus, size_t documents, const char *path, struct error *err)
 {
-    if (!reading->corpus)
+    if (!corpus)
         return fail(err,
                     "%s: no corpus.jsonl; a collection is a folder or archive with corpus.jsonl, "
                     "queries.jsonl and qrels/SPLIT.tsv",
                     path);
-    if (collection->documents.count == 0)
-        return fail(err, "%s: the corpus is empty", reading->corpus);
+    return documents ? 0 : fail(err, "%s: the corpus is empty", corpus);
+}
+
+static int check_collection(const struct collection *collection, const struct reading *reading,
+                            const char *path, struct error *err)
+{
+    if (check_corpus(reading->corpus, collection->documents.count, path, err)) return -1;
     for (size_t i = 0; i < collection->num_splits; i++)
         if (check_split(collection, &collection->splits[i], path, err)) return -1;
     return 0;
@@ -300,4 +332,81 @@ void collection_free(struct collection *collection)
     texts_free(&collection->queries);
     arena_free(&collection->strings);
     *collection = (struct collection){0};
+}
+
+/* ---- documents in blocks ---- */
+
+enum { MOST_LINES = 1 << 20 }; /* of a block, so that short ones do not fill memory */
+
+struct walk {
+    size_t most_bytes;
+    block_reader *read;
+    void *arg;
+    char *corpus; /* where it was found, or NULL */
+    size_t count;
+    struct document_block block;
+    size_t capacity;
+};
+
+static void add_line(struct walk *walk, const char *line, size_t length, size_t number)
+{
+    struct document_block *block = &walk->block;
+    GROW(block->lines, block->count, &walk->capacity);
+    block->lines[block->count++] = (struct document_line){block->bytes.length, length, number};
+    text_append(&block->bytes, line, length + 1);
+}
+
+static int give_block(struct walk *walk, struct error *err)
+{
+    struct document_block *block = &walk->block;
+    int status = block->count ? walk->read(walk->arg, block, err) : 0;
+    walk->count += block->count;
+    block->count = 0;
+    text_clear(&block->bytes);
+    return status;
+}
+
+static int walk_member(void *arg, const char *name, struct lines *lines, struct error *err)
+{
+    struct walk *walk = arg;
+    struct document_block *block = &walk->block;
+    const char *slash = strrchr(name, '/');
+    char *line;
+    size_t length;
+    int got, status = 0;
+    if (strcmp(slash ? slash + 1 : name, corpus_name) != 0) return 0;
+    if (found_once(&walk->corpus, "documents", lines, err)) return -1;
+    block->name = walk->corpus;
+    while (status == 0 && (got = lines_next(lines, &line, &length, err)) > 0) {
+        if (is_blank(line)) continue;
+        add_line(walk, line, length, lines_number(lines));
+        if (block->bytes.length >= walk->most_bytes || block->count == MOST_LINES)
+            status = give_block(walk, err);
+    }
+    if (status == 0) status = got < 0 ? -1 : give_block(walk, err);
+    return status;
+}
+
+int collection_walk(const char *path, size_t bytes, block_reader *read, void *arg,
+                    struct error *err)
+{
+    struct walk walk = {.most_bytes = bytes, .read = read, .arg = arg};
+    int status = source_walk(path, walk_member, &walk, err);
+    if (status == 0) status = check_corpus(walk.corpus, walk.count, path, err);
+    text_free(&walk.block.bytes);
+    free(walk.block.lines);
+    free(walk.corpus);
+    return status;
+}
+
+int block_document(struct document *out, const struct document_block *block, size_t i,
+                   struct error *err)
+{
+    const struct document_line *line = &block->lines[i];
+    struct text where = {0};
+    text_printf(&where, "%s:%zu", block->name, line->number);
+    int status =
+        parse_json(out, block->bytes.bytes + line->start, line->length, true, where.bytes, err);
+    text_free(&where);
+    return status;
 }

@@ -1,5 +1,5 @@
 /* A retrieval collection in BEIR layout (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), from a
- * folder or archive, in memory.
+ * folder or archive, in memory; or its documents alone, streamed.
  *
  * Memory: all texts once, plus about 130 bytes a text (pointers, id, map): an explicit index, as
  * design.md allows. */
@@ -41,6 +41,34 @@ int collection_read(struct collection *out, const char *path, struct error *err)
 const struct split *collection_split(const struct collection *collection,
                                      const char *name); /* or NULL */
 void collection_free(struct collection *collection);
+
+/* ---- documents alone, for what need not hold them all ---- */
+
+/* Lines of a corpus that hold a document each. */
+struct document_block {
+    const char *name; /* where they come from, for messages */
+    struct text bytes;
+    struct document_line {
+        size_t start, length; /* in bytes */
+        size_t number;        /* from 1 */
+    } * lines;
+    size_t count;
+};
+/* 0 goes on, -1 ends the walk with *err. */
+typedef int block_reader(void *arg, const struct document_block *block, struct error *err);
+/* Calls read for the corpus of the collection, in file order, in blocks of about so many bytes; the
+ * block is gone after each call.  Errors as of collection_read, but for repeated ids, which are not
+ * told here, and what stands in other files, which are not read. */
+int collection_walk(const char *path, size_t bytes, block_reader *read, void *arg,
+                    struct error *err);
+
+struct document {
+    struct text id, text; /* text: title, space, text, as in struct texts */
+};
+/* The block's document i; *out is reused from call to call.  May be called by many threads. */
+int block_document(struct document *out, const struct document_block *block, size_t i,
+                   struct error *err);
+void document_free(struct document *document);
 
 /* "id<TAB>text" lines or BEIR queries.jsonl, told apart by the first character ('{'); strings
  * are put into the arena. A line without a tab is an error; an empty text is none.  "-" or NULL

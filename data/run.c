@@ -188,6 +188,14 @@ static int check_run(const struct run *run, bool *spaced, struct error *err)
     return 0;
 }
 
+void run_line(struct output *out, const char *query, const struct ranked *ranked, size_t rank,
+              bool tabs)
+{
+    char space = tabs || strchr(query, ' ') || strchr(ranked->document, ' ') ? '\t' : ' ';
+    output_printf(out, "%s%cQ0%c%s%c%zu%c%.9g%c%s\n", query, space, space, ranked->document, space,
+                  rank, space, ranked->score, space, ranked->tag);
+}
+
 int run_write(struct run *run, const char *path, struct error *err)
 {
     bool spaced;
@@ -195,7 +203,6 @@ int run_write(struct run *run, const char *path, struct error *err)
     run_sort(run);
     struct output out = {0};
     if (output_open(&out, path, err)) return -1;
-    char space = spaced ? '\t' : ' ';
     /* The reader takes one mark away from the first line. */
     static const char mark[] = "\xef\xbb\xbf";
     if (run->count && strncmp(run->queries[0].id, mark, 3) == 0) output_printf(&out, "%s", mark);
@@ -203,9 +210,8 @@ int run_write(struct run *run, const char *path, struct error *err)
         const struct ranked_query *query = &run->queries[i];
         for (size_t j = 0; j < query->count; j++) {
             const struct ranked *ranked = &query->documents[j];
-            output_printf(&out, "%s%cQ0%c%s%c%zu%c%.9g%c%s\n", query->id, space, space,
-                          ranked->document, space, j + 1, space, (double)(float)ranked->score,
-                          space, ranked->tag);
+            struct ranked line = {ranked->document, (double)(float)ranked->score, ranked->tag};
+            run_line(&out, query->id, &line, j + 1, spaced);
         }
     }
     return output_commit(&out, err);

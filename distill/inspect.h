@@ -23,6 +23,7 @@ int inspect_model(struct text *out, const char *folder, struct error *err);
 int inspect_safetensors(struct text *out, const char *path, struct error *err);
 int inspect_npy(struct text *out, const char *path, struct error *err);
 int inspect_index(struct text *out, const char *folder, struct error *err);
+int inspect_bm25(struct text *out, const char *path, struct error *err);
 int inspect_tokenizer(struct text *out, const char *folder, struct error *err);
 int inspect_module(struct text *out, const char *folder, struct error *err);
 /* What retort makes of the tokenizer in a folder, or why it does not read it. */

@@ -183,6 +183,7 @@ static const struct {
      "NUMPY",
      "", inspect_npy},
     {"retort-scores 1\n", "", inspect_score_cache},
+    {"retort-bm25 ", "", inspect_bm25},
     {"system\tlayers\tdim\t", "", inspect_grid},
     {"system_a\tsystem_b\t", "", inspect_differences},
     {"layer\tform\tcentred\t", "", inspect_probe},

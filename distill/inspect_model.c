@@ -12,6 +12,7 @@
 #include "distill/checkpoint.h"
 #include "distill/inspect.h"
 #include "distill/pca.h"
+#include "student/bm25.h"
 #include "student/index.h"
 
 enum { TENSORS_SHOWN = 24 };
@@ -247,4 +248,25 @@ int inspect_index(struct text *out, const char *folder, struct error *err)
         fact(out, "documents", "%s to %s", index.ids[0], index.ids[index.info.count - 1]);
     vector_index_free(&index);
     return 0;
+}
+
+/* Reads all of it, so that a damaged file is told here. */
+int inspect_bm25(struct text *out, const char *path, struct error *err)
+{
+    struct bm25 *index;
+    if (bm25_open(&index, path, err)) return -1;
+    int status = bm25_verify(index, err);
+    struct bm25_facts facts = bm25_facts(index);
+    char terms[16], postings[16], bytes[16];
+    if (status == 0) {
+        fact(out, "kind", "index of words (BM25) for retort search; its checksum is right");
+        fact(out, "weights", "k1 %g, b %g", facts.k1, facts.b);
+        fact(out, "size", "%s terms, %s postings, %s", short_number(terms, (double)facts.terms),
+             short_number(postings, (double)facts.postings),
+             short_bytes(bytes, (double)facts.bytes));
+        fact(out, "documents", "%zu, of %.1f terms in the mean, %s to %s", facts.documents,
+             facts.mean_length, bm25_id(index, 0), bm25_id(index, facts.documents - 1));
+    }
+    bm25_free(index);
+    return status;
 }

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "distill/bm25.h"
+#include "student/bm25.h"
 #include "student/search.h"
 
 enum { STREAM_CHANCE = 0x800 };

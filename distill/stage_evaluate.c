@@ -7,7 +7,7 @@
 #include "data/npy.h"
 #include "data/output.h"
 #include "data/progress.h"
-#include "distill/bm25.h"
+#include "student/bm25.h"
 #include "distill/differences.h"
 #include "distill/evaluation.h"
 #include "distill/grid.h"

@@ -7,33 +7,51 @@
 #include "data/progress.h"
 #include "student/embedder.h"
 #include "student/index.h"
+#include "student/lexical.h"
 #include <stdlib.h>
 
 enum { BLOCK = 512 }; /* documents embedded between two looks at the clock and at signals */
 
 struct index_options {
     const char *model, *output, *precision_name;
+    bool bm25;
+    struct bm25_settings settings;
     struct embedder_options tap;
 };
 
 static int parse_options(struct index_options *out, int argc, char **argv, struct error *err)
 {
+    int memory = (int)(out->settings.memory >> 20);
     const struct option options[] = {
         {"model", OPTION_STRING, &out->model, "DIR", "the dual encoder's folder"},
         {"layers", OPTION_INT, &out->tap.layers, "L", "stop after block L (all)"},
         {"dim", OPTION_INT, &out->tap.dim, "D", "keep the first D dimensions (all)"},
-        {"output", OPTION_STRING, &out->output, "INDEX", "the index folder to write"},
+        {"bm25", OPTION_FLAG, &out->bm25, NULL, "index words for BM25 instead, without a model"},
+        {"bm25-k1", OPTION_DOUBLE, &out->settings.k1, "K1",
+         "how soon repetitions stop to count (0.9)"},
+        {"bm25-b", OPTION_DOUBLE, &out->settings.b, "B", "how much length counts (0.4)"},
+        {"memory", OPTION_INT, &memory, "MIB",
+         "BM25: MiB of postings kept until they wait in a file beside INDEX (256)"},
+        {"output", OPTION_STRING, &out->output, "INDEX", "the index folder (BM25: file) to write"},
         OPTION_PRECISION(&out->precision_name),
         OPTION_THREADS(&out->tap.threads),
         {0}};
     const struct command_help help = {
-        "index", "--model DIR [--layers L] [--dim D] --output INDEX COLLECTION",
-        "embed the documents of a collection for retort search", options,
+        "index", "(--model DIR | --bm25) [options] --output INDEX COLLECTION",
+        "embed the documents of a collection, or index their words, for retort search", options,
         "COLLECTION is a folder or archive with corpus.jsonl; a document's text is its title, a "
-        "space and its text.  INDEX appears whole or not at all; an older index is replaced."};
+        "space and its text.  INDEX appears whole or not at all; an older index is replaced.\n"
+        "With --bm25, documents are not held in memory, however many there are; words are as in "
+        "retort run's bm25: runs of letters and digits, lower-cased, without stemming."};
     int first = options_parse(&help, argc, argv, err);
     if (first < 0) return first;
-    if (!out->model) return fail_usage(err, "--model DIR is missing");
+    if (!out->model == !out->bm25)
+        return fail_usage(err, out->bm25 ? "--model has no part in --bm25"
+                                         : "--model DIR is missing, or --bm25");
+    if (!(out->settings.k1 >= 0 && out->settings.k1 <= BM25_MOST_K1) ||
+        !(out->settings.b >= 0 && out->settings.b <= 1))
+        return fail_usage(err, "--bm25-k1 is from 0 to %d, --bm25-b from 0 to 1", BM25_MOST_K1);
+    out->settings.memory = (size_t)memory << 20;
     if (!out->output) return fail_usage(err, "--output INDEX is missing");
     if (argc - first != 1) return fail_usage(err, "one COLLECTION is wanted, not %d", argc - first);
     return precision_parse(&out->tap.precision, out->precision_name, err) ? -1 : first;
@@ -93,11 +111,14 @@ static int write_index(const struct index_options *options, const struct embedde
 
 int index_command(int argc, char **argv, struct error *err)
 {
-    struct index_options options = {.precision_name = "auto"};
+    struct index_options options = {.precision_name = "auto", .settings = bm25_defaults()};
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;
     interrupt_install();
+    if (options.bm25)
+        return lexical_index(options.output, argv[first], &options.settings, options.tap.threads,
+                             err);
 
     struct embedder embedder;
     struct collection collection = {0};

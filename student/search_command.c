@@ -4,8 +4,10 @@
 #include "data/collection.h"
 #include "data/options.h"
 #include "data/progress.h"
+#include "data/run.h"
 #include "student/embedder.h"
 #include "student/index.h"
+#include "student/lexical.h"
 #include "student/search.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +23,7 @@ struct search_options {
 static int parse_options(struct search_options *out, int argc, char **argv, struct error *err)
 {
     const struct option options[] = {
-        {"index", OPTION_STRING, &out->index, "INDEX", "a folder that retort index wrote"},
+        {"index", OPTION_STRING, &out->index, "INDEX", "what retort index wrote"},
         {"top", OPTION_INT, &out->top, "K", "documents a query (100)"},
         {"model", OPTION_STRING, &out->model, "DIR",
          "the encoder's folder, where it is no longer where the index was made with it"},
@@ -34,7 +36,8 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
         "find each query's nearest documents in an index", options,
         "QUERIES (plain or .gz; standard input where there is none) is BEIR's queries.jsonl or "
         "id<TAB>text lines.  A TREC run comes out: query, Q0, document, rank, score, tag; columns "
-        "are divided by tabs where an id holds a space."};
+        "are divided by tabs where an id holds a space.\n"
+        "An index of BM25 has no model, and lists only documents with a word of the query."};
     int first = options_parse(&help, argc, argv, err);
     if (first < 0) return first;
     if (!out->index) return fail_usage(err, "--index INDEX is missing");
@@ -57,10 +60,8 @@ static void print_hits(struct output *out, const struct searcher *searcher, cons
                        const struct hit *hits, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const char *document = searcher->index->ids[hits[i].row];
-        char space = strchr(query, ' ') || strchr(document, ' ') ? '\t' : ' ';
-        output_printf(out, "%s%cQ0%c%s%c%zu%c%.9g%c%s\n", query, space, space, document, space,
-                      i + 1, space, hits[i].score, space, searcher->tag);
+        struct ranked ranked = {searcher->index->ids[hits[i].row], hits[i].score, searcher->tag};
+        run_line(out, query, &ranked, i + 1, false);
     }
 }
 
@@ -149,5 +150,11 @@ int search_command(int argc, char **argv, struct error *err)
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;
     interrupt_install();
-    return search_file(&options, first < argc ? argv[first] : NULL, err);
+    const char *queries = first < argc ? argv[first] : NULL;
+    if (!bm25_is_index(options.index)) return search_file(&options, queries, err);
+    if (options.model)
+        return fail_usage(err, "--model: %s is an index of BM25, which has none", options.index);
+    const struct lexical_search search = {options.index, options.tag, (size_t)options.top,
+                                          options.threads};
+    return lexical_search(&search, queries, err);
 }

@@ -3,11 +3,11 @@
 
 #include "data/base.h"
 #include <math.h>
-#include <stdlib.h>
 
+/* Without branches: which of two hits is better is not to be foreseen. */
 static bool better(struct hit a, struct hit b)
 {
-    return a.score > b.score || (a.score == b.score && a.row < b.row);
+    return (a.score > b.score) | ((a.score == b.score) & (a.row < b.row));
 }
 
 /* NaN has no place in the order. */
@@ -26,24 +26,27 @@ bool top_k_admits(const struct top_k *top, size_t row, double score)
     return top->count < top->k || (top->k && better(hit_of(row, score), top->hits[0]));
 }
 
-static void sift_up(struct hit *heap, size_t child)
+static void sift_up(struct hit *heap, size_t child, struct hit hit)
 {
-    struct hit hit = heap[child];
     for (; child > 0 && better(heap[(child - 1) / 2], hit); child = (child - 1) / 2)
         heap[child] = heap[(child - 1) / 2];
     heap[child] = hit;
 }
 
+/* hit in place of the topmost.  The worse children move up all the way, and hit from the bottom,
+ * where most hits belong (bottom-up heapsort: Wegener 1993). */
 static void sift_down(struct hit *heap, size_t count, struct hit hit)
 {
-    size_t parent = 0;
-    for (size_t child = 1; child < count; child = 2 * parent + 1) {
-        if (child + 1 < count && better(heap[child], heap[child + 1])) child++;
-        if (!better(hit, heap[child])) break;
+    size_t parent = 0, child = 1;
+    for (; child + 1 < count; parent = child, child = 2 * child + 1) {
+        child += better(heap[child], heap[child + 1]);
+        heap[parent] = heap[child];
+    }
+    if (child < count) {
         heap[parent] = heap[child];
         parent = child;
     }
-    heap[parent] = hit;
+    sift_up(heap, parent, hit);
 }
 
 void top_k_offer(struct top_k *top, size_t row, double score)
@@ -53,17 +56,16 @@ void top_k_offer(struct top_k *top, size_t row, double score)
         sift_down(top->hits, top->count, hit_of(row, score));
         return;
     }
-    top->hits[top->count++] = hit_of(row, score);
-    sift_up(top->hits, top->count - 1);
+    sift_up(top->hits, top->count, hit_of(row, score));
+    top->count++;
 }
 
-static int compare_hits(const void *left, const void *right)
-{
-    const struct hit *a = left, *b = right;
-    return better(*b, *a) - better(*a, *b);
-}
-
+/* The worst of what is left goes to its end, until nothing is. */
 void top_k_finish(struct top_k *top)
 {
-    qsort(top->hits, top->count, sizeof *top->hits, compare_hits);
+    for (size_t left = top->count; left > 1; left--) {
+        struct hit worst = top->hits[0];
+        sift_down(top->hits, left - 1, top->hits[left - 1]);
+        top->hits[left - 1] = worst;
+    }
 }

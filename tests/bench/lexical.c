@@ -1,5 +1,5 @@
 /* BM25 over a collection whose words are as often as words are, and tokenising. */
-#include "distill/bm25.h"
+#include "student/bm25.h"
 
 #include "tests/bench/bench.h"
 #include "tests/bench/texts.h"

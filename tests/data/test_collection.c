@@ -240,6 +240,66 @@ END_TEST
 
 /* ---- the shared collections ---- */
 
+/* ---- documents in blocks ---- */
+
+static int append_block(void *arg, const struct document_block *block, struct error *err)
+{
+    struct text *all = arg;
+    struct document document = {0};
+    int status = 0;
+    text_puts(all, "[");
+    for (size_t i = 0; status == 0 && i < block->count; i++) {
+        status = block_document(&document, block, i, err);
+        if (status == 0) text_printf(all, "(%s|%s)", document.id.bytes, document.text.bytes);
+    }
+    text_puts(all, "]");
+    document_free(&document);
+    return status;
+}
+
+START_TEST(documents_come_in_blocks)
+{
+    static const struct member members[] = {
+        {"set/queries.jsonl", "not JSON, not read\n"}, {"set/corpus.jsonl", corpus}, {0}};
+    struct text all = {0};
+    struct error err = {0};
+    check_ok(collection_walk(make_tar(members), 1, append_block, &all, &err), &err);
+    ck_assert_str_eq(all.bytes, "[(d1|A first)][(d 2|second \xc3\xa4)][(3|only title)]"
+                                "[(\xc3\xa4|)]");
+    text_clear(&all);
+    check_ok(collection_walk(make_tar(members), 150, append_block, &all, &err), &err);
+    ck_assert_str_eq(all.bytes, "[(d1|A first)(d 2|second \xc3\xa4)(3|only title)][(\xc3\xa4|)]");
+    text_free(&all);
+}
+END_TEST
+
+START_TEST(bad_blocks_are_refused_with_file_and_line)
+{
+    static const struct member without[] = {{"queries.jsonl", queries}, {0}},
+                               empty[] = {{"corpus.jsonl", "\n"}, {0}},
+                               two[] = {{"a/corpus.jsonl", corpus},
+                                        {"b/corpus.jsonl", corpus},
+                                        {0}},
+                               bad[] = {{"corpus.jsonl",
+                                         "{\"_id\": \"a\", \"text\": \"\"}\n\n{\"_id\": \"a\"}"},
+                                        {0}};
+    static const struct {
+        const struct member *members;
+        const char *said;
+    } cases[] = {{without, "no corpus.jsonl"},
+                 {empty, "the corpus is empty"},
+                 {two, "already documents"},
+                 {bad, "corpus.jsonl:3: \"text\" is nothing"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text all = {0};
+        struct error err = {0};
+        int status = collection_walk(make_tar(cases[i].members), 1000, append_block, &all, &err);
+        check_failed(status, &err, STATUS_WORLD, "set.tar", cases[i].said);
+        text_free(&all);
+    }
+}
+END_TEST
+
 START_TEST(shared_collections_have_their_published_sizes)
 {
     if (skip_slow()) return;
@@ -274,6 +334,8 @@ int main(void)
         TEST(what_is_not_one_collection_is_refused),
         TEST(lists_of_texts_are_read_in_both_forms),
         TEST(bad_lists_are_refused_with_file_and_line),
+        TEST(documents_come_in_blocks),
+        TEST(bad_blocks_are_refused_with_file_and_line),
         TEST(shared_collections_have_their_published_sizes),
         {0},
     };

@@ -90,6 +90,28 @@ expect "nDCG of BM25's run" \
     "$(cell "$folder/run/grid.tsv" ndcg_cut_10 '$1 == "bm25"' | cut -c1-6)" \
     "$(awk '$2 == "all" { print substr($3, 1, 6) }' "$folder/out")"
 
+# ---- an index of words, without a model: the same as the run's BM25 ----
+ok index --bm25 --threads 2 --output "$folder/words" "$folder/collection"
+ok search --threads 2 --index "$folder/words" --top 100 "$folder/queries.tsv"
+mv "$folder/out" "$folder/found.trec"
+ok metrics -m ndcg_cut_10 "$folder/collection/qrels/test.tsv" "$folder/found.trec"
+expect "nDCG of an index of words" \
+    "$(cell "$folder/run/grid.tsv" ndcg_cut_10 '$1 == "bm25"' | cut -c1-6)" \
+    "$(awk '$2 == "all" { print substr($3, 1, 6) }' "$folder/out")"
+ok inspect "$folder/words"
+grep -q "k1 0.9, b 0.4" "$folder/out" || wrong "inspect does not know an index of words"
+cp "$folder/words" "$folder/words.before"
+ok index --bm25 --threads 1 --memory 0 --output "$folder/words" "$folder/collection"
+cmp -s "$folder/words" "$folder/words.before" || wrong "another memory writes another index"
+head -c 1000 "$folder/words.before" >"$folder/words"
+fails 1 "cut off" search --index "$folder/words" "$folder/queries.tsv"
+fails 1 "cut off" inspect "$folder/words"
+fails 2 "which has none" search --index "$folder/words" --model "$exported" "$folder/queries.tsv"
+fails 2 "no part" index --bm25 --model "$exported" --output "$folder/words" "$folder/collection"
+fails 2 "\-\-bm25" index --output "$folder/words" "$folder/collection"
+fails 2 "bm25-b" index --bm25 --bm25-b 2 --output "$folder/words" "$folder/collection"
+fails 1 "folder" index --bm25 --output "$folder/index" "$folder/collection"
+
 # ---- export: the same model from the student, by hand ----
 ok export --model "$student" --layers 2 --dim 8 --output "$folder/again"
 cmp -s "$folder/again/model.safetensors" "$exported/model.safetensors" || wrong "another encoder"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "data/collection.h"
-#include "distill/bm25.h"
+#include "student/bm25.h"
 
 enum { DOCUMENTS = 9, QUERIES = 3, DEPTH = 4, WIDTH = 5 };
 static const uint32_t queries[QUERIES] = {2, 0, 1};

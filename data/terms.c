@@ -1,6 +1,6 @@
 /* See terms.h. */
 #define _GNU_SOURCE
-#include "distill/terms.h"
+#include "data/terms.h"
 
 #include <string.h>
 

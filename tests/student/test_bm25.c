@@ -1,10 +1,10 @@
-/* distill/bm25 and distill/terms: against a naive twin in double, and an example worked by hand. */
+/* student/bm25 and data/terms: against a naive twin in double, and an example worked by hand. */
 #include "data/collection.h"
 #include "data/metrics.h"
 #include "data/output.h"
 #include "data/sample.h"
-#include "distill/bm25.h"
-#include "distill/terms.h"
+#include "student/bm25.h"
+#include "data/terms.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -235,6 +235,219 @@ START_TEST(any_pool_builds_the_same_index)
 }
 END_TEST
 
+/* ---- exactly: what single terms weigh, summed in double by hand ---- */
+
+static void sum_terms(double *scores, const struct bm25 *index, char *const *terms, size_t count)
+{
+    static struct hit hits[DOCUMENTS];
+    memset(scores, 0, DOCUMENTS * sizeof *scores);
+    for (size_t t = 0; t < count; t++) {
+        bool known = false;
+        for (size_t u = 0; u < t; u++) known |= strcmp(terms[u], terms[t]) == 0;
+        size_t found = known ? 0 : bm25_search(index, terms[t], DOCUMENTS, hits);
+        for (size_t i = 0; i < found; i++) scores[hits[i].row] += hits[i].score;
+    }
+}
+
+static int by_score_and_row(const void *left, const void *right)
+{
+    const struct hit *a = left, *b = right;
+    if (a->score != b->score) return a->score > b->score ? -1 : 1;
+    return (a->row > b->row) - (a->row < b->row);
+}
+
+/* The same rows, scores to the last bit, and order, for every k. */
+static void check_exactly(const struct bm25 *index, char *const *terms, size_t count)
+{
+    static const size_t depths[] = {1, 2, 10, 11, 100, 1000, 1001, DOCUMENTS};
+    static double scores[DOCUMENTS];
+    static struct hit expected[DOCUMENTS], hits[DOCUMENTS];
+    struct text query = {0};
+    size_t positive = 0;
+    text_puts(&query, "");
+    for (size_t t = 0; t < count; t++) text_printf(&query, "%s ", terms[t]);
+    sum_terms(scores, index, terms, count);
+    for (size_t row = 0; row < DOCUMENTS; row++)
+        if (scores[row] > 0) expected[positive++] = (struct hit){row, scores[row]};
+    qsort(expected, positive, sizeof *expected, by_score_and_row);
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++) {
+        size_t k = depths[d], wanted = k < positive ? k : positive;
+        ck_assert_uint_eq(bm25_search(index, query.bytes, k, hits), wanted);
+        for (size_t i = 0; i < wanted; i++) {
+            ck_assert_uint_eq(hits[i].row, expected[i].row);
+            ck_assert(hits[i].score == expected[i].score);
+        }
+    }
+    text_free(&query);
+}
+
+static void check_random_queries(const struct bm25 *index, int queries, int longest)
+{
+    for (uint64_t q = 0; q < (uint64_t)queries; q++) {
+        char names[64][16], *terms[64];
+        size_t count = 1 + (size_t)(random_uniform(6, 1, q) * longest);
+        for (size_t t = 0; t < count; t++) {
+            sprintf(names[t], "w%d", random_word(7 + q, t));
+            terms[t] = names[t];
+        }
+        check_exactly(index, terms, count);
+    }
+}
+
+static void free_random(struct random_collection *c)
+{
+    for (size_t row = 0; row < DOCUMENTS; row++) free(c->texts[row]);
+}
+
+START_TEST(hits_are_those_of_an_exhaustive_search)
+{
+    static const double settings[][2] = {{0.9, 0.4}, {0, 0}, {1000, 1}, {1.2, 0}};
+    static struct random_collection c;
+    fill_random(&c);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        struct bm25 *index = bm25_build((const char *const *)c.texts, DOCUMENTS, settings[i][0],
+                                        settings[i][1], NULL);
+        check_random_queries(index, 12, 6);
+        check_random_queries(index, 3, 64);
+        bm25_free(index);
+    }
+    free_random(&c);
+}
+END_TEST
+
+/* Documents by rules: equal ones everywhere (all scores tie), the best first, the best last, the
+ * best at the ends of windows, terms in one document alone. */
+static void fill_adversarial(char **texts, int kind)
+{
+    for (size_t row = 0; row < DOCUMENTS; row++) {
+        struct text text = {0};
+        size_t rank = kind == 1 ? row : DOCUMENTS - row;
+        text_puts(&text, "w0 w1");
+        if (kind == 0 && row % 3 == 0) text_puts(&text, " w2");
+        if (kind == 1 || kind == 2)
+            for (size_t i = 0; i < rank / 900; i++) text_puts(&text, " w1 w2");
+        if (kind == 3 && (row % 2048 == 0 || row % 2048 == 2047)) text_puts(&text, " w2 w2 w3");
+        if (row % 2047 == 5) text_printf(&text, " w%zu", 3 + row / 2047);
+        texts[row] = text.bytes;
+    }
+}
+
+START_TEST(ties_and_sorted_collections_are_exact_too)
+{
+    static char *texts[DOCUMENTS];
+    char *terms[] = {"w0", "w1", "w2", "w3", "w4", "w5", "w6", "unknown"};
+    for (int kind = 0; kind < 4; kind++) {
+        fill_adversarial(texts, kind);
+        struct bm25 *index = bm25_build((const char *const *)texts, DOCUMENTS, 0.9, 0.4, NULL);
+        for (size_t first = 0; first < 8; first++)
+            for (size_t count = 1; first + count <= 8; count += 2)
+                check_exactly(index, terms + first, count);
+        bm25_free(index);
+        for (size_t row = 0; row < DOCUMENTS; row++) free(texts[row]);
+    }
+}
+END_TEST
+
+/* ---- files ---- */
+
+static char *write_corpus(const struct random_collection *c, size_t count, const char *last_id)
+{
+    struct text lines = {0};
+    struct error err = {0};
+    char *folder = path_join(scratch_folder(), "collection");
+    check_ok(make_folder(folder, &err), &err);
+    for (size_t row = 0; row < count; row++)
+        text_printf(&lines, "{\"_id\": \"d%zu\", \"text\": \"%s\"}\n", row, c->texts[row]);
+    if (last_id) text_printf(&lines, "{\"_id\": \"%s\", \"text\": \"x\"}\n", last_id);
+    free(scratch_file("collection/corpus.jsonl", lines.bytes, lines.length));
+    text_free(&lines);
+    return folder;
+}
+
+static void read_file(struct text *out, const char *path)
+{
+    struct error err = {0};
+    check_ok(read_whole_file(out, path, SIZE_MAX, &err), &err);
+}
+
+START_TEST(any_memory_and_pool_write_the_same_file)
+{
+    static struct random_collection c;
+    struct text expected = {0}, bytes = {0};
+    struct error err = {0};
+    fill_random(&c);
+    char *folder = write_corpus(&c, DOCUMENTS, NULL);
+    char *path = path_join(scratch_folder(), "x.bm25");
+    struct bm25_settings settings = bm25_defaults();
+    check_ok(bm25_index_collection(path, folder, &settings, NULL, &err), &err);
+    read_file(&expected, path);
+    for (int threads = 1; threads <= 3; threads++)
+        for (size_t memory = 0; memory <= 200000; memory += 100000) {
+            struct pool *pool = pool_open(threads);
+            settings.memory = memory;
+            check_ok(bm25_index_collection(path, folder, &settings, pool, &err), &err);
+            read_file(&bytes, path);
+            ck_assert_uint_eq(bytes.length, expected.length);
+            ck_assert(memcmp(bytes.bytes, expected.bytes, bytes.length) == 0);
+            pool_close(pool);
+        }
+    struct bm25 *mapped, *built = bm25_build((const char *const *)c.texts, DOCUMENTS, .9, .4, NULL);
+    check_ok(bm25_open(&mapped, path, &err), &err);
+    check_ok(bm25_verify(mapped, &err), &err);
+    ck_assert_str_eq(bm25_id(mapped, 8999), "d8999");
+    ck_assert_str_eq(bm25_id(mapped, 9000), "");
+    ck_assert_str_eq(bm25_id(built, 0), "");
+    struct hit hits[50], same[50];
+    ck_assert_uint_eq(bm25_search(mapped, "w1 w30 w200", 50, hits), 50);
+    ck_assert_uint_eq(bm25_search(built, "w1 w30 w200", 50, same), 50);
+    for (size_t i = 0; i < 50; i++)
+        ck_assert(hits[i].row == same[i].row && hits[i].score == same[i].score);
+    ck_assert_uint_eq(bm25_facts(mapped).documents, DOCUMENTS);
+    bm25_free(mapped), bm25_free(built);
+    text_free(&expected), text_free(&bytes);
+    free(folder), free(path);
+    free_random(&c);
+}
+END_TEST
+
+START_TEST(files_that_are_no_whole_index_are_refused)
+{
+    static struct random_collection c;
+    struct text bytes = {0};
+    struct error err = {0};
+    struct bm25 *index;
+    fill_random(&c);
+    char *folder = write_corpus(&c, 50, NULL), *path = path_join(scratch_folder(), "y.bm25");
+    struct bm25_settings settings = bm25_defaults();
+    check_ok(bm25_index_collection(path, folder, &settings, NULL, &err), &err);
+    ck_assert(bm25_is_index(path) && !bm25_is_index(folder));
+    read_file(&bytes, path);
+    for (size_t length = 0; length < bytes.length; length += 1 + length / 20) {
+        free(scratch_file("y.bm25", bytes.bytes, length));
+        check_failed(bm25_open(&index, path, &err), &err, STATUS_WORLD, "y.bm25");
+        err = (struct error){0};
+    }
+    bytes.bytes[12]++; /* the version */
+    free(scratch_file("y.bm25", bytes.bytes, bytes.length));
+    ck_assert(bm25_is_index(path));
+    check_failed(bm25_open(&index, path, &err), &err, STATUS_WORLD, "version", "again");
+    bytes.bytes[12]--;
+    bytes.bytes[bytes.length / 2] ^= 1;
+    free(scratch_file("y.bm25", bytes.bytes, bytes.length));
+    err = (struct error){0};
+    check_ok(bm25_open(&index, path, &err), &err);
+    check_failed(bm25_verify(index, &err), &err, STATUS_WORLD, "damaged", "again");
+    bm25_free(index);
+    err = (struct error){0};
+    free(write_corpus(&c, 50, "d7"));
+    check_failed(bm25_index_collection(path, folder, &settings, NULL, &err), &err, STATUS_WORLD,
+                 "d7", "twice");
+    text_free(&bytes);
+    free(folder), free(path);
+    free_random(&c);
+}
+END_TEST
+
 /* ---- real collections ---- */
 
 /* BM25's top 100 of all test queries as trec_eval sees it. */
@@ -346,9 +559,13 @@ int main(void)
         TEST(empty_collections_and_documents_find_nothing),
         TEST(scores_equal_the_naive_twin),
         TEST(any_pool_builds_the_same_index),
+        TEST(hits_are_those_of_an_exhaustive_search),
+        TEST(ties_and_sorted_collections_are_exact_too),
+        TEST(any_memory_and_pool_write_the_same_file),
+        TEST(files_that_are_no_whole_index_are_refused),
         TEST(published_figures_come_out),
         TEST(it_is_misled_by_the_sample),
         {0},
     };
-    return run_tests("distill/bm25", rows);
+    return run_tests("student/bm25", rows);
 }
