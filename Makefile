@@ -158,6 +158,10 @@ $(BENCH): $(BENCH_PARTS) $(LIBRARY)
 bench: $(BENCH)
 	@$(BENCH) $(BUILD)/bench.tsv
 
+## growth        how times grow with length, batch, threads and documents; table in build/growth.tsv
+growth: $(BENCH)
+	@$(BENCH) growth $(BUILD)/growth.tsv
+
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/support.o $(LIBRARY)
 	$(CC) -fsanitize=fuzzer $(SANITIZE) $(LDFLAGS) -o $@ $^ $(LIBS)
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FUZZ_PARTS) $(LIBRARY)
@@ -200,6 +204,6 @@ install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 clean:
 	rm -rf build build-* retort
 
-.PHONY: all help build-tests objects test asan valgrind coverage bench fuzzers fuzz lint test-st install clean
+.PHONY: all help build-tests objects test asan valgrind coverage bench growth fuzzers fuzz lint test-st install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -96,6 +98,16 @@ void *xrealloc(void *old, size_t count, size_t size)
     return memory;
 }
 
+/* A page of 4 KiB is a fault each; where the system has pages of 2 MiB for who asks, a model's
+ * weights cost some fifty faults in place of twenty thousand, and fewer look-ups of addresses. */
+static void ask_for_large_pages(void *memory, size_t bytes)
+{
+    const size_t least = 4 << 20, page = (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes < least) return;
+    size_t before = -(uintptr_t)memory % page; /* the pages that this memory has alone */
+    madvise((char *)memory + before, (bytes - before) / page * page, MADV_HUGEPAGE);
+}
+
 void *xaligned(size_t count, size_t size)
 {
     size_t bytes;
@@ -104,6 +116,7 @@ void *xaligned(size_t count, size_t size)
     bytes = (bytes + 63) / 64 * 64;
     void *memory = aligned_alloc(64, bytes ? bytes : 64);
     if (!memory) out_of_memory(bytes);
+    ask_for_large_pages(memory, bytes);
     memset(memory, 0, bytes ? bytes : 64);
     return memory;
 }

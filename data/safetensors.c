@@ -3,6 +3,7 @@
 #include "data/safetensors.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,13 @@ static const struct dtype_row {
     {"F64", DTYPE_F64, 8},       {"I64", DTYPE_I64, 8},       {"U64", DTYPE_OTHER, 8},
 };
 enum { NUM_DTYPES = sizeof dtypes / sizeof *dtypes };
+
+static int row_of(enum dtype dtype)
+{
+    REQUIRE(dtype != DTYPE_OTHER);
+    for (int i = 0;; i++)
+        if (dtypes[i].dtype == dtype) return i;
+}
 
 struct mapping {
     unsigned char *bytes; /* NULL for an unused one */
@@ -435,37 +443,71 @@ static float float_of_bits(uint32_t bits)
     return value;
 }
 
-static float float_of_half(uint16_t half)
+static uint32_t bits_of_float(float value)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31;
-    uint32_t fraction = half & 0x3ff;
-    if (exponent == 31) return float_of_bits(sign | 0x7f800000 | fraction << 13);
-    if (exponent) return float_of_bits(sign | (exponent + 112) << 23 | fraction << 13);
-    float small = (float)fraction * 0x1p-24f; /* subnormal or zero: exact */
-    return sign ? -small : small;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
 }
 
-void tensor_to_f32(float *out, const struct tensor *tensor)
+/* Exponent and fraction in a float's place are the value times 2^(15 - 127), subnormal or not: the
+ * product below is exact.  Without branches, so that it vectorises. */
+static float float_of_half(uint16_t half)
 {
-    REQUIRE(tensor_is_float(tensor));
-    size_t n = tensor_elements(tensor);
-    const unsigned char *data = tensor->data;
-    if (tensor->dtype == DTYPE_F32) {
-        if (n) memcpy(out, data, n * sizeof *out);
-    } else if (tensor->dtype == DTYPE_F64) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
+    uint32_t bits = bits_of_float(float_of_bits((uint32_t)(half & 0x7fff) << 13) * 0x1p112f);
+    uint32_t not_finite = (half & 0x7c00) == 0x7c00 ? 0x7f800000 : 0;
+    return float_of_bits(sign | not_finite | bits);
+}
+
+static uint16_t unaligned_u16(const unsigned char *bytes)
+{
+    uint16_t value;
+    memcpy(&value, bytes, sizeof value);
+    return value;
+}
+
+/* n elements of any float type. */
+static void convert(float *restrict out, const unsigned char *data, enum dtype dtype, size_t n)
+{
+    if (dtype == DTYPE_F32) {
+        memcpy(out, data, n * sizeof *out);
+    } else if (dtype == DTYPE_F64) {
         for (size_t i = 0; i < n; i++) {
             double value;
             memcpy(&value, data + i * sizeof value, sizeof value);
             out[i] = (float)value;
         }
+    } else if (dtype == DTYPE_BF16) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = float_of_bits((uint32_t)unaligned_u16(data + 2 * i) << 16);
     } else {
-        for (size_t i = 0; i < n; i++) {
-            uint16_t bits;
-            memcpy(&bits, data + i * sizeof bits, sizeof bits);
-            out[i] = tensor->dtype == DTYPE_BF16 ? float_of_bits((uint32_t)bits << 16)
-                                                 : float_of_half(bits);
-        }
+        for (size_t i = 0; i < n; i++) out[i] = float_of_half(unaligned_u16(data + 2 * i));
     }
+}
+
+/* Without a way out of the loop, so that it vectorises. */
+static bool all_finite(const float *values, size_t n)
+{
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) finite &= isfinite(values[i]) != 0;
+    return finite;
+}
+
+/* In pieces that are looked at while they are in the cache. */
+bool tensor_to_f32(float *out, const struct tensor *tensor)
+{
+    enum { PIECE = 4096 };
+    REQUIRE(tensor_is_float(tensor));
+    size_t count = tensor_elements(tensor), size = dtypes[row_of(tensor->dtype)].size;
+    bool finite = true;
+    for (size_t first = 0; first < count; first += PIECE) {
+        size_t n = count - first < PIECE ? count - first : PIECE;
+        const unsigned char *data = (const unsigned char *)tensor->data + first * size;
+        convert(out + first, data, tensor->dtype, n);
+        finite = all_finite(out + first, n) && finite;
+    }
+    return finite;
 }
 
 const char *tensor_describe(char buffer[128], const struct tensor *tensor)
@@ -480,13 +522,6 @@ const char *tensor_describe(char buffer[128], const struct tensor *tensor)
 }
 
 /* ---- writing ---- */
-
-static int row_of(enum dtype dtype)
-{
-    REQUIRE(dtype != DTYPE_OTHER);
-    for (int i = 0;; i++)
-        if (dtypes[i].dtype == dtype) return i;
-}
 
 static int compare_for_writing(const void *a, const void *b)
 {

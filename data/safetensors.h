@@ -48,8 +48,8 @@ void safetensors_release(void *st); /* the same, for hold (guard.h) */
 
 size_t tensor_elements(const struct tensor *tensor);
 bool tensor_is_float(const struct tensor *tensor); /* F32, F16, BF16, F64 */
-/* Copies all elements as f32; tensor_is_float must hold. */
-void tensor_to_f32(float *out, const struct tensor *tensor);
+/* Copies all elements as f32, and says whether all are finite; tensor_is_float must hold. */
+bool tensor_to_f32(float *out, const struct tensor *tensor);
 /* "f32 [30522, 384]", for messages; static-size buffer supplied by the caller. */
 const char *tensor_describe(char buffer[128], const struct tensor *tensor);
 

@@ -183,11 +183,8 @@ static int read_values(float *out, const struct safetensors *st, const char *nam
     if (!tensor_is_float(tensor) || tensor_elements(tensor) != n)
         return fail(err, "%s: tensor \"%s\" is %s, wanted %zu numbers", path, name,
                     tensor_describe(description, tensor), n);
-    tensor_to_f32(out, tensor);
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(out[i]))
-            return fail(err, "%s: tensor \"%s\" holds a value that is not finite", path, name);
-    return 0;
+    if (tensor_to_f32(out, tensor)) return 0;
+    return fail(err, "%s: tensor \"%s\" holds a value that is not finite", path, name);
 }
 
 static int read_tensors(struct pca *out, const struct safetensors *st, const char *path,

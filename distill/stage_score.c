@@ -32,7 +32,7 @@ int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair 
                             .max_length =
                                 cross_encoder_max_length(teacher, run->job->teacher.max_length)};
     char *path = job_run_path(run, cache);
-    int status = score_cache_open(&scorer.cache, path, err);
+    int status = scorer_open_cache(&scorer, path, err);
     if (!status) {
         status = scorer_run(&scorer, n, pair, list, scores, err);
         score_cache_close(scorer.cache);

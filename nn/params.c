@@ -80,12 +80,11 @@ static int load_one(const struct param *param, float *values, const struct tenso
     if (!tensor_is_float(tensor))
         return fail(err, "%s: tensor %s is %s; retort reads weights in F32, F16, BF16 or F64",
                     where, tensor->name, tensor_describe(got, tensor));
-    tensor_to_f32(values, tensor);
-    for (size_t i = 0; i < params_param_size(param); i++)
-        if (!isfinite(values[i]))
-            return fail(err, "%s: tensor %s holds %s at element %zu", where, tensor->name,
-                        isnan(values[i]) ? "NaN" : "infinity", i);
-    return 0;
+    if (tensor_to_f32(values, tensor)) return 0;
+    size_t i = 0;
+    while (isfinite(values[i])) i++;
+    return fail(err, "%s: tensor %s holds %s at element %zu", where, tensor->name,
+                isnan(values[i]) ? "NaN" : "infinity", i);
 }
 
 int params_load(struct params *params, int first, int last, const struct safetensors *st,

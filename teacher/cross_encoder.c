@@ -18,7 +18,7 @@ void cross_encoder_alloc(struct cross_encoder *ce, const struct encoder_config *
     encoder_init(&ce->encoder, precision);
 }
 
-static int load_weights(struct cross_encoder *ce, const char *folder, enum precision precision,
+static int read_weights(struct cross_encoder *ce, const char *folder, enum precision precision,
                         const struct safetensors *st, struct error *err)
 {
     struct hf_config hf;
@@ -31,87 +31,107 @@ static int load_weights(struct cross_encoder *ce, const char *folder, enum preci
     return encoder_load(&ce->encoder, st, folder, err);
 }
 
-/* What scores depend on besides the texts and the maximum length.  Weights are hashed as loaded, so
- * that the same model stored in shards is the same; of the configuration only what the computation
- * reads. */
-static struct hash128 weights_fingerprint(const struct cross_encoder *ce)
+static int open_weights(struct cross_encoder *ce, const char *folder, enum precision precision,
+                        struct error *err)
 {
-    const struct encoder_config *config = &ce->encoder.config;
-    struct hash128 weights = hash128(ce->params.values, ce->params.size * sizeof(float));
-    struct text text = {0};
-    text_printf(&text, "%016llx%016llx %s %s %d %d %d %d %.17g", (unsigned long long)weights.high,
-                (unsigned long long)weights.low, precision_name(ce->encoder.precision),
-                encoder_bare_class(config), config->num_layers, config->num_heads,
-                config->first_position, (int)config->activation, config->layer_norm_eps);
-    struct hash128 hash = hash128(text.bytes, text.length);
-    text_free(&text);
-    return hash;
-}
-
-int cross_encoder_open_weights(struct cross_encoder **out, const char *folder,
-                               enum precision precision, struct error *err)
-{
-    *out = NULL;
-    struct cross_encoder *ce = xcalloc(1, sizeof *ce);
-    struct safetensors *st = NULL;
-    int status = precision_resolve(&precision, err);
-    if (!status) status = safetensors_open(&st, folder, err);
-    if (!status) status = load_weights(ce, folder, precision, st, err);
+    struct safetensors *st;
+    if (safetensors_open(&st, folder, err)) return -1;
+    int status = read_weights(ce, folder, precision, st, err);
     safetensors_close(st);
-    if (status) {
-        cross_encoder_close(ce);
-        return -1;
-    }
-    ce->fingerprint = weights_fingerprint(ce);
-    *out = ce;
-    return 0;
+    return status;
 }
 
-/* Mixes the tokenizer's files into the fingerprint. */
-static int add_tokenizer_fingerprint(struct cross_encoder *ce, const char *folder,
-                                     struct error *err)
+/* Names and hashes of the tokenizer's files. */
+static int hash_tokenizer(struct text *out, const char *folder, struct error *err)
 {
     static const char *const names[] = {"tokenizer.json", "vocab.txt", "tokenizer_config.json"};
-    struct text text = {0};
-    text_append(&text, (const char *)&ce->fingerprint, sizeof ce->fingerprint);
     int status = 0;
     for (size_t i = 0; status == 0 && i < sizeof names / sizeof *names; i++) {
         char *path = path_join(folder, names[i]);
         char hex[33];
         if (path_exists(path)) {
             status = hash_file(hex, path, err);
-            if (!status) text_printf(&text, " %s %s", names[i], hex);
+            if (!status) text_printf(out, " %s %s", names[i], hex);
         }
         free(path);
     }
-    ce->fingerprint = hash128(text.bytes, text.length);
-    text_free(&text);
     return status;
+}
+
+static int open_tokenizer(struct cross_encoder *ce, const char *folder, struct error *err)
+{
+    ce->folder = xstrdup(folder);
+    if (tokenizer_open(&ce->tokenizer, folder, err)) return -1;
+    return hash_tokenizer(&ce->tokenizer_hashes, folder, err);
+}
+
+static int check_ids(const struct cross_encoder *ce, struct error *err)
+{
+    int ids = tokenizer_vocab_size(ce->tokenizer), rows = ce->encoder.config.vocab_size;
+    if (ids <= rows) return 0;
+    return fail(err,
+                "%s: the tokenizer has ids up to %d, the model only %d word embeddings; they "
+                "do not belong together",
+                ce->folder, ids - 1, rows);
 }
 
 int cross_encoder_add_tokenizer(struct cross_encoder *ce, const char *folder, struct error *err)
 {
-    if (tokenizer_open(&ce->tokenizer, folder, err)) return -1;
-    int ids = tokenizer_vocab_size(ce->tokenizer), rows = ce->encoder.config.vocab_size;
-    if (ids > rows)
-        return fail(err,
-                    "%s: the tokenizer has ids up to %d, the model only %d word embeddings; they "
-                    "do not belong together",
-                    folder, ids - 1, rows);
-    ce->folder = xstrdup(folder);
-    return 0;
+    return open_tokenizer(ce, folder, err) || check_ids(ce, err) ? -1 : 0;
+}
+
+/* Hands out a model that was opened with this status. */
+static int opened(struct cross_encoder **out, struct cross_encoder *ce, int status)
+{
+    if (status) cross_encoder_close(ce);
+    *out = status ? NULL : ce;
+    return status;
+}
+
+int cross_encoder_open_weights(struct cross_encoder **out, const char *folder,
+                               enum precision precision, struct error *err)
+{
+    struct cross_encoder *ce = xcalloc(1, sizeof *ce);
+    int status = precision_resolve(&precision, err);
+    if (!status) status = open_weights(ce, folder, precision, err);
+    return opened(out, ce, status);
+}
+
+/* Both take long to read: weights and tokenizer are read side by side. */
+enum part { PART_WEIGHTS, PART_TOKENIZER, NUM_PARTS };
+struct opening {
+    struct cross_encoder *ce;
+    const char *folder;
+    enum precision precision;
+    struct error errors[NUM_PARTS];
+};
+
+static void open_part(void *arg, size_t part, int worker)
+{
+    struct opening *opening = arg;
+    struct error *err = &opening->errors[part];
+    (void)worker;
+    if (part == PART_WEIGHTS)
+        open_weights(opening->ce, opening->folder, opening->precision, err);
+    else
+        open_tokenizer(opening->ce, opening->folder, err);
 }
 
 int cross_encoder_open(struct cross_encoder **out, const char *folder, enum precision precision,
                        struct error *err)
 {
-    if (cross_encoder_open_weights(out, folder, precision, err)) return -1;
-    if (cross_encoder_add_tokenizer(*out, folder, err) == 0 &&
-        add_tokenizer_fingerprint(*out, folder, err) == 0)
-        return 0;
-    cross_encoder_close(*out);
     *out = NULL;
-    return -1;
+    if (precision_resolve(&precision, err)) return -1;
+    struct opening opening = {
+        .ce = xcalloc(1, sizeof *opening.ce), .folder = folder, .precision = precision};
+    struct pool *pool = pool_open(NUM_PARTS);
+    pool_run(pool, NUM_PARTS, open_part, &opening);
+    pool_close(pool);
+    int status = 0;
+    for (int part = 0; part < NUM_PARTS && !status; part++)
+        if (opening.errors[part].status) *err = opening.errors[part], status = -1;
+    if (!status) status = check_ids(opening.ce, err);
+    return opened(out, opening.ce, status);
 }
 
 void cross_encoder_close(struct cross_encoder *ce)
@@ -120,6 +140,7 @@ void cross_encoder_close(struct cross_encoder *ce)
     encoder_free(&ce->encoder);
     params_free(&ce->params);
     tokenizer_close(ce->tokenizer);
+    text_free(&ce->tokenizer_hashes);
     free(ce->folder);
     free(ce);
 }
@@ -155,9 +176,32 @@ int cross_encoder_max_length(const struct cross_encoder *ce, int wanted)
     return length;
 }
 
+/* Weights are hashed as loaded, so that the same model stored in shards is the same; of the
+ * configuration only what the computation reads. */
+static struct hash128 weights_fingerprint(const struct cross_encoder *ce)
+{
+    const struct encoder_config *config = &ce->encoder.config;
+    struct hash128 weights = hash128(ce->params.values, ce->params.size * sizeof(float));
+    struct text text = {0};
+    text_printf(&text, "%016llx%016llx %s %s %d %d %d %d %.17g", (unsigned long long)weights.high,
+                (unsigned long long)weights.low, precision_name(ce->encoder.precision),
+                encoder_bare_class(config), config->num_layers, config->num_heads,
+                config->first_position, (int)config->activation, config->layer_norm_eps);
+    struct hash128 hash = hash128(text.bytes, text.length);
+    text_free(&text);
+    return hash;
+}
+
 struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce)
 {
-    return ce->fingerprint;
+    REQUIRE(ce->tokenizer_hashes.length);
+    struct hash128 weights = weights_fingerprint(ce);
+    struct text text = {0};
+    text_append(&text, (const char *)&weights, sizeof weights);
+    text_append(&text, ce->tokenizer_hashes.bytes, ce->tokenizer_hashes.length);
+    struct hash128 hash = hash128(text.bytes, text.length);
+    text_free(&text);
+    return hash;
 }
 
 /* ---- scoring ---- */

@@ -35,7 +35,8 @@ const struct tokenizer *cross_encoder_tokenizer(const struct cross_encoder *ce);
 int cross_encoder_num_labels(const struct cross_encoder *ce);
 /* min(wanted or no limit where 0, positions, model_max_length). */
 int cross_encoder_max_length(const struct cross_encoder *ce, int wanted);
-/* Hash of weights, tokenizer, config and precision: part of every cached score's key. */
+/* Hash of weights, tokenizer, config and precision, all that scores depend on besides the texts and
+ * the maximum length: part of every cached score's key.  Reads all weights: to be asked once. */
 struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce);
 
 /* logits [n, num_labels] for n pairs; batches of similar length by token budget, spread over the

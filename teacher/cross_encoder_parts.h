@@ -9,9 +9,9 @@ struct cross_encoder {
     struct params params;
     struct encoder encoder;
     struct head head;
-    struct tokenizer *tokenizer; /* NULL where only the weights were opened */
-    char *folder;                /* that it was opened from; NULL: none */
-    struct hash128 fingerprint;  /* of a model that is not trained */
+    struct tokenizer *tokenizer;  /* NULL where only the weights were opened */
+    struct text tokenizer_hashes; /* of its files, for the fingerprint */
+    char *folder;                 /* that it was opened from; NULL: none */
 };
 
 /* Declares encoder and ce->head and makes room for their values, zero. */

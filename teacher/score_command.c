@@ -116,7 +116,7 @@ static int score_file(const struct score_options *options, enum precision precis
     int status = cross_encoder_open(&ce, options->teacher, precision, err);
     scorer.ce = ce;
     if (!status) status = choose_label(&scorer, options, err);
-    if (!status && options->cache) status = score_cache_open(&scorer.cache, options->cache, err);
+    if (!status && options->cache) status = scorer_open_cache(&scorer, options->cache, err);
     if (!status) status = lines_open(&lines, path, err);
     if (!status) {
         scorer.pool = pool_open(options->threads);

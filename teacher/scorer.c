@@ -20,10 +20,17 @@ static float block_score(const struct block *block, size_t item)
     return block->logits[item * (size_t)labels + (size_t)block->scorer->label];
 }
 
+int scorer_open_cache(struct scorer *scorer, const char *path, struct error *err)
+{
+    if (score_cache_open(&scorer->cache, path, err)) return -1;
+    scorer->model = cross_encoder_fingerprint(scorer->ce);
+    return 0;
+}
+
 /* Two labels of one model are two scores. */
 static struct hash128 model_key(const struct scorer *scorer)
 {
-    struct hash128 model = cross_encoder_fingerprint(scorer->ce);
+    struct hash128 model = scorer->model;
     model.low += (uint64_t)scorer->label;
     return model;
 }

@@ -1,7 +1,8 @@
 /* Scores long lists of pairs with a cross-encoder so that nothing is computed twice: not after kill
  * -9, not in a rerun.
  *
- *     struct scorer scorer = {.ce = ce, .pool = pool, .cache = cache, .max_length = 256};
+ *     struct scorer scorer = {.ce = ce, .pool = pool, .max_length = 256};
+ *     if (scorer_open_cache(&scorer, "runs/x/scores.cache", err)) return -1;
  *     if (scorer_run(&scorer, n, pair_of_candidate, candidates, scores, err)) return -1;
  *
  * The schedule is fixed by the list alone: blocks of SCORER_BLOCK pairs in the list's order, each
@@ -22,10 +23,14 @@ enum { SCORER_BLOCK = 8192, SCORER_FLUSH_SECONDS = 2 };
 struct scorer {
     const struct cross_encoder *ce;
     struct pool *pool;
-    struct score_cache *cache; /* NULL: none */
+    struct score_cache *cache; /* NULL: none; to be closed by whoever opened it */
+    struct hash128 model;      /* ce's fingerprint, where there is a cache */
     int max_length;            /* as cross_encoder_max_length gives it */
     int label;                 /* which logit is the score, from 0 */
 };
+
+/* Opens the cache and asks the model for its fingerprint. */
+int scorer_open_cache(struct scorer *scorer, const char *path, struct error *err);
 
 /* Texts of pair `index` of the caller's list; must stay valid for the call of scorer_run. */
 typedef void scorer_pair(const void *list, size_t index, const char **query, const char **document);

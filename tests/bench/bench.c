@@ -1,6 +1,6 @@
 /* How fast retort is on this machine, and how near to what the processor can do.
  *
- *     [ROUNDS=3] [SCALE=tiny] [WORKS="score-mix search-one"] bench TSV
+ *     [ROUNDS=3] [SCALE=tiny] [WORKS="score-mix search-one"] bench [growth] TSV
  *
  * A table on stdout, the same as tab-separated values in the file TSV.  A work's peak is the larger
  * of two rates of the same run: a loop of nothing but the type's multiply-add instruction, and the
@@ -11,6 +11,8 @@
  * all cores that the best run had, below 1 where it waited or where something else ran beside it;
  * "by cpu" is the fraction of the peak with both in processor seconds, which other load changes
  * little, and in which waiting does not count.
+ *
+ * With "growth" other works are run, each in several sizes: growth.c.
  */
 #define _GNU_SOURCE
 #include "tests/bench/bench.h"
@@ -23,20 +25,53 @@
 
 /* ---- the list ---- */
 
-static bool is_wanted(const struct bench *bench, const struct work *work)
-{
-    if (work->is_peak || !bench->only) return true;
-    size_t length = strlen(work->name);
-    for (const char *at = bench->only; (at = strstr(at, work->name)); at += length)
-        if ((at == bench->only || at[-1] == ' ') && (!at[length] || at[length] == ' ')) return true;
-    return false;
-}
-
 void bench_add(struct bench *bench, const struct work *work)
 {
-    if (!is_wanted(bench, work)) return;
     GROW(bench->works, bench->count, &bench->capacity);
     bench->works[bench->count++] = *work;
+}
+
+static bool is_named(const char *name, const struct work *work)
+{
+    return strcmp(name, work->name) == 0;
+}
+
+/* Refuses a name that no work has, and says which there are. */
+static int check_name(const struct bench *bench, const char *name)
+{
+    for (size_t w = 0; w < bench->count; w++)
+        if (is_named(name, &bench->works[w])) return 0;
+    fprintf(stderr, "bench: no work is called \"%s\"; there are", name);
+    for (size_t w = 0; w < bench->count; w++) {
+        bool said = false;
+        for (size_t v = 0; v < w; v++)
+            said = said || is_named(bench->works[v].name, &bench->works[w]);
+        if (!said) fprintf(stderr, " %s", bench->works[w].name);
+    }
+    fprintf(stderr, "\n");
+    return -1;
+}
+
+/* Keeps the works that are named, and the peaks. */
+static int keep_named(struct bench *bench, const char *names)
+{
+    struct text words = {0};
+    text_puts(&words, names);
+    int status = 0;
+    size_t kept = 0;
+    bool *wanted = xcalloc(bench->count, sizeof *wanted);
+    char *rest = words.bytes, *name;
+    while (!status && (name = strtok_r(rest, " ", &rest))) {
+        status = check_name(bench, name);
+        for (size_t w = 0; w < bench->count; w++)
+            wanted[w] = wanted[w] || is_named(name, &bench->works[w]);
+    }
+    for (size_t w = 0; w < bench->count; w++)
+        if (wanted[w] || bench->works[w].is_peak) bench->works[kept++] = bench->works[w];
+    bench->count = kept;
+    free(wanted);
+    text_free(&words);
+    return status;
 }
 
 void bench_own(struct bench *bench, void *object, void (*release)(void *object))
@@ -187,36 +222,64 @@ static void release(struct bench *bench)
     pool_close(bench->pool);
 }
 
+static void add_works(struct bench *bench, bool growth)
+{
+    if (growth) {
+        add_growth(bench);
+        return;
+    }
+    add_processor(bench);
+    add_products(bench);
+    add_encoders(bench);
+    add_search(bench);
+    add_lexical(bench);
+}
+
+static void print_all(FILE *tsv, const struct bench *bench, bool growth)
+{
+    struct peaks peaks = {0};
+    if (growth) {
+        print_growth(tsv, bench);
+        return;
+    }
+    find_peaks(&peaks, bench);
+    print_works(tsv, bench, &peaks);
+    print_all_phases(bench, &peaks);
+}
+
+/* 0, 1 where the table cannot be written, 2 where WORKS names what there is not. */
+static int run_bench(struct bench *bench, bool growth, int rounds)
+{
+    const char *names = getenv("WORKS");
+    add_works(bench, growth);
+    if (names && keep_named(bench, names)) return 2;
+    FILE *tsv = fopen(bench->path, "w");
+    if (!tsv) {
+        perror(bench->path);
+        return 1;
+    }
+    for (int round = 0; round < rounds; round++) {
+        fprintf(stderr, "round %d of %d\n", round + 1, rounds);
+        run_round(bench);
+    }
+    print_all(tsv, bench, growth);
+    return fclose(tsv) == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *rounds_wanted = getenv("ROUNDS"), *scale = getenv("SCALE");
     int rounds = rounds_wanted ? atoi(rounds_wanted) : 3;
-    if (argc != 2 || rounds < 1) {
-        fprintf(stderr, "usage: [ROUNDS=3] [SCALE=tiny] [WORKS=NAMES] bench TSV\n");
+    bool growth = argc == 3 && strcmp(argv[1], "growth") == 0;
+    if (argc != 2 + growth || rounds < 1) {
+        fprintf(stderr, "usage: [ROUNDS=3] [SCALE=tiny] [WORKS=NAMES] bench [growth] TSV\n");
         return 2;
     }
-    FILE *tsv = fopen(argv[1], "w");
-    if (!tsv) {
-        perror(argv[1]);
-        return 1;
-    }
     struct bench bench = {
-        .pool = pool_open(0), .tiny = scale && strcmp(scale, "tiny") == 0, .only = getenv("WORKS")};
+        .pool = pool_open(0), .tiny = scale && strcmp(scale, "tiny") == 0, .path = argv[argc - 1]};
     bench.texts = bench_texts_open(bench.tiny);
     bench_own(&bench, bench.texts, bench_texts_close);
-    add_processor(&bench);
-    add_products(&bench);
-    add_encoders(&bench);
-    add_search(&bench);
-    add_lexical(&bench);
-    for (int round = 0; round < rounds; round++) {
-        fprintf(stderr, "round %d of %d\n", round + 1, rounds);
-        run_round(&bench);
-    }
-    struct peaks peaks = {0};
-    find_peaks(&peaks, &bench);
-    print_works(tsv, &bench, &peaks);
-    print_all_phases(&bench, &peaks);
+    int status = run_bench(&bench, growth, rounds);
     release(&bench);
-    return fclose(tsv) == 0 ? 0 : 1;
+    return status;
 }

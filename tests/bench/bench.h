@@ -10,6 +10,8 @@
 #include "data/threads.h"
 #include "nn/encoder.h"
 
+#include <stdio.h>
+
 /* What a work is held against: all cores' flop/s of a type, or bytes/s read from memory. */
 enum peak { PEAK_NONE, PEAK_F32, PEAK_BF16, PEAK_INT8, PEAK_READ, NUM_PEAKS };
 
@@ -43,9 +45,11 @@ struct work {
         double amount;    /* that one run does */
     } units[2];
     enum peak peak;
-    bool is_peak;  /* a measure of the peak, not a work held against it */
-    double cost;   /* flops or bytes of one run */
-    bool one_core; /* uses one core at a time, and is held against its share of the peak */
+    bool is_peak;   /* a measure of the peak, not a work held against it */
+    double cost;    /* flops or bytes of one run */
+    bool one_core;  /* uses one core at a time, and is held against its share of the peak */
+    const char *by; /* growth.c: what `size` is of; its cost is what the time should grow with */
+    size_t size;
     void (*run)(void *arg);
     void *arg;
     const struct seconds *counted; /* what counts of a run, filled by it; NULL: all of it */
@@ -57,7 +61,7 @@ struct work {
 struct bench {
     struct pool *pool; /* one worker a core */
     bool tiny;         /* only to see that everything runs */
-    const char *only;  /* names of works, separated by spaces; NULL: all */
+    const char *path;  /* of the table */
     struct bench_texts *texts;
     struct work *works;
     size_t count, capacity;
@@ -67,7 +71,6 @@ struct bench {
     } * owned;
     size_t num_owned, owned_capacity;
 };
-/* Leaves out what is not wanted. */
 void bench_add(struct bench *bench, const struct work *work);
 /* Releases the object at the end, in reverse order. */
 void bench_own(struct bench *bench, void *object, void (*release)(void *object));
@@ -79,6 +82,9 @@ void add_products(struct bench *bench);  /* product.c: oneDNN's best */
 void add_encoders(struct bench *bench);  /* encoders.c */
 void add_search(struct bench *bench);    /* search.c: with the read bandwidth */
 void add_lexical(struct bench *bench);   /* lexical.c: BM25, tokenising */
+void add_growth(struct bench *bench);    /* growth.c: works of several sizes, in place of these */
+/* The table of these, on stdout and as tab-separated values. */
+void print_growth(FILE *tsv, const struct bench *bench);
 
 /* phases.c: from start to stop, the time that all workers spend in each phase of this encoder (one
  * at a time) is added up. */

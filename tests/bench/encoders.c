@@ -2,11 +2,10 @@
  *
  * Models have random weights.  Flops are those that the result needs, of real tokens: a scorer's
  * last block is counted for the first token of each pair alone, since the head reads no other. */
-#include "student/embedder.h"
-#include "teacher/cross_encoder_parts.h"
+#include "tests/bench/encoders.h"
+
 #include "teacher/training.h"
 
-#include "tests/bench/bench.h"
 #include "tests/bench/texts.h"
 
 #include "nn/dnn.h"
@@ -15,16 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCABULARY = 30522, TINY_VOCABULARY = 8000, MAX_LENGTH = 256 };
+enum { VOCABULARY = 30522, TINY_VOCABULARY = 8000, MAX_LENGTH = 512 };
 
 /* ---- models ---- */
 
-struct shape {
-    const char *name; /* of its scoring */
-    int layers, hidden, inner, heads;
-    size_t pairs, tiny_pairs;
-};
-static const struct shape minilm = {"score-mix", 6, 384, 1536, 12, 1024, 32};
+const struct shape minilm = {"score-mix", 6, 384, 1536, 12, 1024, 32};
 static const struct shape bert_base = {"score-mix-base", 12, 768, 3072, 12, 128, 8};
 static const struct shape small_student = {"score-mix-small", 2, 128, 512, 4, 1024, 64};
 
@@ -52,8 +46,8 @@ static void release_model(void *object)
     free(ce);
 }
 
-static struct cross_encoder *open_model(struct bench *bench, const struct shape *shape,
-                                        enum precision precision)
+struct cross_encoder *open_model(struct bench *bench, const struct shape *shape,
+                                 enum precision precision)
 {
     struct error err = {0};
     struct encoder_config config;
@@ -66,7 +60,7 @@ static struct cross_encoder *open_model(struct bench *bench, const struct shape 
                                  .num_layers = bench->tiny ? 2 : shape->layers,
                                  .num_heads = shape->heads,
                                  .intermediate_size = shape->inner,
-                                 .max_positions = 512,
+                                 .max_positions = MAX_LENGTH,
                                  .type_vocab_size = 2,
                                  .layer_norm_eps = 1e-12,
                                  .hidden_dropout = 0.1,
@@ -109,16 +103,7 @@ static double add_flops(double flops[NUM_PHASES], const struct encoder_config *c
 
 /* ---- pairs and texts of a given length, or (0) of mixed lengths ---- */
 
-struct inputs {
-    struct pool *pool;
-    const char **first, **second; /* [count]; second NULL: not pairs */
-    size_t count;
-    double flops[NUM_PHASES], all_flops; /* of a forward */
-};
-
-/* pairs: a short query and the rest. */
-static void make_inputs(struct inputs *out, struct bench *bench, size_t count, size_t length,
-                        bool pairs)
+void make_inputs(struct inputs *out, struct bench *bench, size_t count, size_t length, bool pairs)
 {
     *out = (struct inputs){.pool = bench->pool,
                            .first = xcalloc(count, sizeof *out->first),
@@ -132,15 +117,15 @@ static void make_inputs(struct inputs *out, struct bench *bench, size_t count, s
     }
 }
 
-static void count_flops(struct inputs *inputs, const struct encoder_config *config, size_t length,
-                        bool first_only)
+void count_flops(struct inputs *inputs, const struct encoder_config *config, size_t length,
+                 bool first_only)
 {
     for (size_t i = 0; i < inputs->count; i++)
         inputs->all_flops =
             add_flops(inputs->flops, config, length ? length : bench_mixed_length(i), first_only);
 }
 
-static void free_inputs(struct inputs *inputs)
+void free_inputs(struct inputs *inputs)
 {
     free(inputs->first), free(inputs->second);
 }
@@ -231,8 +216,7 @@ static void release_embedding(void *object)
     free(embedding);
 }
 
-/* A student of the cross-encoder's own weights, which it borrows: mean pooling, no projection. */
-static void borrow_encoder(struct embedder *out, const struct cross_encoder *ce, struct pool *pool)
+void borrow_encoder(struct embedder *out, const struct cross_encoder *ce, struct pool *pool)
 {
     const struct encoder_config *config = &ce->encoder.config;
     *out = (struct embedder){.encoder = {.encoder = ce->encoder,

@@ -34,7 +34,7 @@ static void append_word(struct text *text, uint64_t stream, uint64_t index)
     text_append(text, letters, length);
 }
 
-static const char **make_texts(struct arena *arena, size_t n, uint64_t stream, size_t words)
+const char **zipf_texts(struct arena *arena, size_t n, uint64_t stream, size_t words)
 {
     const char **out = xcalloc(n, sizeof *out);
     struct text text = {0};
@@ -87,8 +87,8 @@ static void add_bm25(struct bench *bench)
     *lexical = (struct lexical){.pool = bench->pool,
                                 .num_documents = bench_size(bench, 50000, 2000),
                                 .num_queries = bench_size(bench, 1000, 50)};
-    lexical->documents = make_texts(&lexical->arena, lexical->num_documents, 1, 0);
-    lexical->queries = make_texts(&lexical->arena, lexical->num_queries, 1 << 20, QUERY_WORDS);
+    lexical->documents = zipf_texts(&lexical->arena, lexical->num_documents, 1, 0);
+    lexical->queries = zipf_texts(&lexical->arena, lexical->num_queries, 1 << 20, QUERY_WORDS);
     lexical->index = build(lexical);
     bench_own(bench, lexical, release_lexical);
     bench_add(bench, &(struct work){.name = "bm25-build",

@@ -18,6 +18,8 @@ void bench_texts_close(void *texts);
 
 /* A text of so many tokens, without special ones; another one for each stream. */
 const char *bench_text(struct bench_texts *texts, uint64_t stream, size_t tokens);
+/* n texts of so many words (0: of mixed lengths), as often as words are. */
+const char **zipf_texts(struct arena *arena, size_t n, uint64_t stream, size_t words);
 /* Lengths as of a query with a passage: lognormal, median 57, mean 68, cut to 8..256. */
 size_t bench_mixed_length(size_t index);
 

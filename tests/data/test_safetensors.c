@@ -115,6 +115,43 @@ START_TEST(half_precision_is_exact)
 }
 END_TEST
 
+/* Sign, exponent and fraction of each, in double precision; one that is not finite is found. */
+START_TEST(every_half_is_exact)
+{
+    for (unsigned bits = 0; bits < 1 << 16; bits++) {
+        uint16_t half = (uint16_t)bits;
+        int exponent = (int)(bits >> 10 & 31), fraction = (int)(bits & 1023);
+        double size = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+        struct tensor tensor = {.dtype = DTYPE_F16, .rank = 1, .shape = {1}, .data = &half};
+        float value;
+        ck_assert(tensor_to_f32(&value, &tensor) == (exponent != 31));
+        ck_assert(!signbit(value) == (bits < 1 << 15));
+        if (exponent == 31)
+            ck_assert(fraction ? isnan(value) : isinf(value));
+        else
+            ck_assert(fabs((double)value) == size);
+    }
+}
+END_TEST
+
+START_TEST(what_is_not_finite_is_found_anywhere)
+{
+    enum { COUNT = 10000 };
+    static float values[COUNT], copy[COUNT];
+    struct tensor tensor = {.dtype = DTYPE_F32, .rank = 1, .shape = {COUNT}, .data = values};
+    static const size_t places[] = {0, 4095, 4096, 8191, 9999};
+    ck_assert(tensor_to_f32(copy, &tensor));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        values[places[i]] = i % 2 ? NAN : -INFINITY;
+        ck_assert(!tensor_to_f32(copy, &tensor));
+        ck_assert_mem_eq(copy, values, sizeof copy);
+        values[places[i]] = 1;
+    }
+    tensor.shape[0] = 0;
+    ck_assert(tensor_to_f32(copy, &tensor));
+}
+END_TEST
+
 START_TEST(lying_headers_are_refused)
 {
     static const struct {
@@ -319,6 +356,8 @@ int main(void)
     const struct test_row rows[] = {TEST(written_tensors_are_read_back),
                                     TEST(bytes_equal_the_reference_writers),
                                     TEST(half_precision_is_exact),
+                                    TEST(every_half_is_exact),
+                                    TEST(what_is_not_finite_is_found_anywhere),
                                     TEST(lying_headers_are_refused),
                                     TEST(unknown_dtypes_are_kept_as_other),
                                     TEST(broken_files_are_refused),

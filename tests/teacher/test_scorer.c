@@ -54,7 +54,7 @@ static void world_close(struct world *world)
 static void run_with_cache(struct world *world, const char *path, float *scores)
 {
     struct error err = {0};
-    check_ok(score_cache_open(&world->scorer.cache, path, &err), &err);
+    check_ok(scorer_open_cache(&world->scorer, path, &err), &err);
     check_ok(scorer_run(&world->scorer, N, crossed_pair, &world->pairs, scores, &err), &err);
     score_cache_close(world->scorer.cache);
     world->scorer.cache = NULL;
@@ -171,7 +171,7 @@ START_TEST(what_the_cache_holds_is_not_computed_again)
     world_open(&world, 2);
     check_ok(scorer_run(&world.scorer, N, crossed_pair, &world.pairs, computed, &err), &err);
     char *path = cache_path("marked.cache");
-    check_ok(score_cache_open(&world.scorer.cache, path, &err), &err);
+    check_ok(scorer_open_cache(&world.scorer, path, &err), &err);
     for (size_t i = 0; i < N; i++)
         if (is_marked(&world, i))
             score_cache_add(world.scorer.cache, key_of_pair(&world, i), mark_of(&world, i));
@@ -282,14 +282,14 @@ START_TEST(interrupted_scoring_keeps_what_it_has)
     static float scores[N];
     char *path = cache_path("interrupted.cache");
     world_open(&world, 1);
-    check_ok(score_cache_open(&world.scorer.cache, path, &err), &err);
+    check_ok(scorer_open_cache(&world.scorer, path, &err), &err);
     interrupt_install();
     ck_assert_int_eq(raise(SIGINT), 0);
     check_failed(scorer_run(&world.scorer, N, crossed_pair, &world.pairs, scores, &err), &err,
                  STATUS_INTERRUPTED, "interrupted", "run it again");
     score_cache_close(world.scorer.cache);
     err = (struct error){0};
-    check_ok(score_cache_open(&world.scorer.cache, path, &err), &err);
+    check_ok(scorer_open_cache(&world.scorer, path, &err), &err);
     size_t kept = score_cache_count(world.scorer.cache);
     ck_assert_msg(kept > 0 && kept < UNIQUE, "%zu scores kept", kept);
     score_cache_close(world.scorer.cache);
