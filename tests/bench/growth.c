@@ -3,7 +3,7 @@
  *
  * What a work should grow with is its cost; a row's expected ratio is its cost for one unit to that
  * of the first row of the same name. */
-#include "distill/bm25.h"
+#include "student/bm25.h"
 #include "student/index.h"
 #include "student/search.h"
 
