@@ -93,7 +93,8 @@ static void declare_row(struct params *params, const struct encoder_config *conf
                         const struct row *row, const char *name)
 {
     int rows = size_of(config, row->rows), cols = size_of(config, row->cols);
-    params_add(params, name, rows, cols, row->rows != SIZE_ONE);
+    int index = params_add(params, name, rows, cols, row->rows != SIZE_ONE);
+    params->list[index].by_rows = row->rows == SIZE_VOCAB;
 }
 
 void encoder_declare(struct encoder *encoder, const struct encoder_config *config,
@@ -224,10 +225,18 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 
 /* ---- packed copies ---- */
 
+struct packing {
+    struct dnn_weights *to;
+    const float *from;
+};
+
 struct packed_weights {
     struct packed_layer *layers;
     struct dnn_weights *projection[2];
-    struct dnn *dnn; /* reorders the weights */
+    struct packing *list; /* what is to be packed now */
+    size_t list_count, list_capacity;
+    struct dnn **dnn; /* [num_dnn]: one a worker, to reorder the weights */
+    int num_dnn;
     pthread_mutex_t lock;
     bool backward_wanted, backward_fresh;
 };
@@ -275,12 +284,37 @@ static void each_packed(const struct encoder *encoder, enum dnn_direction direct
               (int[]){hidden, config->embedding_size});
 }
 
-static void open_and_pack(const struct encoder *encoder, struct dnn_weights **packed,
+static void open_and_list(const struct encoder *encoder, struct dnn_weights **packed,
                           enum dnn_direction direction, const float *values, const int shape[2])
 {
+    struct packed_weights *all = encoder->packed;
     if (!*packed)
         *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
-    dnn_weights_pack(encoder->packed->dnn, *packed, values);
+    GROW(all->list, all->list_count, &all->list_capacity);
+    all->list[all->list_count++] = (struct packing){*packed, values};
+}
+
+static void pack_item(void *arg, size_t item, int worker)
+{
+    const struct packed_weights *packed = arg;
+    dnn_weights_pack(packed->dnn[worker], packed->list[item].to, packed->list[item].from);
+}
+
+/* pool NULL: this thread. */
+static void pack_listed(struct packed_weights *packed, struct pool *pool)
+{
+    int workers = pool ? pool_size(pool) : 1;
+    if (workers > packed->num_dnn)
+        packed->dnn = xrealloc(packed->dnn, (size_t)workers, sizeof *packed->dnn);
+    while (packed->num_dnn < workers) {
+        packed->dnn[packed->num_dnn] = dnn_open();
+        packed->num_dnn++;
+    }
+    if (pool)
+        pool_run(pool, packed->list_count, pack_item, packed);
+    else
+        for (size_t i = 0; i < packed->list_count; i++) pack_item(packed, i, 0);
+    packed->list_count = 0;
 }
 
 static void close_packed(const struct encoder *encoder, struct dnn_weights **packed,
@@ -298,22 +332,32 @@ void encoder_init(struct encoder *encoder, enum precision precision)
     REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
     encoder->packed->layers =
         xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
-    encoder->packed->dnn = dnn_open();
+}
+
+void encoder_refresh_by(struct encoder *encoder, struct pool *pool)
+{
+    struct packed_weights *packed = encoder->packed;
+    packed->list_count = 0;
+    each_packed(encoder, DNN_FORWARD, open_and_list);
+    if (packed->backward_wanted) each_packed(encoder, DNN_BACKWARD, open_and_list);
+    pack_listed(packed, pool);
+    packed->backward_fresh = packed->backward_wanted;
 }
 
 void encoder_refresh(struct encoder *encoder)
 {
-    struct packed_weights *packed = encoder->packed;
-    each_packed(encoder, DNN_FORWARD, open_and_pack);
-    if (packed->backward_wanted) each_packed(encoder, DNN_BACKWARD, open_and_pack);
-    packed->backward_fresh = packed->backward_wanted;
+    encoder_refresh_by(encoder, NULL);
 }
 
 void packed_for_backward(const struct encoder *encoder)
 {
     struct packed_weights *packed = encoder->packed;
     pthread_mutex_lock(&packed->lock);
-    if (!packed->backward_fresh) each_packed(encoder, DNN_BACKWARD, open_and_pack);
+    if (!packed->backward_fresh) {
+        packed->list_count = 0;
+        each_packed(encoder, DNN_BACKWARD, open_and_list);
+        pack_listed(packed, NULL);
+    }
     packed->backward_wanted = packed->backward_fresh = true;
     pthread_mutex_unlock(&packed->lock);
 }
@@ -325,7 +369,9 @@ void encoder_free(struct encoder *encoder)
             each_packed(encoder, DNN_FORWARD, close_packed);
             each_packed(encoder, DNN_BACKWARD, close_packed);
         }
-        dnn_close(encoder->packed->dnn);
+        for (int d = 0; d < encoder->packed->num_dnn; d++) dnn_close(encoder->packed->dnn[d]);
+        free(encoder->packed->dnn);
+        free(encoder->packed->list);
         pthread_mutex_destroy(&encoder->packed->lock);
         free(encoder->packed->layers);
         free(encoder->packed);
