@@ -249,6 +249,42 @@ START_TEST(steps_of_other_sizes_may_follow)
 }
 END_TEST
 
+/* A few steps of AdamW, each on one text of its own. */
+static void train_apart(struct step_case *step, bool by_rows)
+{
+    struct params *params = &step->de.params;
+    const float *d_z[TAPS] = {step->d_z[0], step->d_z[1]};
+    struct adamw adamw;
+    for (size_t p = 0; p < params->count; p++) params->list[p].by_rows &= by_rows;
+    tape_close(step->tape); /* its gradients have rows already */
+    step->tape = dual_encoder_tape(&step->de, step->pool, SIZE_MAX);
+    adamw_init(&adamw, params);
+    ck_assert((adamw.gradients.table != NULL) == by_rows);
+    for (size_t t = 0; t < 3 * FEW; t++) {
+        gradients_clear(&adamw.gradients, step->pool);
+        tape_forward(step->tape, &adamw, step->texts + t % FEW, 1, layers, TAPS, 0, step->z);
+        tape_backward(step->tape, d_z, &adamw.gradients);
+        adamw_step(&adamw, params, 1, 0.01, step->pool);
+        encoder_refresh_by(&step->de.encoder, step->pool);
+    }
+    adamw_settle(&adamw, params, step->pool);
+    adamw_free(&adamw);
+}
+
+START_TEST(training_by_rows_is_training_them_all)
+{
+    struct step_case some, all;
+    step_open(&some, FEW, 2, SIZE_MAX, 0);
+    step_open(&all, FEW, 2, SIZE_MAX, 0);
+    train_apart(&some, true);
+    train_apart(&all, false);
+    ck_assert(memcmp(some.de.params.values, all.de.params.values,
+                     all.de.params.size * sizeof(float)) == 0);
+    step_close(&some);
+    step_close(&all);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {TEST(gradients_are_those_of_differences),
@@ -260,6 +296,7 @@ int main(void)
                                     TEST(permuted_texts_permute_z),
                                     TEST(backward_adds),
                                     TEST(steps_of_other_sizes_may_follow),
+                                    TEST(training_by_rows_is_training_them_all),
                                     {0}};
     return run_tests("nn/tape", rows);
 }
