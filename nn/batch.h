@@ -21,8 +21,8 @@ struct chunks {
     size_t *starts;  /* [num_chunks + 1]: chunk c is order[starts[c]] .. order[starts[c + 1] - 1] */
     size_t num_chunks;
 };
-/* Chunks of similar lengths, each within a token budget (one longer sequence is a chunk of its own);
- * longest first.  Deterministic in lengths and budget alone. */
+/* Chunks of similar lengths, longest first, each within a token budget (one longer sequence is a
+ * chunk of its own).  Deterministic in lengths and budget alone. */
 void chunks_cut(struct chunks *out, const int *lengths, size_t count, int token_budget);
 /* Chunks of nearly the same number of tokens and mixed lengths, so that all cost the same: a
  * multiple of `shares` of them (fewer where there are fewer sequences), as few as stay within the

@@ -17,8 +17,8 @@
 
 enum { STEPS = 9, NOBODY = -1 };
 
-/* Pulls every weight towards 1, a little noise in each step's gradient; of the word embeddings every
- * fourth row, in turns. */
+/* Pulls every weight towards 1, a little noise in each step's gradient; of the word embeddings
+ * every fourth row, in turns. */
 struct quadratic {
     struct dual_encoder *de;
     int kill_at;      /* step in which the process dies; NOBODY: in none */

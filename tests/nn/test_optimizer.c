@@ -197,7 +197,7 @@ START_TEST(same_bytes_for_any_pool)
 }
 END_TEST
 
-/* ---- a table by rows, against the same with every row updated in every step, and in double ---- */
+/* ---- a table by rows: against every row updated in every step, and in double ---- */
 
 enum { ROWS = 67, COLS = 83, RUN = 400 };
 
