@@ -120,7 +120,7 @@ int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoin
                      : 1;
     safetensors_close(st);
     if (status <= 0) return status;
-    adamw->step = read.step;
+    adamw_resume(adamw, read.step);
     *state = read;
     return 1;
 }

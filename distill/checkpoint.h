@@ -17,6 +17,7 @@ int weights_write(const struct params *params, const char *path, struct error *e
 /* Every parameter must be there with its shape. */
 int weights_read(struct params *params, const char *path, struct error *err);
 
+/* After adamw_settle. */
 int checkpoint_write(const struct params *params, const struct adamw *adamw,
                      const struct checkpoint_state *state, const char *path, struct error *err);
 /* The state alone; false where the file is no checkpoint. */

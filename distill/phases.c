@@ -49,12 +49,12 @@ static double hpd_weight(const struct phase_context *context, uint64_t step)
 
 /* Forward, all rows of the objective, backward. */
 static double run_step(struct phase_context *context, struct objective_input *input, uint64_t step,
-                       float *gradients, struct report *report)
+                       struct adamw *adamw, struct report *report)
 {
     size_t rows = (size_t)(input->num_queries + input->num_documents);
     uint64_t seed = context->dropout ? random_bits(context->seed, STREAM_DROPOUT, step) | 1 : 0;
-    tape_forward(context->tape, context->texts, rows, context->layers, context->num_layers, seed,
-                 context->z);
+    tape_forward(context->tape, adamw, context->texts, rows, context->layers, context->num_layers,
+                 seed, context->z);
     input->width = context->de->output_size;
     input->targets = context->document_targets ? context->targets : NULL;
     input->target_width = context->target_width;
@@ -68,11 +68,11 @@ static double run_step(struct phase_context *context, struct objective_input *in
         if (sums[kind] != 0) report_add(report, sums[kind], "%s", loss_name(kind));
     const float *d_z[MAX_TAP_LAYERS];
     for (int l = 0; l < context->num_layers; l++) d_z[l] = context->d_z[l];
-    tape_backward(context->tape, d_z, gradients);
+    tape_backward(context->tape, d_z, &adamw->gradients);
     return loss;
 }
 
-double hpd_step(void *arg, uint64_t step, float *gradients, struct report *report)
+double hpd_step(void *arg, uint64_t step, struct adamw *adamw, struct report *report)
 {
     struct phase_context *context = arg;
     size_t n = context->num_hpd_texts, batch = (size_t)context->batch_texts;
@@ -92,10 +92,10 @@ double hpd_step(void *arg, uint64_t step, float *gradients, struct report *repor
                    is_query ? row - (uint32_t)context->documents->count : row);
     }
     struct objective_input input = {.num_documents = (int)count};
-    return run_step(context, &input, step, gradients, report);
+    return run_step(context, &input, step, adamw, report);
 }
 
-double distil_step(void *arg, uint64_t step, float *gradients, struct report *report)
+double distil_step(void *arg, uint64_t step, struct adamw *adamw, struct report *report)
 {
     struct phase_context *context = arg;
     struct step_batch *batch = &context->batch;
@@ -111,7 +111,7 @@ double distil_step(void *arg, uint64_t step, float *gradients, struct report *re
         .positive = batch->positive,
         .mask = batch->mask,
         .lists = {.starts = batch->starts, .columns = batch->columns, .teacher = batch->teacher}};
-    return run_step(context, &input, step, gradients, report);
+    return run_step(context, &input, step, adamw, report);
 }
 
 void phase_release(struct phase_context *context)

@@ -47,8 +47,8 @@ struct phase_context {
 
 /* After de, tape, objective and the fields above `batch` are set. */
 void phase_prepare(struct phase_context *context);
-double hpd_step(void *context, uint64_t step, float *gradients, struct report *report);
-double distil_step(void *context, uint64_t step, float *gradients, struct report *report);
+double hpd_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
+double distil_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
 /* Releases the step memory, the objective and the tape. */
 void phase_release(struct phase_context *context);
 

@@ -68,7 +68,7 @@ static double losses(struct teaching *teaching, size_t pairs, struct report *rep
     return sum;
 }
 
-static double teach_step(void *arg, uint64_t number, float *gradients, struct report *report)
+static double teach_step(void *arg, uint64_t number, struct adamw *adamw, struct report *report)
 {
     struct teaching *teaching = arg;
     const struct job *job = teaching->run->job;
@@ -85,11 +85,11 @@ static double teach_step(void *arg, uint64_t number, float *gradients, struct re
                                                 .length = tokens.lengths[i]};
     int layer = cross_encoder_config(teaching->ce)->num_layers;
     uint64_t seed = random_bits((uint64_t)job->seed, STREAM_DROPOUT, number) | 1;
-    tape_forward(teaching->tape, teaching->texts, pairs, &layer, 1,
+    tape_forward(teaching->tape, adamw, teaching->texts, pairs, &layer, 1,
                  job->teach.dropout > 0 ? seed : 0, &teaching->logits);
     double loss = losses(teaching, pairs, report);
     const float *d_logits = teaching->d_logits;
-    tape_backward(teaching->tape, &d_logits, gradients);
+    tape_backward(teaching->tape, &d_logits, &adamw->gradients);
     sequences_free(&tokens);
     return loss;
 }

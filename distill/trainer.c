@@ -33,7 +33,6 @@ struct trainer {
     struct pool *pool;
     struct adamw adamw;
     struct checkpoint_state state;
-    float *gradients;
     char *checkpoint_path, *best_path, *log_path;
     struct text log; /* rows since the last checkpoint */
     double saved_at;
@@ -63,6 +62,7 @@ static void log_report(struct trainer *trainer, const char *kind, struct report 
 static int save(struct trainer *trainer, struct error *err)
 {
     log_flush(trainer);
+    adamw_settle(&trainer->adamw, trainer->params, trainer->pool);
     trainer->saved_at = seconds_now();
     return checkpoint_write(trainer->params, &trainer->adamw, &trainer->state,
                             trainer->checkpoint_path, err);
@@ -77,11 +77,10 @@ static double rate_at(const struct phase *phase, uint64_t step)
 static int train_step(struct trainer *trainer, struct error *err)
 {
     const struct phase *phase = trainer->phase;
-    struct params *params = trainer->params;
     struct report report = {0};
-    memset(trainer->gradients, 0, params->size * sizeof *trainer->gradients);
-    double loss = phase->step(phase->arg, trainer->state.step, trainer->gradients, &report);
-    double norm = gradient_norm(trainer->gradients, params->size, trainer->pool);
+    gradients_clear(&trainer->adamw.gradients, trainer->pool);
+    double loss = phase->step(phase->arg, trainer->state.step, &trainer->adamw, &report);
+    double norm = gradients_norm(&trainer->adamw.gradients, trainer->pool);
     if (!isfinite(loss) || !isfinite(norm)) {
         report_free(&report);
         return fail(err,
@@ -90,9 +89,9 @@ static int train_step(struct trainer *trainer, struct error *err)
                     phase->name, (unsigned long long)trainer->state.step, loss, norm);
     }
     double rate = rate_at(phase, trainer->state.step);
-    adamw_step(&trainer->adamw, params, trainer->gradients, clip_scale(norm, phase->clip_norm),
-               rate, trainer->pool);
-    encoder_refresh(trainer->encoder);
+    adamw_step(&trainer->adamw, trainer->params, clip_scale(norm, phase->clip_norm), rate,
+               trainer->pool);
+    encoder_refresh_by(trainer->encoder, trainer->pool);
     trainer->state.step++;
     report_add(&report, loss, "loss");
     report_add(&report, norm, "gradient_norm");
@@ -106,9 +105,10 @@ static int consider(struct trainer *trainer, struct error *err)
 {
     const struct phase *phase = trainer->phase;
     bool last = trainer->state.step == phase->total_steps;
-    if (!phase->evaluate_every)
-        return last ? weights_write(trainer->params, trainer->best_path, err) : 0;
-    if (!last && trainer->state.step % phase->evaluate_every) return 0;
+    bool due = phase->evaluate_every && trainer->state.step % phase->evaluate_every == 0;
+    if (!last && !due) return 0;
+    adamw_settle(&trainer->adamw, trainer->params, trainer->pool);
+    if (!phase->evaluate_every) return weights_write(trainer->params, trainer->best_path, err);
     struct report report = {0};
     double value = phase->evaluate(phase->arg, &report);
     report_add(&report, value, "dev_mean");
@@ -181,7 +181,6 @@ int trainer_run(struct encoder *encoder, const struct phase *phase, const char *
                               .phase = phase,
                               .pool = pool,
                               .state = {.best = -1, .identity = phase->identity},
-                              .gradients = xaligned(encoder->params->size, sizeof(float)),
                               .checkpoint_path =
                                   xasprintf("%s/%s.checkpoint.safetensors", folder, phase->name),
                               .best_path = xasprintf("%s/%s.best.safetensors", folder, phase->name),
@@ -194,7 +193,6 @@ int trainer_run(struct encoder *encoder, const struct phase *phase, const char *
     if (!status) encoder_refresh(encoder);
     adamw_free(&trainer.adamw);
     text_free(&trainer.log);
-    free(trainer.gradients);
     free(trainer.checkpoint_path);
     free(trainer.best_path);
     free(trainer.log_path);

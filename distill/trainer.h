@@ -37,9 +37,10 @@ struct phase {
     double checkpoint_seconds;
     /* Of everything that determines the phase: a checkpoint of another one is not resumed. */
     struct hash128 identity;
-    /* Forward, loss and backward of one step (0-based): adds to gradients, returns the loss. */
-    double (*step)(void *arg, uint64_t step, float *gradients, struct report *report);
-    /* Dev value, higher is better. */
+    /* Forward, loss and backward of one step (0-based): adds to adamw->gradients, returns the loss.
+     * Rows of the embedding table are read after adamw_catch_up alone (tape_forward does it). */
+    double (*step)(void *arg, uint64_t step, struct adamw *adamw, struct report *report);
+    /* Dev value, higher is better; all rows may be read. */
     double (*evaluate)(void *arg, struct report *report);
     void *arg;
 };

@@ -85,6 +85,35 @@ void chunks_cut(struct chunks *out, const int *lengths, size_t count, int token_
     if (count > 0) out->starts[++out->num_chunks] = count;
 }
 
+static size_t num_shared(const int *lengths, size_t count, int token_budget, size_t shares)
+{
+    uint64_t tokens = 0, round = (uint64_t)token_budget * shares;
+    for (size_t i = 0; i < count; i++) tokens += (uint64_t)lengths[i];
+    size_t rounds = (size_t)((tokens + round - 1) / round), wanted = (rounds ? rounds : 1) * shares;
+    return wanted < count ? wanted : count;
+}
+
+/* Dealt out by length to and fro: 0 1 2 2 1 0 0 1 ... */
+void chunks_share(struct chunks *out, const int *lengths, size_t count, int token_budget,
+                  size_t shares)
+{
+    REQUIRE(count <= UINT32_MAX && token_budget > 0 && shares > 0);
+    size_t num_chunks = num_shared(lengths, count, token_budget, shares), filled = 0;
+    uint32_t *by_length = xmalloc(count * sizeof *by_length);
+    order_by_length(by_length, lengths, count);
+    *out = (struct chunks){.order = xmalloc(count * sizeof *out->order),
+                           .starts = xcalloc(num_chunks + 1, sizeof *out->starts),
+                           .num_chunks = num_chunks};
+    for (size_t c = 0; c < num_chunks; c++) {
+        for (size_t first = 0; first < count; first += num_chunks) {
+            size_t rank = first + (first / num_chunks % 2 ? num_chunks - 1 - c : c);
+            if (rank < count) out->order[filled++] = by_length[rank];
+        }
+        out->starts[c + 1] = filled;
+    }
+    free(by_length);
+}
+
 void chunks_free(struct chunks *chunks)
 {
     free(chunks->order);

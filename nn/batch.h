@@ -15,15 +15,20 @@ void batch_clear(struct batch *batch);
 void batch_add(struct batch *batch, const int32_t *ids, const int32_t *types, size_t length);
 void batch_free(struct batch *batch);
 
-/* Chunks of sequences of similar length, each within a token budget (one longer sequence is a chunk
- * of its own). */
+/* Sequences grouped into chunks. */
 struct chunks {
-    uint32_t *order; /* [count of sequences], longest first, ties by index */
+    uint32_t *order; /* [count of sequences]; in a chunk longest first, ties by index */
     size_t *starts;  /* [num_chunks + 1]: chunk c is order[starts[c]] .. order[starts[c + 1] - 1] */
     size_t num_chunks;
 };
-/* Deterministic in lengths and budget alone. */
+/* Chunks of similar lengths, longest first, each within a token budget (one longer sequence is a
+ * chunk of its own).  Deterministic in lengths and budget alone. */
 void chunks_cut(struct chunks *out, const int *lengths, size_t count, int token_budget);
+/* Chunks of nearly the same number of tokens and mixed lengths, so that all cost the same: a
+ * multiple of `shares` of them (fewer where there are fewer sequences), as few as stay within the
+ * budget, which the length of a sequence may exceed.  Deterministic in the arguments. */
+void chunks_share(struct chunks *out, const int *lengths, size_t count, int token_budget,
+                  size_t shares);
 void chunks_free(struct chunks *chunks);
 
 #endif

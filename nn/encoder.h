@@ -31,6 +31,7 @@
 #define RETORT_ENCODER_H
 
 #include "data/model_folder.h"
+#include "data/threads.h"
 #include "nn/batch.h"
 #include "nn/kernels.h"
 #include "nn/params.h"
@@ -81,6 +82,7 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
                     const char *prefix, struct arena *names);
 /* Converts and packs the weights for the matrix products; call after the values changed. */
 void encoder_refresh(struct encoder *encoder);
+void encoder_refresh_by(struct encoder *encoder, struct pool *pool); /* the same, by all workers */
 void encoder_free(struct encoder *encoder);
 /* The tensor name that the architecture's checkpoints use for a canonical name, without prefix. */
 const char *encoder_tensor_name(const struct encoder_config *config, const char *canonical,

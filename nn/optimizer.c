@@ -11,33 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A block is worked in so many pieces whatever the pool, and partial sums are added in order. */
-enum { PIECES = 256 };
-
-static size_t piece_length(size_t size)
-{
-    size_t length = (size + PIECES - 1) / PIECES;
-    return (length + 15) / 16 * 16;
-}
-
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static void run_pieces(struct pool *pool, void (*work)(void *arg, size_t item, int worker),
-                       void *arg)
-{
-    if (pool) {
-        pool_run(pool, PIECES, work, arg);
-        return;
-    }
-    for (size_t i = 0; i < PIECES; i++) work(arg, i, 0);
-}
-
 void adamw_init(struct adamw *adamw, const struct params *params)
 {
-    REQUIRE(params->values);
     *adamw = (struct adamw){
         .beta1 = 0.9,
         .beta2 = 0.999,
@@ -46,29 +21,38 @@ void adamw_init(struct adamw *adamw, const struct params *params)
         .m = xaligned(params->size, sizeof(float)),
         .v = xaligned(params->size, sizeof(float)),
     };
+    gradients_init(&adamw->gradients, params);
+    const struct param *table = adamw->gradients.table;
+    adamw->row_steps = xcalloc(table ? (size_t)table->rows : 0, sizeof *adamw->row_steps);
 }
 
 void adamw_free(struct adamw *adamw)
 {
+    gradients_free(&adamw->gradients);
     free(adamw->m);
     free(adamw->v);
+    free(adamw->row_steps);
+    free(adamw->past);
     *adamw = (struct adamw){0};
 }
 
-/* What one update multiplies by, computed in double once. */
-struct update_rates {
+/* ---- one update ---- */
+
+/* What it multiplies by, computed in double once. */
+struct adamw_rates {
     float gradient_scale, one_minus_beta1, beta2, one_minus_beta2;
     float step_size;          /* rate / (1 - beta1^t) */
     float inverse_correction; /* 1 / sqrt(1 - beta2^t) */
     float epsilon;
+    float keep_decayed; /* 1 - rate * weight_decay */
 };
 
 SIMD_CLONES
 static void update_values(float *restrict p, float *restrict m, float *restrict v,
                           const float *restrict gradients, size_t n,
-                          const struct update_rates *restrict rates, float keep)
+                          const struct adamw_rates *restrict rates, float keep)
 {
-    const struct update_rates r = *rates;
+    const struct adamw_rates r = *rates;
 #pragma omp simd
     for (size_t i = 0; i < n; i++) {
         float g = gradients[i] * r.gradient_scale;
@@ -84,82 +68,174 @@ static void update_values(float *restrict p, float *restrict m, float *restrict 
 struct update_job {
     struct adamw *adamw;
     struct params *params;
-    const float *gradients;
-    struct update_rates rates;
-    float keep_decayed; /* 1 - rate * weight_decay */
+    struct adamw_rates rates;
 };
 
-static void update_piece(void *arg, size_t item, int worker)
+static void update_stretch(void *arg, size_t piece, size_t first, size_t last)
 {
-    (void)worker;
+    (void)piece;
     const struct update_job *job = arg;
-    size_t length = piece_length(job->params->size);
-    size_t piece_begin = item * length, piece_end = piece_begin + length;
+    const struct adamw *adamw = job->adamw;
     for (size_t i = 0; i < job->params->count; i++) {
         const struct param *param = &job->params->list[i];
-        size_t begin = param->offset > piece_begin ? param->offset : piece_begin;
-        size_t end = min_size(param->offset + params_param_size(param), piece_end);
+        size_t begin = param->offset > first ? param->offset : first;
+        size_t end = param->offset + params_param_size(param);
+        if (end > last) end = last;
         if (begin >= end) continue;
-        update_values(job->params->values + begin, job->adamw->m + begin, job->adamw->v + begin,
-                      job->gradients + begin, end - begin, &job->rates,
-                      param->decay ? job->keep_decayed : 1.0f);
+        update_values(job->params->values + begin, adamw->m + begin, adamw->v + begin,
+                      adamw->gradients.values + begin, end - begin, &job->rates,
+                      param->decay ? job->rates.keep_decayed : 1.0f);
     }
 }
 
-void adamw_step(struct adamw *adamw, struct params *params, const float *gradients,
-                double gradient_scale, double learning_rate, struct pool *pool)
+static struct adamw_rates rates_of(const struct adamw *adamw, double gradient_scale,
+                                   double learning_rate)
 {
-    double t = (double)++adamw->step;
-    struct update_job job = {
-        .adamw = adamw,
-        .params = params,
-        .gradients = gradients,
-        .rates = {.gradient_scale = (float)gradient_scale,
-                  .one_minus_beta1 = (float)(1 - adamw->beta1),
-                  .beta2 = (float)adamw->beta2,
-                  .one_minus_beta2 = (float)(1 - adamw->beta2),
-                  .step_size = (float)(learning_rate / (1 - pow(adamw->beta1, t))),
-                  .inverse_correction = (float)(1 / sqrt(1 - pow(adamw->beta2, t))),
-                  .epsilon = (float)adamw->epsilon},
+    double t = (double)adamw->step;
+    return (struct adamw_rates){
+        .gradient_scale = (float)gradient_scale,
+        .one_minus_beta1 = (float)(1 - adamw->beta1),
+        .beta2 = (float)adamw->beta2,
+        .one_minus_beta2 = (float)(1 - adamw->beta2),
+        .step_size = (float)(learning_rate / (1 - pow(adamw->beta1, t))),
+        .inverse_correction = (float)(1 / sqrt(1 - pow(adamw->beta2, t))),
+        .epsilon = (float)adamw->epsilon,
         .keep_decayed = (float)(1 - learning_rate * adamw->weight_decay),
     };
-    run_pieces(pool, update_piece, &job);
 }
 
-/* ---- norm and clipping ---- */
+void adamw_step(struct adamw *adamw, struct params *params, double gradient_scale,
+                double learning_rate, struct pool *pool)
+{
+    const struct gradients *gradients = &adamw->gradients;
+    adamw_catch_up(adamw, params, pool);
+    adamw->step++;
+    struct update_job job = {adamw, params, rates_of(adamw, gradient_scale, learning_rate)};
+    gradients_each(gradients, pool, update_stretch, &job);
+    if (!gradients->table) return;
+    for (size_t i = 0; i < gradients->num_rows; i++)
+        adamw->row_steps[gradients->rows[i]] = adamw->step;
+    GROW(adamw->past, adamw->num_past, &adamw->past_capacity);
+    adamw->past[adamw->num_past++] = job.rates;
+}
+
+/* ---- rows whose updates wait ---- */
+
+/* The updates of update_values, one after the other, where all gradients are zero: the same
+ * operations, so the same bytes.  Values go through in groups that stay in registers or next to
+ * them; a group whose moments are zero only decays. */
+enum { GROUP = 64 };
 
 SIMD_CLONES
-static double sum_of_squares(const float *values, size_t n)
+static void decay_group(float *restrict p, size_t n, const struct adamw_rates *restrict rates,
+                        size_t steps)
 {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t i = 0; i < n; i++) sum += (double)values[i] * (double)values[i];
-    return sum;
+    for (size_t s = 0; s < steps; s++) {
+        float keep = rates[s].keep_decayed;
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) p[i] = p[i] * keep;
+    }
 }
 
-struct norm_job {
-    const float *values;
-    size_t size;
-    double sums[PIECES];
+SIMD_CLONES
+static void idle_group(float *restrict p, float *restrict m, float *restrict v, size_t n,
+                       const struct adamw_rates *restrict rates, size_t steps, bool decay)
+{
+    for (size_t s = 0; s < steps; s++) {
+        const struct adamw_rates r = rates[s];
+        float keep = decay ? r.keep_decayed : 1.0f;
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) {
+            float mean = m[i] + r.one_minus_beta1 * (0 - m[i]);
+            float square = r.beta2 * v[i];
+            m[i] = mean;
+            v[i] = square;
+            p[i] = p[i] * keep -
+                   r.step_size * (mean / (sqrtf(square) * r.inverse_correction + r.epsilon));
+        }
+    }
+}
+
+static bool is_zero(const float *values, size_t n)
+{
+    uint32_t any = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        any |= bits;
+    }
+    return any == 0;
+}
+
+static void catch_up_row(const struct adamw *adamw, struct params *params, size_t row)
+{
+    const struct param *table = adamw->gradients.table;
+    size_t missed = (size_t)(adamw->step - adamw->row_steps[row]);
+    size_t begin = table->offset + row * (size_t)table->cols, end = begin + (size_t)table->cols;
+    REQUIRE(missed <= adamw->num_past);
+    const struct adamw_rates *rates = adamw->past + adamw->num_past - missed;
+    for (size_t at = begin; missed && at < end; at += GROUP) {
+        size_t n = end - at < GROUP ? end - at : GROUP;
+        float *p = params->values + at, *m = adamw->m + at, *v = adamw->v + at;
+        if (!is_zero(m, n) || !is_zero(v, n))
+            idle_group(p, m, v, n, rates, missed, table->decay);
+        else if (table->decay)
+            decay_group(p, n, rates, missed);
+    }
+    adamw->row_steps[row] = adamw->step;
+}
+
+enum { ROWS_AT_A_TIME = 32 };
+
+struct catch_up_job {
+    const struct adamw *adamw;
+    struct params *params;
+    const int32_t *rows; /* NULL: all */
+    size_t count;
 };
 
-static void norm_piece(void *arg, size_t item, int worker)
+static void catch_up_rows(void *arg, size_t item, int worker)
 {
     (void)worker;
-    struct norm_job *job = arg;
-    size_t length = piece_length(job->size);
-    size_t begin = min_size(item * length, job->size), end = min_size(begin + length, job->size);
-    job->sums[item] = sum_of_squares(job->values + begin, end - begin);
+    const struct catch_up_job *job = arg;
+    size_t first = item * ROWS_AT_A_TIME, last = first + ROWS_AT_A_TIME;
+    for (size_t i = first; i < last && i < job->count; i++)
+        catch_up_row(job->adamw, job->params, job->rows ? (size_t)job->rows[i] : i);
 }
 
-double gradient_norm(const float *gradients, size_t size, struct pool *pool)
+static void catch_up(struct pool *pool, struct catch_up_job job)
 {
-    struct norm_job job = {.values = gradients, .size = size};
-    run_pieces(pool, norm_piece, &job);
-    double sum = 0;
-    for (size_t i = 0; i < PIECES; i++) sum += job.sums[i];
-    return sqrt(sum);
+    size_t items = (job.count + ROWS_AT_A_TIME - 1) / ROWS_AT_A_TIME;
+    if (pool) {
+        pool_run(pool, items, catch_up_rows, &job);
+        return;
+    }
+    for (size_t item = 0; item < items; item++) catch_up_rows(&job, item, 0);
 }
+
+void adamw_catch_up(struct adamw *adamw, struct params *params, struct pool *pool)
+{
+    const struct gradients *gradients = &adamw->gradients;
+    if (gradients->table)
+        catch_up(pool, (struct catch_up_job){adamw, params, gradients->rows, gradients->num_rows});
+}
+
+void adamw_settle(struct adamw *adamw, struct params *params, struct pool *pool)
+{
+    const struct param *table = adamw->gradients.table;
+    if (table) catch_up(pool, (struct catch_up_job){adamw, params, NULL, (size_t)table->rows});
+    adamw->num_past = 0;
+}
+
+void adamw_resume(struct adamw *adamw, uint64_t step)
+{
+    const struct param *table = adamw->gradients.table;
+    adamw->step = step;
+    adamw->num_past = 0;
+    for (int row = 0; table && row < table->rows; row++) adamw->row_steps[row] = step;
+}
+
+/* ---- clipping ---- */
 
 double clip_scale(double norm, double max_norm)
 {

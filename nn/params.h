@@ -20,6 +20,7 @@ struct param {
     int rows, cols; /* [rows, cols]; a vector is [1, cols] */
     size_t offset;  /* of its first value in the block */
     bool decay;     /* weight decay applies: matrices and embeddings, not biases and norms */
+    bool by_rows;   /* a training step reads few of its rows: word embeddings.  One at most. */
 };
 
 struct params {

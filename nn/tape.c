@@ -5,8 +5,6 @@
 
 #include "nn/encode.h"
 
-enum { SLICE = 1 << 18 }; /* gradients that one worker adds up at a time */
-
 const size_t tape_keep_bytes = (size_t)3 << 30;
 
 /* What one batch keeps between forward and backward. */
@@ -19,7 +17,8 @@ struct tape_batch {
 
 struct lane {
     struct encoder_pass *pass;
-    float *gradients; /* layout of params */
+    struct gradients own;        /* of its batches, but for the first lane's */
+    struct gradients *gradients; /* what its batches add to */
     float *z, *d_z, *d_kept, *d_hidden;
     size_t rows, hidden_values;
 };
@@ -53,7 +52,7 @@ struct tape *tape_open(const struct encoder *encoder, const struct tape_head *he
     tape->lanes = xcalloc(tape->num_lanes, sizeof *tape->lanes);
     for (size_t l = 0; l < tape->num_lanes; l++) {
         tape->lanes[l].pass = encoder_pass_open(encoder);
-        tape->lanes[l].gradients = xaligned(encoder->params->size, sizeof(float));
+        if (l > 0) gradients_init(&tape->lanes[l].own, encoder->params);
     }
     return tape;
 }
@@ -163,10 +162,11 @@ static void backward_batch(struct tape *tape, struct lane *lane, size_t c)
         rows_in(lane->d_z, tape->d_z[l], tape->chunks.order + tape->chunks.starts[c],
                 (size_t)own->batch.num_seqs, (size_t)tape->head.output_size);
         tape->head.backward(tape->head.model, &own->batch, kept_at(tape, own, l), lane->d_z,
-                            lane->d_kept, d, lane->gradients);
+                            lane->d_kept, d, lane->gradients->values);
         d_hidden[tape->layers[l]] = d;
     }
-    encoder_backward(pass, &own->batch, d_hidden, lane->gradients);
+    gradients_touch(lane->gradients, own->batch.ids, (size_t)own->batch.num_tokens);
+    encoder_backward(pass, &own->batch, d_hidden, lane->gradients->values);
     free(d_hidden);
 }
 
@@ -183,7 +183,7 @@ static void backward_lane(void *arg, size_t item, int worker)
     (void)worker;
     struct tape *tape = arg;
     struct lane *lane = &tape->lanes[item];
-    memset(lane->gradients, 0, tape->encoder->params->size * sizeof *lane->gradients);
+    if (lane->gradients == &lane->own) gradients_clear(&lane->own, NULL);
     for (size_t c = item; c < tape->num_batches; c += tape->num_lanes)
         backward_batch(tape, lane, c);
 }
@@ -194,7 +194,7 @@ static void cut(struct tape *tape, size_t n)
     size_t tokens = 0;
     for (size_t i = 0; i < n; i++) tokens += (size_t)(lengths[i] = tape->texts[i].length);
     chunks_free(&tape->chunks);
-    chunks_cut(&tape->chunks, lengths, n, ENCODE_TOKEN_BUDGET);
+    chunks_share(&tape->chunks, lengths, n, ENCODE_TOKEN_BUDGET, tape->num_lanes);
     free(lengths);
     tape->num_batches = tape->chunks.num_chunks;
     while (tape->batch_capacity < tape->num_batches) {
@@ -209,9 +209,12 @@ static void cut(struct tape *tape, size_t n)
                                                   tape->encoder->precision) <= tape->keep_bytes;
 }
 
-void tape_forward(struct tape *tape, const struct tape_text *texts, size_t n, const int *layers,
-                  int num_layers, uint64_t dropout_seed, float *const *z)
+void tape_forward(struct tape *tape, struct adamw *adamw, const struct tape_text *texts, size_t n,
+                  const int *layers, int num_layers, uint64_t dropout_seed, float *const *z)
 {
+    for (size_t i = 0; adamw && i < n; i++)
+        gradients_touch(&adamw->gradients, texts[i].ids, (size_t)texts[i].length);
+    if (adamw) adamw_catch_up(adamw, tape->encoder->params, tape->pool);
     tape->texts = texts;
     tape->layers = layers;
     tape->num_layers = num_layers;
@@ -221,25 +224,16 @@ void tape_forward(struct tape *tape, const struct tape_text *texts, size_t n, co
     pool_run(tape->pool, tape->num_lanes, forward_lane, tape);
 }
 
-/* A slice of the sum over lanes; slices, not lanes, are spread over the workers. */
-static void add_slice(void *arg, size_t item, int worker)
+void tape_backward(struct tape *tape, const float *const *d_z, struct gradients *gradients)
 {
-    (void)worker;
-    void **pair = arg;
-    const struct tape *tape = pair[0];
-    float *d_params = pair[1];
-    size_t slice = SLICE, size = tape->encoder->params->size;
-    size_t first = item * slice, last = first + slice < size ? first + slice : size;
-    for (size_t l = 0; l < tape->num_lanes; l++)
-        for (size_t i = first; i < last; i++) d_params[i] += tape->lanes[l].gradients[i];
-}
-
-void tape_backward(struct tape *tape, const float *const *d_z, float *d_params)
-{
+    const struct gradients **others = xcalloc(tape->num_lanes, sizeof *others);
     tape->d_z = d_z;
+    tape->lanes[0].gradients = gradients;
+    for (size_t l = 1; l < tape->num_lanes; l++)
+        others[l - 1] = tape->lanes[l].gradients = &tape->lanes[l].own;
     pool_run(tape->pool, tape->num_lanes, backward_lane, tape);
-    void *pair[2] = {tape, d_params};
-    pool_run(tape->pool, tape->encoder->params->size / SLICE + 1, add_slice, pair);
+    gradients_add(gradients, others, tape->num_lanes - 1, tape->pool);
+    free(others);
 }
 
 void tape_close(struct tape *tape)
@@ -253,7 +247,7 @@ void tape_close(struct tape *tape)
     for (size_t l = 0; l < tape->num_lanes; l++) {
         struct lane *lane = &tape->lanes[l];
         encoder_pass_close(lane->pass);
-        free(lane->gradients);
+        gradients_free(&lane->own);
         free(lane->z);
         free(lane->d_z);
         free(lane->d_kept);

@@ -1,23 +1,24 @@
 /* One training step's sequences through an encoder and a head: forward at the tapped layers,
  * backward from the gradient of what the head gives.
  *
- * The sequences are cut into packed batches and spread over lanes, one a core; batch c always
- * belongs to lane c mod lanes and each lane sums its own gradients, which are then added in lane
- * order: the same bytes whatever the threads do.  Where the activations of all batches fit into
+ * The sequences are cut into packed batches of about the same number of tokens, as many for each of
+ * the lanes, which are one a core; batch c always belongs to lane c mod lanes and each lane sums
+ * its own gradients, which are then added in lane order: the same bytes whatever the threads do,
+ * for the same number of lanes.  Where the activations of all batches fit into
  * keep_bytes they are kept; otherwise a batch is run forward again just before its backward
  * (gradient caching, Gao et al. 2021), with the same dropout masks: memory is bounded by the token
  * budget, not the step.
  *
  *     struct tape *tape = tape_open(&encoder, &head, pool, keep_bytes);
- *     tape_forward(tape, texts, n, layers, num_layers, seed, z); // z[i]: [n, head.output_size]
+ *     tape_forward(tape, &adamw, texts, n, layers, num_layers, seed, z); // z[i]: [n, output_size]
  *     ... losses fill d_z ...
- *     tape_backward(tape, d_z, gradients);                            // adds to gradients
+ *     tape_backward(tape, d_z, &adamw.gradients);                     // adds to gradients
  */
 #ifndef RETORT_TAPE_H
 #define RETORT_TAPE_H
 
-#include "data/threads.h"
 #include "nn/encoder.h"
+#include "nn/optimizer.h"
 
 /* What a model puts on its encoder's hidden states: a student's pooling and projection, a teacher's
  * classifier. */
@@ -45,10 +46,12 @@ struct tape;
 /* The encoder's params are the whole model's; both are borrowed, *head is copied. */
 struct tape *tape_open(const struct encoder *encoder, const struct tape_head *head,
                        struct pool *pool, size_t keep_bytes);
-/* layers rising; dropout_seed 0: no dropout.  texts must stay valid until tape_backward. */
-void tape_forward(struct tape *tape, const struct tape_text *texts, size_t n, const int *layers,
-                  int num_layers, uint64_t dropout_seed, float *const *z);
-void tape_backward(struct tape *tape, const float *const *d_z, float *d_params);
+/* adamw: what updates the encoder's params, to do first what the rows of these texts wait for; NULL
+ * where nothing does.  layers rising; dropout_seed 0: no dropout.  texts must stay valid until
+ * tape_backward. */
+void tape_forward(struct tape *tape, struct adamw *adamw, const struct tape_text *texts, size_t n,
+                  const int *layers, int num_layers, uint64_t dropout_seed, float *const *z);
+void tape_backward(struct tape *tape, const float *const *d_z, struct gradients *gradients);
 void tape_close(struct tape *tape);
 
 #endif

@@ -93,7 +93,8 @@ static void declare_row(struct params *params, const struct encoder_config *conf
                         const struct row *row, const char *name)
 {
     int rows = size_of(config, row->rows), cols = size_of(config, row->cols);
-    params_add(params, name, rows, cols, row->rows != SIZE_ONE);
+    int index = params_add(params, name, rows, cols, row->rows != SIZE_ONE);
+    params->list[index].by_rows = row->rows == SIZE_VOCAB;
 }
 
 void encoder_declare(struct encoder *encoder, const struct encoder_config *config,
@@ -224,10 +225,19 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 
 /* ---- packed copies ---- */
 
+struct packing {
+    struct dnn_weights *to;
+    const float *from;
+};
+
 struct packed_weights {
     struct packed_layer *layers;
     struct dnn_weights *projection[2];
-    struct dnn *dnn; /* reorders the weights */
+    bool listed[2];       /* directions that are to be packed now */
+    struct packing *list; /* and into what */
+    size_t list_count, list_capacity;
+    struct dnn **dnn; /* [num_dnn]: one a worker, to reorder the weights */
+    int num_dnn;
     pthread_mutex_t lock;
     bool backward_wanted, backward_fresh;
 };
@@ -245,16 +255,14 @@ struct dnn_weights *const *packed_projection(const struct encoder *encoder)
 /* The embedding projection stays f32: see nn/embedding.c. */
 static enum element element_of(const struct encoder *encoder, struct dnn_weights **packed)
 {
-    bool is_projection =
-        packed >= encoder->packed->projection && packed < encoder->packed->projection + 2;
+    bool is_projection = packed == encoder->packed->projection;
     return encoder->precision == PRECISION_BF16 && !is_projection ? ELEMENT_BF16 : ELEMENT_F32;
 }
 
-/* Every packed copy of one direction, with the values and the shape that it is made of. */
-static void each_packed(const struct encoder *encoder, enum dnn_direction direction,
-                        void (*visit)(const struct encoder *encoder, struct dnn_weights **packed,
-                                      enum dnn_direction direction, const float *values,
-                                      const int shape[2]))
+/* Visits every matrix that products read: its packed copies [direction], values and shape. */
+static void each_packed(const struct encoder *encoder,
+                        void (*visit)(const struct encoder *encoder, struct dnn_weights *packed[2],
+                                      const float *values, const int shape[2]))
 {
     const struct encoder_config *config = &encoder->config;
     float *block = encoder->params->values;
@@ -262,32 +270,66 @@ static void each_packed(const struct encoder *encoder, enum dnn_direction direct
     for (int i = 0; i < config->num_layers; i++) {
         struct layer_params from = weights_of_layer(encoder, i, block);
         struct packed_layer *to = &encoder->packed->layers[i];
-        visit(encoder, &to->qkv[direction], direction, from.qkv_weight,
-              (int[]){3 * hidden, hidden});
-        visit(encoder, &to->attention[direction], direction, from.attention_weight,
-              (int[]){hidden, hidden});
-        visit(encoder, &to->inner[direction], direction, from.inner_weight, (int[]){inner, hidden});
-        visit(encoder, &to->outer[direction], direction, from.outer_weight, (int[]){hidden, inner});
+        visit(encoder, to->qkv, from.qkv_weight, (int[]){3 * hidden, hidden});
+        visit(encoder, to->attention, from.attention_weight, (int[]){hidden, hidden});
+        visit(encoder, to->inner, from.inner_weight, (int[]){inner, hidden});
+        visit(encoder, to->outer, from.outer_weight, (int[]){hidden, inner});
     }
     if (projects(config))
-        visit(encoder, &encoder->packed->projection[direction], direction,
+        visit(encoder, encoder->packed->projection,
               weights_of_embedding(encoder, block).project_weight,
               (int[]){hidden, config->embedding_size});
 }
 
-static void open_and_pack(const struct encoder *encoder, struct dnn_weights **packed,
-                          enum dnn_direction direction, const float *values, const int shape[2])
+/* Copies of one matrix stand side by side in the list, so that its values are read from memory
+ * once. */
+static void open_and_list(const struct encoder *encoder, struct dnn_weights *packed[2],
+                          const float *values, const int shape[2])
 {
-    if (!*packed)
-        *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
-    dnn_weights_pack(encoder->packed->dnn, *packed, values);
+    struct packed_weights *all = encoder->packed;
+    for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD; direction++) {
+        if (!all->listed[direction]) continue;
+        if (!packed[direction])
+            packed[direction] =
+                dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
+        GROW(all->list, all->list_count, &all->list_capacity);
+        all->list[all->list_count++] = (struct packing){packed[direction], values};
+    }
 }
 
-static void close_packed(const struct encoder *encoder, struct dnn_weights **packed,
-                         enum dnn_direction direction, const float *values, const int shape[2])
+static void pack_item(void *arg, size_t item, int worker)
 {
-    (void)encoder, (void)direction, (void)values, (void)shape;
-    dnn_weights_close(*packed);
+    const struct packed_weights *packed = arg;
+    dnn_weights_pack(packed->dnn[worker], packed->list[item].to, packed->list[item].from);
+}
+
+/* Packs anew what is wanted of each matrix; pool NULL: this thread. */
+static void pack(const struct encoder *encoder, bool forward, bool backward, struct pool *pool)
+{
+    struct packed_weights *packed = encoder->packed;
+    int workers = pool ? pool_size(pool) : 1;
+    if (workers > packed->num_dnn)
+        packed->dnn = xrealloc(packed->dnn, (size_t)workers, sizeof *packed->dnn);
+    while (packed->num_dnn < workers) {
+        packed->dnn[packed->num_dnn] = dnn_open();
+        packed->num_dnn++;
+    }
+    packed->listed[DNN_FORWARD] = forward;
+    packed->listed[DNN_BACKWARD] = backward;
+    packed->list_count = 0;
+    each_packed(encoder, open_and_list);
+    if (pool)
+        pool_run(pool, packed->list_count, pack_item, packed);
+    else
+        for (size_t i = 0; i < packed->list_count; i++) pack_item(packed, i, 0);
+}
+
+static void close_packed(const struct encoder *encoder, struct dnn_weights *packed[2],
+                         const float *values, const int shape[2])
+{
+    (void)encoder, (void)values, (void)shape;
+    for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD; direction++)
+        dnn_weights_close(packed[direction]);
 }
 
 void encoder_init(struct encoder *encoder, enum precision precision)
@@ -298,22 +340,25 @@ void encoder_init(struct encoder *encoder, enum precision precision)
     REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
     encoder->packed->layers =
         xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
-    encoder->packed->dnn = dnn_open();
+}
+
+void encoder_refresh_by(struct encoder *encoder, struct pool *pool)
+{
+    struct packed_weights *packed = encoder->packed;
+    pack(encoder, true, packed->backward_wanted, pool);
+    packed->backward_fresh = packed->backward_wanted;
 }
 
 void encoder_refresh(struct encoder *encoder)
 {
-    struct packed_weights *packed = encoder->packed;
-    each_packed(encoder, DNN_FORWARD, open_and_pack);
-    if (packed->backward_wanted) each_packed(encoder, DNN_BACKWARD, open_and_pack);
-    packed->backward_fresh = packed->backward_wanted;
+    encoder_refresh_by(encoder, NULL);
 }
 
 void packed_for_backward(const struct encoder *encoder)
 {
     struct packed_weights *packed = encoder->packed;
     pthread_mutex_lock(&packed->lock);
-    if (!packed->backward_fresh) each_packed(encoder, DNN_BACKWARD, open_and_pack);
+    if (!packed->backward_fresh) pack(encoder, false, true, NULL);
     packed->backward_wanted = packed->backward_fresh = true;
     pthread_mutex_unlock(&packed->lock);
 }
@@ -321,11 +366,10 @@ void packed_for_backward(const struct encoder *encoder)
 void encoder_free(struct encoder *encoder)
 {
     if (encoder->packed) {
-        if (encoder->packed->layers) {
-            each_packed(encoder, DNN_FORWARD, close_packed);
-            each_packed(encoder, DNN_BACKWARD, close_packed);
-        }
-        dnn_close(encoder->packed->dnn);
+        if (encoder->packed->layers) each_packed(encoder, close_packed);
+        for (int d = 0; d < encoder->packed->num_dnn; d++) dnn_close(encoder->packed->dnn[d]);
+        free(encoder->packed->dnn);
+        free(encoder->packed->list);
         pthread_mutex_destroy(&encoder->packed->lock);
         free(encoder->packed->layers);
         free(encoder->packed);

@@ -268,7 +268,6 @@ struct learner {
     struct cross_encoder *ce;
     struct tape *tape;
     struct adamw adamw;
-    float *gradients;
     uint64_t step;
 };
 
@@ -281,13 +280,14 @@ static void run_training(void *arg)
     const int layer = learner->ce->encoder.config.num_layers;
     const float *d_logits = training->d_logits;
     uint64_t seed = random_bits(1, 1, learner->step++) | 1;
-    memset(learner->gradients, 0, params->size * sizeof *learner->gradients);
-    tape_forward(learner->tape, training->texts, training->inputs.count, &layer, 1, seed,
-                 &training->logits);
-    tape_backward(learner->tape, &d_logits, learner->gradients);
-    double norm = gradient_norm(learner->gradients, params->size, pool);
-    adamw_step(&learner->adamw, params, learner->gradients, clip_scale(norm, 1), 1e-6, pool);
-    encoder_refresh(&learner->ce->encoder);
+    struct gradients *gradients = &learner->adamw.gradients;
+    gradients_clear(gradients, pool);
+    tape_forward(learner->tape, &learner->adamw, training->texts, training->inputs.count, &layer, 1,
+                 seed, &training->logits);
+    tape_backward(learner->tape, &d_logits, gradients);
+    double norm = gradients_norm(gradients, pool);
+    adamw_step(&learner->adamw, params, clip_scale(norm, 1), 1e-6, pool);
+    encoder_refresh_by(&learner->ce->encoder, pool);
 }
 
 static void release_training(void *object)
@@ -305,16 +305,14 @@ static void release_learner(void *object)
     struct learner *learner = object;
     tape_close(learner->tape);
     adamw_free(&learner->adamw);
-    free(learner->gradients);
     free(learner);
 }
 
 static struct learner *open_learner(struct bench *bench, struct cross_encoder *ce)
 {
     struct learner *learner = xcalloc(1, sizeof *learner);
-    *learner = (struct learner){.ce = ce,
-                                .tape = cross_encoder_tape(ce, bench->pool, tape_keep_bytes),
-                                .gradients = xaligned(ce->params.size, sizeof(float))};
+    *learner =
+        (struct learner){.ce = ce, .tape = cross_encoder_tape(ce, bench->pool, tape_keep_bytes)};
     adamw_init(&learner->adamw, &ce->params);
     bench_own(bench, learner, release_learner);
     return learner;

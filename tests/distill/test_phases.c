@@ -116,27 +116,26 @@ static double entry(const struct report *report, const char *name)
     return 0;
 }
 
-typedef double step_function(void *context, uint64_t step, float *gradients, struct report *report);
+typedef double step_function(void *context, uint64_t step, struct adamw *adamw,
+                             struct report *report);
 
 /* AdamW for so many steps; the loss of the last. */
 static double train(struct phase_case *c, step_function *step, uint64_t steps)
 {
     struct adamw adamw;
-    size_t size = c->de.params.size;
-    float *gradients = xcalloc(size, sizeof *gradients);
     double loss = NAN;
     adamw_init(&adamw, &c->de.params);
     adamw.weight_decay = 0;
     for (uint64_t s = 0; s < steps; s++) {
         struct report report = {0};
-        memset(gradients, 0, size * sizeof *gradients);
-        loss = step(&c->context, s, gradients, &report);
-        adamw_step(&adamw, &c->de.params, gradients, 1, 0.01, c->pool);
+        gradients_clear(&adamw.gradients, c->pool);
+        loss = step(&c->context, s, &adamw, &report);
+        adamw_step(&adamw, &c->de.params, 1, 0.01, c->pool);
         encoder_refresh(&c->de.encoder);
         report_free(&report);
     }
+    adamw_settle(&adamw, &c->de.params, c->pool);
     adamw_free(&adamw);
-    free(gradients);
     return loss;
 }
 
@@ -215,19 +214,19 @@ START_TEST(a_step_can_be_done_again)
     case_open(&c, SIZE_MAX, true);
     add(&c, LOSS_INFO_NCE, 1);
     phase_prepare(&c.context);
-    size_t size = c.de.params.size;
-    float *a = xcalloc(size, sizeof *a), *b = xcalloc(size, sizeof *b);
-    distil_step(&c.context, 7, a, &first);
+    struct adamw a, b;
+    adamw_init(&a, &c.de.params), adamw_init(&b, &c.de.params);
+    size_t bytes = c.de.params.size * sizeof(float);
+    distil_step(&c.context, 7, &a, &first);
     report_free(&first);
-    memset(b, 0, size * sizeof *b);
-    distil_step(&c.context, 8, b, &again);
+    distil_step(&c.context, 8, &b, &again);
     report_free(&again);
-    ck_assert_mem_ne(a, b, size * sizeof *a);
-    memset(b, 0, size * sizeof *b);
-    distil_step(&c.context, 7, b, &again);
-    ck_assert_mem_eq(a, b, size * sizeof *a);
+    ck_assert_int_ne(memcmp(a.gradients.values, b.gradients.values, bytes), 0);
+    gradients_clear(&b.gradients, NULL);
+    distil_step(&c.context, 7, &b, &again);
+    ck_assert_int_eq(memcmp(a.gradients.values, b.gradients.values, bytes), 0);
     report_free(&again);
-    free(a), free(b);
+    adamw_free(&a), adamw_free(&b);
     case_close(&c);
 }
 END_TEST
@@ -241,15 +240,16 @@ START_TEST(the_weight_of_hpd_falls_by_a_cosine)
     c.context.hpd_end = 0.2;
     add(&c, LOSS_HPD, 1);
     phase_prepare(&c.context);
-    float *gradients = xcalloc(c.de.params.size, sizeof *gradients);
+    struct adamw adamw;
+    adamw_init(&adamw, &c.de.params);
     for (uint64_t step = 0; step <= 50; step += 25) {
         struct report report = {0};
-        double loss = distil_step(&c.context, step, gradients, &report);
+        double loss = distil_step(&c.context, step, &adamw, &report);
         double expected = step == 0 ? 1 : step == 25 ? 0.6 : 0.2;
         ck_assert_double_eq_tol(loss / entry(&report, "hpd"), expected, 1e-6);
         report_free(&report);
     }
-    free(gradients);
+    adamw_free(&adamw);
     case_close(&c);
 }
 END_TEST
@@ -263,10 +263,11 @@ START_TEST(hpd_epochs_hold_every_text_once)
     c.context.batch_texts = 5; /* 4 steps an epoch, the last of one text */
     add(&c, LOSS_HPD, 1);
     phase_prepare(&c.context);
-    float *gradients = xcalloc(c.de.params.size, sizeof *gradients);
+    struct adamw adamw;
+    adamw_init(&adamw, &c.de.params);
     for (uint64_t step = 0; step < 4; step++) {
         struct report report = {0};
-        hpd_step(&c.context, step, gradients, &report);
+        hpd_step(&c.context, step, &adamw, &report);
         report_free(&report);
         for (int i = 0; i < (step < 3 ? 5 : 1); i++)
             for (int t = 0; t < 2 * PAIRS; t++) {
@@ -277,7 +278,7 @@ START_TEST(hpd_epochs_hold_every_text_once)
             }
     }
     for (int t = 0; t < 2 * PAIRS; t++) ck_assert_int_eq(seen[t], 1);
-    free(gradients);
+    adamw_free(&adamw);
     case_close(&c);
 }
 END_TEST

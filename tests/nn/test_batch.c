@@ -66,6 +66,40 @@ START_TEST(chunks_hold_all_longest_first_within_the_budget)
 }
 END_TEST
 
+/* All there, as many chunks for each share, the fullest hardly fuller than the emptiest. */
+START_TEST(shared_chunks_cost_the_same)
+{
+    enum { COUNT = 500, BUDGET = 1000, LONGEST = 256 };
+    int lengths[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        lengths[i] = 1 + (int)(random_bits(1, 2, (uint64_t)i) % LONGEST);
+    for (size_t shares = 1; shares <= 5; shares++)
+        for (size_t count = 0; count <= COUNT; count += count < 10 ? 1 : 49) {
+            bool seen[COUNT] = {false};
+            struct chunks chunks;
+            chunks_share(&chunks, lengths, count, BUDGET, shares);
+            ck_assert_uint_eq(chunks.starts[chunks.num_chunks], count);
+            ck_assert(chunks.num_chunks % shares == 0 || chunks.num_chunks == count);
+            size_t least = SIZE_MAX, most = 0, all = 0;
+            for (size_t c = 0; c < chunks.num_chunks; c++) {
+                size_t tokens = tokens_of(&chunks, c, lengths);
+                ck_assert_uint_gt(tokens, 0);
+                all += tokens;
+                if (tokens < least) least = tokens;
+                if (tokens > most) most = tokens;
+            }
+            ck_assert_uint_le(most, BUDGET + LONGEST);
+            if (count > 400) ck_assert_uint_le(most - least, LONGEST / 4); /* seen: 35 */
+            ck_assert(chunks.num_chunks <= shares || (chunks.num_chunks - shares) * BUDGET < all);
+            for (size_t i = 0; i < count; i++) {
+                ck_assert(!seen[chunks.order[i]]);
+                seen[chunks.order[i]] = true;
+            }
+            chunks_free(&chunks);
+        }
+}
+END_TEST
+
 START_TEST(no_sequences_make_no_chunks)
 {
     struct chunks chunks;
@@ -84,6 +118,7 @@ int main(void)
     const struct test_row rows[] = {
         TEST(sequences_stand_end_to_end),
         TEST(chunks_hold_all_longest_first_within_the_budget),
+        TEST(shared_chunks_cost_the_same),
         TEST(no_sequences_make_no_chunks),
         {0},
     };

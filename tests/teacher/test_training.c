@@ -64,7 +64,7 @@ static double functional(struct lesson *lesson)
     float *logits = lesson->logits;
     double sum = 0;
     encoder_refresh(cross_encoder_trained(lesson->ce));
-    tape_forward(lesson->tape, lesson->texts, SEQUENCES, &lesson->layer, 1, 0, &logits);
+    tape_forward(lesson->tape, NULL, lesson->texts, SEQUENCES, &lesson->layer, 1, 0, &logits);
     for (int s = 0; s < SEQUENCES; s++) sum += (double)lesson->d_logits[s] * logits[s];
     return sum;
 }
@@ -73,13 +73,15 @@ static double functional(struct lesson *lesson)
 static void check_gradients(struct lesson *lesson)
 {
     struct params *params = cross_encoder_trained(lesson->ce)->params;
-    float *gradients = xcalloc(params->size, sizeof *gradients);
+    struct gradients gradients;
+    gradients_init(&gradients, params);
     const float *d_logits = lesson->d_logits;
     functional(lesson);
-    tape_backward(lesson->tape, &d_logits, gradients);
+    tape_backward(lesson->tape, &d_logits, &gradients);
     for (size_t p = 0; p < params->count; p++) {
         size_t n = params_param_size(&params->list[p]);
-        float *values = params_values(params, (int)p), *d = gradients + params->list[p].offset;
+        float *values = params_values(params, (int)p),
+              *d = gradients.values + params->list[p].offset;
         float *before = xcalloc(n, sizeof *before);
         double squares = 0, step = 4e-3;
         memcpy(before, values, n * sizeof *before);
@@ -95,7 +97,7 @@ static void check_gradients(struct lesson *lesson)
                       params->list[p].name, numeric, norm);
         free(before);
     }
-    free(gradients);
+    gradients_free(&gradients);
 }
 
 /* ---- heads alone: every kind ---- */
