@@ -2,8 +2,8 @@
  *
  *     q, k, v = rows of qkv;  p = softmax(q k^T / sqrt(head_size));  context = drop(p) v
  *
- * In bf16, products read bf16 (probabilities and their gradients included) and sum in f32; the softmax
- * is f32.  Probabilities live only for a block of queries; backward computes them again.
+ * In bf16, products read bf16 (probabilities and their gradients included) and sum in f32; the
+ * softmax is f32.  Probabilities live only for a block of queries; backward computes them again.
  */
 #ifndef RETORT_ATTENTION_H
 #define RETORT_ATTENTION_H

@@ -602,8 +602,8 @@ INLINE float row_largest(const float *x, int n)
     return largest_of(largest);
 }
 
-/* 2^x for x <= 1: 2^n 2^r with n = round(x), 2^r by a least-maximum fit.  Relative error 2e-7; below
- * -126 the result stays 2^-126, since 2^n must be a normal number. */
+/* 2^x for x <= 1: 2^n 2^r with n = round(x), 2^r by a least-maximum fit.  Relative error 3e-7;
+ * below -126 the result stays 2^-126, since 2^n must be a normal number. */
 INLINE vector powers_of_two(vector x)
 {
     x = larger(x, (vector){0} - 126);

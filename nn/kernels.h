@@ -45,10 +45,10 @@ struct norm_backward {
 
 /* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache, sums in f32.
  *
- * Along k, bf16 go in pairs, as the processors that multiply them do: b holds rows 2 l and 2 l + 1
- * side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row i, which
- * must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b is [k, n] and
- * a + i * a_row + l * a_col is a(i, l).
+ * Along k, bf16 go in pairs, as the processors that multiply them want it: b holds rows 2 l and
+ * 2 l + 1 side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row
+ * i, whose second must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b is
+ * [k, n] and a + i * a_row + l * a_col is a(i, l).
  *
  * Rows of b and c have room for kernel_padded(n), of which c's surplus is overwritten. */
 struct product {
@@ -86,8 +86,8 @@ struct kernels {
                                 enum activation activation, enum element element);
     void (*dropout)(float *out, const float *in, size_t n, const struct dropout *dropout);
     void (*multiply)(const struct product *product);
-    /* b of a product from the rows of in, in_row elements apart.  pack_rows: b = in [rows, cols], to
-     * out [rows, kernel_padded(cols)] in f32, [(rows + 1) / 2, kernel_padded(cols), 2] in bf16.
+    /* b of a product from the rows of in, in_row elements apart.  pack_rows: b = in [rows, cols],
+     * to out [rows, kernel_padded(cols)] in f32, [(rows + 1) / 2, kernel_padded(cols), 2] in bf16.
      * pack_columns: b = in^T, to out [cols, kernel_padded(rows)] or
      * [(cols + 1) / 2, kernel_padded(rows), 2].  Padding becomes 0. */
     void (*pack_rows)(void *out, const void *in, enum element element, int rows, int cols,

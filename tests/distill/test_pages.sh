@@ -15,7 +15,7 @@ commands=$("$RETORT" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
 # Every command, and every option of its --help, in each of the three.
 for command in $commands; do
     grep -qF "retort\\-$command (1)" "$man/retort.1" || wrong "retort(1) does not name $command"
-    options=$("$RETORT" "$command" --help | sed -n '/^Options:/,/^$/s/^  \(--*[a-z-]*\).*/\1/p')
+    options=$("$RETORT" "$command" --help | sed -n '/^Options:/,/^$/s/^  \(--*[a-z0-9-]*\).*/\1/p')
     [ "$(echo "$options" | wc -w)" -ge 3 ] || wrong "$command: too few options: $options"
     sed -n "/^    ($command)\$/,/;;/p" "$zsh" >"$folder/part"
     for option in $options; do
