@@ -14,9 +14,8 @@ import rounds
 import table
 
 PARTS = ["encode", "tokenise", "train", "search", "lexical"]
-ROUNDS, SECONDS = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("SECONDS", "1"))
-WORKS = os.environ.get("WORKS", "").split()
-SCRATCH, TSV = Path("build/bench_peers"), Path("build/bench_peers.tsv")
+ROUNDS, LEAST = int(os.environ.get("ROUNDS", "3")), float(os.environ.get("LEAST_SECONDS", "1"))
+SCRATCH = Path("build/bench_peers")
 
 
 def say(line):
@@ -24,15 +23,11 @@ def say(line):
 
 
 def results_of(entries):
-    """Runs each entry once, measured only where it is not run again, and keeps what it gives:
-    {work: [(entry, file)]}, retort's first."""
+    """The first round, whose results are kept: {work: [(entry, file)]}, retort's first."""
     found = {}
     for number, entry in enumerate(entries):
         path = SCRATCH / f"result-{number}"
-        if entry.once:
-            entry.measure(0)
-        else:
-            entry.side.run(entry.run)
+        rounds.measure(entry, 0, say)
         entry.side.keep(entry.run, path)
         found.setdefault(entry.work, []).append((entry, path))
     return found
@@ -43,7 +38,9 @@ def measure(name):
     part = importlib.import_module(name)
     entries = part.entries(SCRATCH, lambda *words: subprocess.run([sys.executable, part.__file__, *words, SCRATCH],
                                                                   check=True))
-    entries = [entry for entry in entries if not WORKS or entry.work in WORKS]
+    entries = [entry for entry in entries if rounds.wanted(entry.work)]
+    if not entries:
+        return [], 0
     sides = {id(entry.side): entry.side for entry in entries}.values()
     for side in sides:
         side.start()
@@ -55,7 +52,7 @@ def measure(name):
         if entry.agreement:
             say(f"{'WRONG' if entry.wrong else 'right'}: {entry.work:18} {entry.system:14} {entry.precision:5} "
                 f"{entry.setting}: {entry.agreement}")
-    rounds.take_turns(entries, ROUNDS, SECONDS, say)
+    rounds.take_turns(entries, ROUNDS - 1, LEAST, say)
     for side in sides:
         side.close()
     for results in found.values():
@@ -71,8 +68,8 @@ def main():
         new, bad = measure(name)
         wrong += bad
         rows += new
-        table.write(TSV, rows)
-    print(table.text(table.read(TSV)))
+        table.write(rows)
+    print(table.text(table.read()))
     if wrong:
         say(f"{wrong} results are wrong")
     return 1 if wrong else 0

@@ -6,6 +6,7 @@ tokens; everything is made once and kept in the folder build/bench_peers.
 import json
 import os
 import re
+import sys
 import tarfile
 from pathlib import Path
 
@@ -98,13 +99,24 @@ def members(source, name):
 
 
 def collection(scratch, name, source):
-    """Its documents and its queries, a text to the line; of a query's words each once."""
+    """Its documents and its queries, a text to the line, of a query's words each once; None where it is absent."""
     documents, queries = scratch / f"{name}.documents", scratch / f"{name}.queries"
+    if not queries.exists() and not source.exists():
+        print(f"SKIPPED: {source} is absent", file=sys.stderr)
+        return None, None
     if not queries.exists():
         with open(documents, "w", encoding="utf-8") as file:
             for record in members(source, "corpus.jsonl"):
                 print(*f"{record.get('title', '')} {record['text']}".split(), file=file)
         with open(queries, "w", encoding="utf-8") as file:
             for record in members(source, "queries.jsonl"):
-                print(*dict.fromkeys(re.findall(r"\w+", record["text"].lower())), file=file)
+                print(*dict.fromkeys(re.findall(r"[a-z0-9_]+", record["text"].lower())), file=file)
     return documents, queries
+
+
+def ascii_only(path):
+    """The same lines with spaces for all else: about other letters and marks, what is a word differs."""
+    out = path.with_name(f"{path.name}.ascii")
+    if not out.exists():
+        out.write_text(re.sub(r"[^\x00-\x7f]", " ", path.read_text(encoding="utf-8")))
+    return out

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import inputs
-from rounds import THREADS, Entry, Side
+from rounds import THREADS, Entry, Side, wanted
 from search import HIT
 from serve import serve
 
@@ -22,18 +22,21 @@ GENERATOR = Path("scripts/zipf_collection.py")
 WORDS = r"(?u)\b\w+\b"
 
 
+def nfcorpus(scratch):
+    return inputs.SHARED / "datasets/nfcorpus.tar.gz"
+
+
 def zipf(scratch):
     """A million documents whose words are as often as words are."""
     folder = scratch / "zipf"
-    if not folder.exists():
+    if not folder.exists() and GENERATOR.exists():
         subprocess.run([sys.executable, GENERATOR, folder.with_suffix(".new")], check=True)
         folder.with_suffix(".new").rename(folder)
     return folder
 
 
 # Name, source, and whether building it takes so long that once must be enough.
-COLLECTIONS = [("nfcorpus", lambda scratch: inputs.SHARED / "datasets/nfcorpus.tar.gz", False),
-               ("zipf-1m", zipf, True)]
+COLLECTIONS = [("nfcorpus", nfcorpus, False), ("zipf-1m", zipf, True)]
 QUERY_SETTINGS = {"numba": ("numba", 0), "numba-threads": ("numba", THREADS), "numpy": ("numpy", 0),
                   "numpy-threads": ("numpy", THREADS)}
 
@@ -41,9 +44,16 @@ QUERY_SETTINGS = {"numba": ("numba", 0), "numba-threads": ("numba", THREADS), "n
 def bm25s_side(name, scratch):
     import bm25s
 
-    documents = (scratch / f"{name}.documents").read_text().splitlines()
+    documents = (scratch / f"{name}.documents.ascii").read_text().splitlines()
     queries = (scratch / f"{name}.queries").read_text().splitlines()
     indexes = {}
+
+    def warm_up():
+        """numba compiles what is called for the first time."""
+        index = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numba")
+        index.index(tokens_of(documents[:K]), show_progress=False)
+        for threads in (0, THREADS):
+            index.retrieve(tokens_of(queries[:K]), k=K, show_progress=False, n_threads=threads)
 
     def tokens_of(texts):
         return bm25s.tokenize(texts, stopwords=None, token_pattern=WORDS, show_progress=False)
@@ -60,6 +70,7 @@ def bm25s_side(name, scratch):
         return index.retrieve(tokens_of(queries), k=K, show_progress=False, n_threads=threads,
                               backend_selection="numba" if backend == "numba" else "auto")
 
+    warm_up()
     calls = {f"build-{matrix}": lambda matrix=matrix: build(matrix) for matrix in ("numpy", "scipy")}
     for setting, (backend, threads) in QUERY_SETTINGS.items():
         calls[f"query-{setting}"] = lambda backend=backend, threads=threads: query(backend, threads)
@@ -78,7 +89,12 @@ def save(found, path):
 def entries(scratch, command):
     out = []
     for name, source, slow in COLLECTIONS:
+        if not wanted(f"bm25-build-{name}") and not wanted(f"bm25-query-{name}"):
+            continue
         documents, queries = inputs.collection(scratch, name, source(scratch))
+        if not documents:
+            continue
+        documents = inputs.ascii_only(documents)
         count, asked = (sum(1 for _ in open(path)) for path in (documents, queries))
         retort = Side([inputs.PROGRAM, "bm25", documents, queries, K, THREADS], scratch / f"bm25-retort-{name}.log")
         theirs = Side([sys.executable, __file__, name, scratch], scratch / f"bm25-bm25s-{name}.log")

@@ -12,11 +12,14 @@ import math
 import os
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from importlib.metadata import version
 
 THREADS = 2
 SETTLE = 0.02  # seconds after a run in which the side's idle threads stop looking for work
-KEPT = 0.8     # a setting that reaches less of its system's best one is not tried again
+KEPT = 0.75    # a setting that reaches less of its system's best one is not tried again
+PACKAGES = {"PyTorch": "torch", "ONNX-Runtime": "onnxruntime", "OpenVINO": "openvino", "tokenizers": "tokenizers",
+            "faiss": "faiss-cpu", "bm25s": "bm25s"}
 
 
 class Side:
@@ -73,13 +76,12 @@ class Entry:
     amount: float  # what one run does
     unit: str
     cores: int = THREADS
-    once: bool = False  # takes so long that it is measured when results are compared, and no more
+    once: bool = False  # takes so long that one round must do
     wall: float = math.inf
     processor: float = math.inf  # both: the least of the runs so far, each on its own
     busy: float = 0              # share of the cores that the run with the least wall had
     agreement: str = ""          # how near its results are to the other side's
     wrong: bool = False
-    dropped: bool = field(default=False, repr=False)
 
     @property
     def rate(self):
@@ -100,6 +102,11 @@ class Entry:
                 return
 
 
+def wanted(work):
+    only = os.environ.get("WORKS", "").split()
+    return not only or work in only
+
+
 def best_of(entries):
     """{(work, system, precision): its best entry}"""
     best = {}
@@ -110,18 +117,18 @@ def best_of(entries):
     return best
 
 
+def measure(entry, seconds, say):
+    entry.measure(seconds)
+    say(f"{entry.work:22} {entry.system:14} {entry.precision:5} {entry.rate:10.4g} {entry.unit:10} {entry.setting}")
+
+
 def take_turns(entries, rounds, seconds, say):
-    """The first round has every setting, the others those that may be their system's best."""
-    for number in range(rounds):
-        for entry in entries:
-            if entry.dropped or entry.once:
-                continue
-            entry.measure(seconds)
-            say(f"{number + 1}: {entry.work:22} {entry.system:14} {entry.precision:5} {entry.rate:10.4g}"
-                f" {entry.unit:10} {entry.setting}")
+    """After a first round of all settings: those that may be their system's best."""
+    for _ in range(rounds):
         best = best_of(entries)
         for entry in entries:
-            entry.dropped |= entry.rate < KEPT * best[entry.work, entry.system, entry.precision].rate
+            if not entry.once and entry.rate >= KEPT * best[entry.work, entry.system, entry.precision].rate:
+                measure(entry, seconds, say)
 
 
 def rows_of(entries):
@@ -136,5 +143,6 @@ def rows_of(entries):
             "retort_over_system": f"{retort.rate / entry.rate:.3f}", "unit": entry.unit,
             "retort_precision": retort.precision,
             "by_cpu": f"{(entry.processor / entry.amount) / (retort.processor / retort.amount):.3f}",
-            "busy": f"{entry.busy:.2f}", "setting": entry.setting, "agreement": entry.agreement})
+            "busy": f"{entry.busy:.2f}", "setting": entry.setting, "agreement": entry.agreement,
+            "version": "" if system == "retort" else version(PACKAGES[system])})
     return rows

@@ -25,6 +25,8 @@ def save(encodings, path):
 def entries(scratch, command):
     inputs.model(scratch)
     documents, _ = inputs.collection(scratch, "nfcorpus", inputs.SHARED / "datasets/nfcorpus.tar.gz")
+    if not documents:
+        return []
     megabytes = documents.stat().st_size / 1e6
     retort = Side([inputs.PROGRAM, "tokenise", scratch / "model", documents], scratch / "tokenise-retort.log")
     theirs = Side([sys.executable, __file__, "tokenizers", scratch], scratch / "tokenise-tokenizers.log")
