@@ -129,7 +129,8 @@ test: build-tests
 asan:
 	@$(MAKE) BUILD=build-asan PROGRAM=build-asan/retort OPTIMISE=-O1 \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' build-tests
-	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort PEERS=build-asan/tests/peers/peers sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
+	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort PEERS=$(PEERS:$(BUILD)/%=build-asan/%) \
+	    sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
 
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
     --show-leak-kinds=definite --suppressions=tests/valgrind.supp
@@ -141,7 +142,8 @@ valgrind: build-tests
 coverage:
 	@$(MAKE) BUILD=build-coverage PROGRAM=build-coverage/retort OPTIMISE=-O1 SANITIZE=--coverage build-tests
 	@find build-coverage -name '*.gcda' -delete
-	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort BENCH=$(BENCH:$(BUILD)/%=build-coverage/%) PEERS=$(PEERS:$(BUILD)/%=build-coverage/%) \
+	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort BENCH=$(BENCH:$(BUILD)/%=build-coverage/%) \
+	    PEERS=$(PEERS:$(BUILD)/%=build-coverage/%) \
 	    sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
 	tests=$$?; \
 	gcovr --root . $(FOLDERS:%=--filter %/) --exclude-unreachable-branches --fail-under-line 85 \

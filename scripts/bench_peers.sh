@@ -3,7 +3,8 @@
 # texts and threads, in turns; their results are compared, too, and a difference makes it fail.
 #   sh scripts/bench_peers.sh [PART...]      parts: encode tokenise train search lexical; without names all
 #   sh scripts/bench_peers.sh --readme       puts build/bench_peers.tsv into README.md
-# The table, one row a work, system and precision, is left in build/bench_peers.tsv; rows of works that were not run stay.
+# The table is left in build/bench_peers.tsv, a row for each work, system and precision; rows of works that were not
+# run stay.
 #   ROUNDS=3      rounds in which all sides take turns; the best counts
 #   LEAST_SECONDS=1     of a side in a round: short works are repeated
 #   WORKS="..."   these works alone, named as in the table

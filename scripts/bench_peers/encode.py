@@ -153,8 +153,8 @@ def export(scratch):
     optimised = optimize_model(str(scratch / "model.onnx"), model_type="bert", num_heads=12, hidden_size=384)
     optimised.save_model_to_file(str(scratch / "optimised.onnx"))
     for name in ("model", "optimised"):
-        quantize_dynamic(scratch / f"{name}.onnx", scratch / f"{name}-int8.onnx", weight_type=QuantType.QInt8, per_channel=True,
-                         extra_options={"DefaultTensorType": TensorProto.FLOAT})
+        quantize_dynamic(scratch / f"{name}.onnx", scratch / f"{name}-int8.onnx", weight_type=QuantType.QInt8,
+                         per_channel=True, extra_options={"DefaultTensorType": TensorProto.FLOAT})
 
 
 ONNX_FILES = {"f32-plain": "model", "f32-optimised": "optimised", "int8-plain": "model-int8",
@@ -194,8 +194,8 @@ def openvino_side(scratch):
 
     core, calls = openvino.Core(), {}
     for setting, (precision, streams, is_fixed) in OPENVINO.items():
-        config = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
-                  "NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": THREADS}
+        config = {"PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT", "NUM_STREAMS": streams,
+                  "INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": THREADS}
         model = core.read_model(scratch / "model.onnx")
         if is_fixed:
             model.reshape({name: (1, 16) for name in ("input_ids", "attention_mask")})

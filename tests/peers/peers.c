@@ -9,7 +9,7 @@
  * TEXTS, and DOCUMENTS and QUERIES of bm25, are lines; VECTORS and QUERIES of search floats, DIM to
  * a row; STEPS 32-bit whole numbers: how many steps, then of each step how many sequences, then of
  * each sequence its length and its ids.  A cross-encoder is trained: even sequences of a step are
- * to score -1, odd ones 1, by the mean squared error.
+ * to score -1, odd ones 1, by the mean squared error.  What is opened lives as long as the process.
  */
 #define _GNU_SOURCE
 #include "data/lines.h"

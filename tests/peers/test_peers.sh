@@ -1,45 +1,47 @@
 #!/bin/sh
-# The program beside which scripts/bench_peers.sh puts others answers requests, with the right results.  Training needs a
-# model, and is compared with PyTorch's by that script.
+# retort's side of scripts/bench_peers.sh answers requests, with the right results.  Training needs a model: that script
+# compares it with PyTorch's.
 . tests/support.sh
 peers=${PEERS:-build/tests/peers/peers}
 
-# ask REQUESTS ARGUMENT...: the program's answers, numbers as "N".
-ask() {
+ask() { # REQUESTS ARGUMENT...: the program's answers, with "N" for numbers
     requests=$1
     shift
-    printf "$requests" | "$peers" "$@" 2>"$folder/err" | sed 's/[0-9][-+.e0-9]*/N/g' | paste -sd, ||
-        wrong "$*: $(cat "$folder/err")"
+    printf '%b' "$requests" | "$peers" "$@" 2>"$folder/err" | sed 's/[0-9][-+.e0-9]*/N/g' | paste -sd,
 }
 
-is() { # WANTED FOUND WHAT
-    [ "$1" = "$2" ] || wrong "$3: $2, not $1"
+column() { # BYTES SIZE: the first whole number, of SIZE bytes, of each so many of the kept result
+    od -An -v -w"$1" -td"$2" "$folder/kept" | awk '{ print $1 }' | paste -sd' '
 }
+
+is() { # WHAT WANTED FOUND
+    [ "$2" = "$3" ] || wrong "$1: $3, not $2: $(cat "$folder/err")"
+}
+keep="$folder/kept\n"
 
 printf 'the quick fox\n\nhello\n' >"$folder/texts"
-is 'ready,N N,kept' "$(ask "run tokenise\nkeep tokenise $folder/ids\n" tokenise tests/golden/tokenizer "$folder/texts")" \
-    'tokenise answers'
-# [CLS] 2 and [SEP] 3: three, none and one token between them.
-is '2 x x x 3 2 3 2 x 3' "$(od -An -v -w4 -td4 "$folder/ids" | awk '{ print $1 == 2 || $1 == 3 ? $1 : "x" }' | paste -sd' ')" \
-    'ids'
+is 'tokenising' 'ready,N N,kept' \
+    "$(ask "run tokenise\nkeep tokenise $keep" tokenise tests/golden/tokenizer "$folder/texts")"
+# [CLS] is 2, [SEP] 3: three tokens, none and one.
+is 'ids' '2 x x x 3 2 3 2 x 3' "$(column 4 4 | sed 's/[0-9][0-9]\+/x/g')"
 
 printf 'a b\nb b c\nc\n' >"$folder/documents"
 printf 'b\nc b\nz\n' >"$folder/queries"
-is 'ready,N N,N N,kept' \
-    "$(ask "run build\nrun query\nkeep query $folder/hits\n" bm25 "$folder/documents" "$folder/queries" 2 1)" 'bm25 answers'
-# Rows, then the same with the places that nothing was found for.
-is '1 0 1 2 0 0' "$(od -An -v -w16 -td8 "$folder/hits" | awk '{ print $1 }' | paste -sd' ')" 'rows that BM25 found'
+is 'BM25' 'ready,N N,N N,kept' \
+    "$(ask "run build\nrun query\nkeep query $keep" bm25 "$folder/documents" "$folder/queries" 2 1)"
+# Two rows a query; nothing was found for the last.
+is 'rows that BM25 found' '1 0 1 2 0 0' "$(column 16 8)"
 
-# Two dimensions: (1, 0), (0, 1), (1, 1); sixteen queries (1, 0).
-printf '\0\0\200\77\0\0\0\0''\0\0\0\0\0\0\200\77''\0\0\200\77\0\0\200\77' >"$folder/vectors"
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do printf '\0\0\200\77\0\0\0\0'; done >"$folder/vectors.queries"
+# Of two dimensions: (1, 0), (0, 1), (1, 1); sixteen queries (1, 0).
+printf '\0\0\200\77\0\0\0\0\0\0\0\0\0\0\200\77\0\0\200\77\0\0\200\77' >"$folder/vectors"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do printf '\0\0\200\77\0\0\0\0'; done >"$folder/queries"
 for name in one many; do
-    is 'ready,N N,kept' "$(ask "run $name\nkeep $name $folder/hits\n" search "$folder/vectors" "$folder/vectors.queries" \
-        2 2 1)" "search answers $name"
-    is '16 0 2' "$(od -An -v -w32 -td8 "$folder/hits" | awk '{ print $1, $3 }' | uniq -c | awk '{ print $1, $2, $3 }')" \
-        "rows that $name found"
+    is "search, $name" 'ready,N N,kept' \
+        "$(ask "run $name\nkeep $name $keep" search "$folder/vectors" "$folder/queries" 2 2 1)"
+    is "rows of $name" '16 0 2' "$(column 16 8 | xargs -n 2 | uniq -c | xargs)"
 done
 
-echo 'run nothing' | "$peers" tokenise tests/golden/tokenizer "$folder/texts" >/dev/null 2>&1 && wrong 'an unknown work passed'
+ask 'run nothing\n' tokenise tests/golden/tokenizer "$folder/texts" >/dev/null
+grep -q 'peers: nothing' "$folder/err" || wrong "an unknown work: $(cat "$folder/err")"
 "$peers" >/dev/null 2>&1 && wrong 'a call without arguments passed'
 exit $wrong
