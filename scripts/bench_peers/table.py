@@ -96,8 +96,9 @@ def markdown(rows):
     versions = sorted({f"{row['system'].replace('-', ' ')} {row['version']}" for row in rows if row["version"]})
     yield f"On {processor()}, {os.cpu_count()} cores, two threads: `sh scripts/bench_peers.sh`. {', '.join(versions)}."
     yield ""
-    yield from encoder_table(rows)
-    yield ""
+    if any(row["work"] in ENCODER for row in rows):
+        yield from encoder_table(rows)
+        yield ""
     yield from other_table(rows)
 
 
