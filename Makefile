@@ -32,6 +32,7 @@ LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
 BENCH    = $(BUILD)/tests/bench/bench
 BENCH_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/*.c))
+PEERS    = $(BUILD)/tests/peers/peers
 FUZZERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 # The harnesses that have seeds, with a driver of their own in place of the fuzzing engine: a test.
 REPLAYS := $(patsubst tests/fuzz/seeds/%,$(BUILD)/tests/fuzz/replay_%,$(wildcard tests/fuzz/seeds/*))
@@ -83,6 +84,8 @@ $(SHARED): $(BUILD)/student/retort.o $(LIBRARY)
 	$(CC) -shared $(SANITIZE) $(LDFLAGS) -Wl,-soname,$(SONAME) -Wl,--no-undefined -o $@ $^ \
 	    $(LIBRARY_OTHERS) $(shell pkg-config --libs $(LIBRARY_PACKAGES))
 
+shared-library: $(SHARED)
+
 $(BUILD)/lib/libretort.a: $(BUILD)/student/retort.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(LD) -r -o $(BUILD)/lib/retort.o $^
@@ -116,21 +119,22 @@ NO_MEMORY_WRAPS = malloc calloc realloc aligned_alloc free fopen mmap pthread_cr
 $(BUILD)/tests/student/test_no_memory: LDFLAGS += $(NO_MEMORY_WRAPS:%=-Wl,--wrap=%)
 
 ## build-tests   the test programs and the bench, not run
-build-tests: $(TESTS) $(BENCH) $(PROGRAM)
+build-tests: $(TESTS) $(BENCH) $(PEERS) $(PROGRAM)
 
 # Everything compiled, nothing linked: what lint asks of each compiler.
 objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
-    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(FUZZERS)) $(FUZZ_PARTS) $(BENCH_PARTS)
+    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(FUZZERS)) $(FUZZ_PARTS) $(BENCH_PARTS) $(PEERS).o
 
 ## test          every test program and every tests/*/test_*.sh; fails if any fails
 test: build-tests
-	@RETORT=./$(PROGRAM) BENCH=$(BENCH) sh tests/run.sh $(TESTS) $(SCRIPTS)
+	@RETORT=./$(PROGRAM) BENCH=$(BENCH) PEERS=$(PEERS) sh tests/run.sh $(TESTS) $(SCRIPTS)
 
 ## asan          the same, less what is too slow there, with Address- and UndefinedBehaviorSanitizer
 asan:
 	@$(MAKE) BUILD=build-asan PROGRAM=build-asan/retort OPTIMISE=-O1 \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' build-tests
-	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
+	@CK_FORK=no RETORT_SKIP_SLOW=1 RETORT=build-asan/retort PEERS=$(PEERS:$(BUILD)/%=build-asan/%) \
+	    sh tests/run.sh $(TESTS:$(BUILD)/%=build-asan/%) $(SCRIPTS)
 
 VALGRIND = valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
     --show-leak-kinds=definite --suppressions=tests/valgrind.supp
@@ -143,6 +147,7 @@ coverage:
 	@$(MAKE) BUILD=build-coverage PROGRAM=build-coverage/retort OPTIMISE=-O1 SANITIZE=--coverage build-tests
 	@find build-coverage -name '*.gcda' -delete
 	@CK_TIMEOUT_MULTIPLIER=4 RETORT=build-coverage/retort BENCH=$(BENCH:$(BUILD)/%=build-coverage/%) \
+	    PEERS=$(PEERS:$(BUILD)/%=build-coverage/%) \
 	    sh tests/run.sh $(TESTS:$(BUILD)/%=build-coverage/%) $(SCRIPTS); \
 	tests=$$?; \
 	gcovr --root . $(FOLDERS:%=--filter %/) --exclude-unreachable-branches --fail-under-line 85 \
@@ -204,6 +209,7 @@ install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 clean:
 	rm -rf build build-* retort
 
-.PHONY: all help build-tests objects test asan valgrind coverage bench growth fuzzers fuzz lint test-st install clean
+.PHONY: all help shared-library build-tests objects test asan valgrind coverage bench growth fuzzers fuzz lint test-st \
+    install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -14,8 +14,8 @@
 
 enum { BLOCK = 24 }; /* queries; a multiple of the product kernel's rows, and even */
 
-/* The panels of one head of one sequence of n tokens, d its size.  void: of the pass's element, with
- * room for f32. */
+/* The panels of one head of one sequence of n tokens, d its size.  void: of the pass's element,
+ * with room for f32. */
 struct panels {
     void *v, *k_by_dim;                 /* right operands [n, d], [d, n] */
     float *p;                           /* [BLOCK, n] */

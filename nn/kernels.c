@@ -1,8 +1,9 @@
 /* The kernels of kernels.h, once for each instruction set: see the Makefile.
  *
  * Plain loops that compilers vectorise, which is why exp, tanh and the normal distribution are
- * polynomials here and sums are declared reductions; only the small matrix product names vectors,
- * so that its sums stay in registers.  No intrinsics: measured, they were not needed.
+ * polynomials here and sums are declared reductions; the small matrix product and the softmax name
+ * vectors, so that their sums stay in registers.  Intrinsics are two: bf16's conversion and product
+ * of pairs, which compilers do not find.
  */
 #include "nn/kernels.h"
 

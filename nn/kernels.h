@@ -47,8 +47,8 @@ struct norm_backward {
  *
  * Along k, bf16 go in pairs, as the processors that multiply them want it: b holds rows 2 l and
  * 2 l + 1 side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row
- * i, whose second must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b is
- * [k, n] and a + i * a_row + l * a_col is a(i, l).
+ * i, whose second must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b
+ * is [k, n] and a + i * a_row + l * a_col is a(i, l).
  *
  * Rows of b and c have room for kernel_padded(n), of which c's surplus is overwritten. */
 struct product {

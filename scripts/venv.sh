@@ -1,13 +1,13 @@
 #!/bin/sh
 # Makes the Python environment of the comparisons (make test-st), or leaves it alone where it is
 # complete; prints its python.  It is kept in $RETORT_VENV (~/.cache/retort/venv): torch is large.
-#   python=$(sh scripts/venv.sh)
+#   python=$(sh scripts/venv.sh [PACKAGE==VERSION...])      with these packages, too
 set -eu
 venv=${RETORT_VENV:-$HOME/.cache/retort/venv}
 python=$venv/bin/python
 pins='sentence-transformers==6.2.0 transformers==5.23.0 torch==2.15.0 tokenizers==0.23.3
     safetensors==0.8.0 pytrec-eval-terrier==0.5.11 numpy==2.4.6
-    sqlite-vec==0.1.9'
+    sqlite-vec==0.1.9'" $*"
 
 is_complete() {
     "$python" - $pins 2>/dev/null <<'END'
