@@ -14,8 +14,8 @@
 #define _GNU_SOURCE
 #include "data/lines.h"
 #include "data/sequences.h"
-#include "student/bm25.h"
 #include "nn/optimizer.h"
+#include "student/bm25.h"
 #include "student/search.h"
 #include "teacher/training.h"
 
@@ -221,7 +221,7 @@ struct learner {
     struct cross_encoder *ce;
     struct tape *tape;
     struct adamw adamw;
-    float *gradients, *logits, *d_logits;
+    float *logits, *d_logits;
     double rate;
     bool drops;
     uint64_t steps; /* taken */
@@ -270,14 +270,14 @@ static double learn(struct learner *learner, const struct tape_text *texts, size
     const float *d_logits = learner->d_logits;
     uint64_t seed = learner->drops ? random_bits(1, 1, learner->steps) | 1 : 0;
     learner->steps++;
-    memset(learner->gradients, 0, params->size * sizeof *learner->gradients);
-    tape_forward(learner->tape, texts, n, &layer, 1, seed, &learner->logits);
+    struct gradients *gradients = &learner->adamw.gradients;
+    gradients_clear(gradients, learner->pool);
+    tape_forward(learner->tape, &learner->adamw, texts, n, &layer, 1, seed, &learner->logits);
     double loss = squared_error(learner->d_logits, learner->logits, n);
-    tape_backward(learner->tape, &d_logits, learner->gradients);
-    double norm = gradient_norm(learner->gradients, params->size, learner->pool);
-    adamw_step(&learner->adamw, params, learner->gradients, clip_scale(norm, 1), learner->rate,
-               learner->pool);
-    encoder_refresh(encoder);
+    tape_backward(learner->tape, &d_logits, gradients);
+    double norm = gradients_norm(gradients, learner->pool);
+    adamw_step(&learner->adamw, params, clip_scale(norm, 1), learner->rate, learner->pool);
+    encoder_refresh_by(encoder, learner->pool);
     return loss;
 }
 
@@ -305,7 +305,6 @@ static struct learner *open_learner(char **arguments)
     struct params *params = cross_encoder_trained(learner->ce)->params;
     learner->pool = pool_open(atoi(arguments[4]));
     learner->tape = cross_encoder_tape(learner->ce, learner->pool, tape_keep_bytes);
-    learner->gradients = xaligned(params->size, sizeof *learner->gradients);
     learner->logits = xcalloc(MOST_SEQUENCES, sizeof *learner->logits);
     learner->d_logits = xcalloc(MOST_SEQUENCES, sizeof *learner->d_logits);
     learner->rate = atof(arguments[3]);
