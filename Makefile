@@ -27,7 +27,8 @@ LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
 KERNELS  = $(if $(wildcard nn/kernels.c),$(BUILD)/nn/kernels_avx2.o $(BUILD)/nn/kernels_avx512.o)
-OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
+DOTS     = $(if $(wildcard nn/dots.c),$(addprefix $(BUILD)/nn/dots_,avx2.o avx512.o avx512_bf16.o))
+OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS) $(DOTS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
 BENCH    = $(BUILD)/tests/bench/bench
@@ -66,6 +67,17 @@ $(BUILD)/nn/kernels_avx512.o: nn/kernels.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
 	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx512 -c -o $@ $<
+
+
+# nn/dots.c likewise.
+$(BUILD)/nn/dots_avx2.o: SET = -mavx2 -mfma -mpopcnt
+$(BUILD)/nn/dots_avx512.o: SET = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mpopcnt
+$(BUILD)/nn/dots_avx512_bf16.o: SET = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mpopcnt \
+    -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
+$(DOTS): $(BUILD)/nn/dots_%.o: nn/dots.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(RETORT_CFLAGS) $(SET) -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DDOTS=dots_$* \
+	    -c -o $@ $<
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
 
