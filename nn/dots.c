@@ -246,47 +246,63 @@ INLINE words bit_counts(words v)
 #endif
 }
 
-/* size: (dim + 31) / 32, a constant where it is small.  A row's last vector of scores may reach into
- * the next row, which is written after it. */
-INLINE void many_signs_of(float *scores, const uint32_t *queries, size_t num_queries,
-                          const char *row, size_t count, size_t dim, size_t size)
+/* A bit for each lane. */
+INLINE uint32_t lanes_below(words values, words limits)
 {
-    size_t bytes = (dim + 7) / 8, padded = (num_queries + DOTS_ROWS - 1) / DOTS_ROWS * DOTS_ROWS;
-    uint32_t mask = (uint32_t)sign_mask(dim, 4);
-    for (size_t i = 0; i < count; i++, row += bytes, scores += num_queries) {
-        for (size_t q = 0; q < num_queries; q += LANES) {
-            words differ = {0};
+#if defined(__AVX512F__)
+    return _mm512_cmplt_epi32_mask((__m512i)values, (__m512i)limits);
+#else
+    ints below = (ints)values < (ints)limits;
+    int32_t any = 0;
+    uint32_t bits = 0;
+    for (int i = 0; i < LANES; i++) any |= below[i];
+    for (int i = 0; any && i < LANES; i++) bits |= (uint32_t)(below[i] & 1) << i;
+    return bits;
+#endif
+}
+
+/* size: (dim + 31) / 32, a constant where it is small. */
+INLINE size_t below_of(uint32_t *places, uint32_t *differ, const struct turned_signs *queries,
+                       const char *row, size_t count, size_t size)
+{
+    size_t bytes = (queries->dim + 7) / 8, found = 0;
+    size_t padded = (queries->count + DOTS_ROWS - 1) / DOTS_ROWS * DOTS_ROWS;
+    uint32_t mask = (uint32_t)sign_mask(queries->dim, 4);
+    for (size_t i = 0; i < count; i++, row += bytes)
+        for (size_t q = 0; q < queries->count; q += LANES) {
+            words sum = {0};
             for (size_t w = 0; w < size; w++) {
                 uint32_t word;
                 memcpy(&word, row + sizeof word * w, sizeof word);
                 if (w + 1 == size) word &= mask;
-                differ += bit_counts(*(const words *)(queries + w * padded + q) ^ word);
+                sum += bit_counts(*(const words *)(queries->words + w * padded + q) ^ word);
             }
-            ints dots = (int)dim - 2 * (ints)differ;
-            *(floats *)(scores + q) = __builtin_convertvector(dots, floats);
+            for (uint32_t bits = lanes_below(sum, *(const words *)(queries->limits + q)); bits;
+                 bits &= bits - 1) {
+                uint32_t lane = (uint32_t)__builtin_ctz(bits), sums[LANES];
+                memcpy(sums, &sum, sizeof sums);
+                places[found] = (uint32_t)(i * queries->count + q) + lane;
+                differ[found++] = sums[lane];
+            }
         }
-    }
+    return found;
 }
 
-static void many_signs(float *scores, const uint32_t *queries, size_t num_queries, const void *rows,
-                       size_t count, size_t dim)
+static size_t signs_below(uint32_t *places, uint32_t *differ, const struct turned_signs *queries,
+                          const void *rows, size_t count)
 {
-    size_t size = (dim + 31) / 32;
+    size_t size = (queries->dim + 31) / 32;
     switch (size) {
     case 1:
-        many_signs_of(scores, queries, num_queries, rows, count, dim, 1);
-        break;
+        return below_of(places, differ, queries, rows, count, 1);
     case 2:
-        many_signs_of(scores, queries, num_queries, rows, count, dim, 2);
-        break;
+        return below_of(places, differ, queries, rows, count, 2);
     case 4:
-        many_signs_of(scores, queries, num_queries, rows, count, dim, 4);
-        break;
+        return below_of(places, differ, queries, rows, count, 4);
     case 8:
-        many_signs_of(scores, queries, num_queries, rows, count, dim, 8);
-        break;
+        return below_of(places, differ, queries, rows, count, 8);
     default:
-        many_signs_of(scores, queries, num_queries, rows, count, dim, size);
+        return below_of(places, differ, queries, rows, count, size);
     }
 }
 
@@ -294,45 +310,62 @@ static void many_signs(float *scores, const uint32_t *queries, size_t num_querie
 
 enum { STEP = 64 /* columns looked at together */ };
 
-/* A bit for each of 64 columns. */
-INLINE uint64_t columns_above(const float *scores, float scale, const float *bars)
+/* A bit for each of 64 columns; seldom is there any. */
+INLINE uint64_t columns_above(const float *scores, const float *scale, const float *bars)
 {
     uint64_t above = 0;
 #if defined(__AVX512F__)
-    for (int i = 0; i < STEP; i += LANES) {
-        __m512 score = _mm512_mul_ps(_mm512_loadu_ps(scores + i), _mm512_set1_ps(scale));
-        __mmask16 mask = _mm512_cmp_ps_mask(score, _mm512_loadu_ps(bars + i), _CMP_GT_OQ);
-        above |= (uint64_t)mask << i;
+    __mmask16 masks[STEP / LANES];
+    for (int i = 0; i < STEP / LANES; i++) {
+        __m512 score = _mm512_loadu_ps(scores + i * LANES);
+        if (scale) score = _mm512_mul_ps(score, _mm512_set1_ps(*scale));
+        masks[i] = _mm512_cmp_ps_mask(score, _mm512_loadu_ps(bars + i * LANES), _CMP_GT_OQ);
     }
+    __mmask16 low = _kor_mask16(masks[0], masks[1]), high = _kor_mask16(masks[2], masks[3]);
+    if (_kortestz_mask16_u8(low, high)) return 0;
+    for (int i = 0; i < STEP / LANES; i++) above |= (uint64_t)masks[i] << i * LANES;
 #else
     ints any = {0};
-    for (int i = 0; i < STEP; i += LANES)
-        any |= *(const floats *)(scores + i) * scale > *(const floats *)(bars + i);
     int32_t lanes = 0;
+    for (int i = 0; i < STEP; i += LANES) {
+        floats score = *(const floats *)(scores + i);
+        if (scale) score *= *scale;
+        any |= score > *(const floats *)(bars + i);
+    }
     for (int i = 0; i < LANES; i++) lanes |= any[i];
-    for (int i = 0; lanes && i < STEP; i++) above |= (uint64_t)(scores[i] * scale > bars[i]) << i;
+    for (int i = 0; lanes && i < STEP; i++)
+        above |= (uint64_t)((scale ? scores[i] * *scale : scores[i]) > bars[i]) << i;
 #endif
     return above;
+}
+
+INLINE size_t row_above(uint32_t *places, const float *scores, const float *scale,
+                        const float *bars, size_t first, size_t cols)
+{
+    size_t found = 0, col = 0;
+    for (; col + STEP <= cols; col += STEP)
+        for (uint64_t bits = columns_above(scores + col, scale, bars + col); bits; bits &= bits - 1)
+            places[found++] = (uint32_t)(first + col + (size_t)__builtin_ctzll(bits));
+    for (; col < cols; col++)
+        if ((scale ? scores[col] * *scale : scores[col]) > bars[col])
+            places[found++] = (uint32_t)(first + col);
+    return found;
 }
 
 static size_t above(uint32_t *places, const float *scores, const float *scales, const float *bars,
                     size_t rows, size_t cols)
 {
-    size_t found = 0;
-    for (size_t row = 0; row < rows; row++) {
-        const float *of_row = scores + row * cols, scale = scales ? scales[row] : 1;
-        size_t col = 0;
-        for (; col + STEP <= cols; col += STEP)
-            for (uint64_t bits = columns_above(of_row + col, scale, bars + col); bits;
-                 bits &= bits - 1)
-                places[found++] = (uint32_t)(row * cols + col + (size_t)__builtin_ctzll(bits));
-        for (; col < cols; col++)
-            if (of_row[col] * scale > bars[col]) places[found++] = (uint32_t)(row * cols + col);
-    }
+    size_t found = 0, end = rows * cols;
+    if (scales)
+        for (size_t at = 0; at < end; at += cols, scales++)
+            found += row_above(places + found, scores + at, scales, bars, at, cols);
+    else
+        for (size_t at = 0; at < end; at += cols)
+            found += row_above(places + found, scores + at, NULL, bars, at, cols);
     return found;
 }
 
 const struct dots DOTS = {.name = NAME,
                           .one = {one_f32, one_bf16, one_int8, one_binary},
-                          .many_signs = many_signs,
+                          .signs_below = signs_below,
                           .above = above};

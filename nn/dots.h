@@ -27,13 +27,21 @@ enum { DOTS_SLACK = 64, DOTS_ROWS = 16 };
  * and signs are exact. */
 typedef void dots_one(float *scores, const void *query, const void *rows, size_t count, size_t dim);
 
+/* Signs of many queries, 32 of each side by side. */
+struct turned_signs {
+    size_t count, dim;
+    uint32_t *words; /* [(dim + 31) / 32, count rounded up to DOTS_ROWS] */
+    int32_t *limits; /* [count rounded up to DOTS_ROWS], above the count 0 */
+};
+
 struct dots {
     const char *name; /* "portable", "avx2", "avx512", "avx512_bf16" */
     dots_one *one[VECTOR_TYPES];
-    /* scores [count, num_queries] of signs: rows [count, dim], which may be read as above; queries
-     * as dots_turn_signs leaves them.  scores have room for DOTS_ROWS floats more. */
-    void (*many_signs)(float *scores, const uint32_t *queries, size_t num_queries, const void *rows,
-                       size_t count, size_t dim);
+    /* Of signs: where fewer differ between a row of [count, dim] and one of many queries than its
+     * limit.  places: row * queries + query, rising by row; differ: how many do; both have room for
+     * all.  Returns how many there are.  Rows may be read as above. */
+    size_t (*signs_below)(uint32_t *places, uint32_t *differ, const struct turned_signs *queries,
+                          const void *rows, size_t count);
     /* Where scores [rows, cols], each times its row's scale (scales NULL: 1), are above their
      * column's bar: row * cols + col, rising, in places [rows * cols].  Returns how many. */
     size_t (*above)(uint32_t *places, const float *scores, const float *scales, const float *bars,
@@ -45,9 +53,8 @@ extern const struct dots dots_portable, dots_avx2, dots_avx512, dots_avx512_bf16
 const struct dots *dots_best(void);
 int dots_runs(const struct dots *dots);
 
-/* Signs [count, dim] with 32 signs of all queries side by side: out [(dim + 31) / 32, count rounded
- * up to DOTS_ROWS]. */
-void dots_turn_signs(uint32_t *out, const void *queries, size_t count, size_t dim);
-size_t dots_turned_size(size_t count, size_t dim); /* words of out */
+/* Fills out->words from queries [out->count, out->dim]. */
+void dots_turn_signs(struct turned_signs *out, const void *queries);
+size_t dots_turned_size(size_t count, size_t dim); /* of words */
 
 #endif

@@ -15,13 +15,14 @@
 #include "nn/dnn.h"
 #include "nn/kernels.h"
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     BLOCK = 256,     /* queries */
     FEW = 16,        /* fewer than so many are faster one by one: measured */
-    MANY_ROWS = 256, /* of a tile: as many scores as fit into the cache */
+    MANY_ROWS = 256, /* of a tile: as many scores as fit into the second cache */
     FEW_ROWS = 1024,
     ITEMS_PER_WORKER = 2
 };
@@ -36,17 +37,21 @@ struct search {
     float *query_scales; /* [num_queries] of int8 */
     size_t num_queries, num_slices, num_blocks, num_workers;
     size_t dim, k, row_bytes;
-    size_t tile; /* rows */
-    bool wide;   /* no product of the type is to be had: numbers are widened to f32 before */
+    size_t found; /* of each query: k, or all vectors */
+    size_t tile;  /* rows */
+    bool wide;    /* no product of the type is to be had: numbers are widened to f32 before */
     struct worker {
-        float *scores;    /* [tile, BLOCK], or [tile] of few queries */
-        float *bars;      /* [BLOCK] or [tile]: the worst scores kept */
-        uint32_t *places; /* as many as scores */
-        char *rows;       /* the last tile, with room behind */
-        void *query;      /* one, or of signs a block turned; zeros behind */
-        float *wide;      /* [tile + BLOCK, dim] */
-        struct dnn *dnn;  /* opened when first needed: a single query does without */
-    } * workers;          /* [num_workers] */
+        float *scores;              /* [tile, BLOCK], or [tile] of few queries */
+        float *bars;                /* [BLOCK] or [tile]: the worst scores kept */
+        uint32_t *places;           /* as many as scores */
+        uint64_t *kept;             /* [BLOCK, room]: a reservoir a query */
+        char *rows;                 /* the last tile, with room behind */
+        void *query;                /* one, zeros behind */
+        struct turned_signs turned; /* a block */
+        uint32_t *differ;           /* as many as places, of signs */
+        float *wide;                /* [tile + BLOCK, dim] */
+        struct dnn *dnn;            /* opened when first needed: a single query does without */
+    } * workers;                    /* [num_workers] */
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -103,10 +108,6 @@ static void multiply_many(const struct search *search, struct worker *worker, co
 {
     static const enum element elements[] = {ELEMENT_F32, ELEMENT_BF16, ELEMENT_INT8};
     enum vector_type type = search->vectors->type;
-    if (type == VECTOR_BINARY) {
-        search->dots->many_signs(worker->scores, worker->query, count, vectors, rows, search->dim);
-        return;
-    }
     if (search->wide) {
         float *to = worker->wide + BLOCK * search->dim;
         widen(worker->wide, queries, count * search->dim, type);
@@ -138,62 +139,81 @@ static void multiply_one(const struct search *search, struct worker *worker, con
 /* ---- offers: rows come in rising order, so that one equal to the worst kept never replaces it. */
 
 /* worker->scores [rows, count] of count queries that have been offered as many rows each. */
-static void offer_many(const struct search *search, const struct worker *worker, struct top_k *tops,
-                       size_t count, size_t first, size_t rows)
+static void offer_many(const struct search *search, const struct worker *worker,
+                       struct reservoir *best, size_t count, size_t first, size_t rows)
 {
     const float *scales = search->vectors->scales, *scores = worker->scores;
     size_t row = 0;
-    for (; row < rows && tops[0].count < tops[0].k; row++)
+    for (; row < rows && best->count < best->k; row++)
         for (size_t q = 0; q < count; q++) {
             float scale = scales ? scales[first + row] : 1;
-            top_k_offer(&tops[q], first + row, (double)(scores[row * count + q] * scale));
+            reservoir_offer(&best[q], (uint32_t)(first + row), scores[row * count + q] * scale);
         }
     if (row == rows) return;
     if (scales) scales += first + row;
     scores += row * count;
-    for (size_t q = 0; q < count; q++) worker->bars[q] = (float)tops[q].hits[0].score;
     size_t found =
         search->dots->above(worker->places, scores, scales, worker->bars, rows - row, count);
     for (size_t i = 0; i < found; i++) {
-        size_t place = worker->places[i], at = place / count;
+        size_t place = worker->places[i], at = place / count, q = place % count;
         float scale = scales ? scales[at] : 1;
-        top_k_offer(&tops[place % count], first + row + at, (double)(scores[place] * scale));
+        reservoir_offer(&best[q], (uint32_t)(first + row + at), scores[place] * scale);
+        worker->bars[q] = best[q].bar;
     }
 }
 
 /* worker->scores [rows] of one query, scales included. */
-static void offer_one(const struct search *search, const struct worker *worker, struct top_k *top,
-                      size_t first, size_t rows)
+static void offer_one(const struct search *search, const struct worker *worker,
+                      struct reservoir *best, size_t first, size_t rows)
 {
     const float *scores = worker->scores;
     size_t row = 0;
-    for (; row < rows && top->count < top->k; row++)
-        top_k_offer(top, first + row, (double)scores[row]);
+    for (; row < rows && best->count < best->k; row++)
+        reservoir_offer(best, (uint32_t)(first + row), scores[row]);
     if (row == rows) return;
-    for (size_t i = 0; i < rows - row; i++) worker->bars[i] = (float)top->hits[0].score;
+    for (size_t i = 0; i < rows - row; i++) worker->bars[i] = best->bar;
     size_t found =
         search->dots->above(worker->places, scores + row, NULL, worker->bars, 1, rows - row);
     for (size_t i = 0; i < found; i++) {
         size_t at = row + worker->places[i];
-        top_k_offer(top, first + at, (double)scores[at]);
+        reservoir_offer(best, (uint32_t)(first + at), scores[at]);
+    }
+}
+
+/* The rows of a tile to a block of signs: product and comparison are one.  The limit is how many
+ * differ in the worst kept. */
+static void offer_signs(const struct search *search, const struct worker *worker,
+                        struct reservoir *best, const void *vectors, size_t first, size_t rows)
+{
+    const struct turned_signs *turned = &worker->turned;
+    size_t found = search->dots->signs_below(worker->places, worker->differ, turned, vectors, rows);
+    for (size_t i = 0; i < found; i++) {
+        size_t at = worker->places[i] / turned->count, q = worker->places[i] % turned->count;
+        int dim = (int)search->dim, score = dim - 2 * (int)worker->differ[i];
+        reservoir_offer(&best[q], (uint32_t)(first + at), (float)score);
+        if (best[q].bar > -INFINITY) turned->limits[q] = (dim - (int)best[q].bar) / 2;
     }
 }
 
 /* ---- items ---- */
 
-static void search_tile(const struct search *search, struct worker *worker, struct top_k *tops,
+static void search_tile(const struct search *search, struct worker *worker, struct reservoir *best,
                         size_t first_query, size_t count, size_t first, size_t rows)
 {
     const void *vectors = tile_rows(search, worker, first, rows);
     const float *scales = search->vectors->scales ? search->vectors->scales + first : NULL;
+    if (count >= FEW && search->vectors->type == VECTOR_BINARY) {
+        offer_signs(search, worker, best, vectors, first, rows);
+        return;
+    }
     if (count >= FEW) {
         multiply_many(search, worker, vectors, rows, stored_query(search, first_query), count);
-        offer_many(search, worker, tops, count, first, rows);
+        offer_many(search, worker, best, count, first, rows);
         return;
     }
     for (size_t q = 0; q < count; q++) {
         multiply_one(search, worker, vectors, rows, stored_query(search, first_query + q), scales);
-        offer_one(search, worker, &tops[q], first, rows);
+        offer_one(search, worker, &best[q], first, rows);
     }
 }
 
@@ -204,23 +224,28 @@ static void search_item(void *arg, size_t item, int worker_index)
     size_t count = smaller(BLOCK, search->num_queries - first);
     size_t end = slice_start(search, slice + 1);
     struct worker *worker = &search->workers[worker_index];
-    struct top_k tops[BLOCK];
+    struct reservoir best[BLOCK];
+    for (size_t q = 0; q < count; q++) worker->bars[q] = -INFINITY;
     for (size_t q = 0; q < count; q++)
-        tops[q] = top_k_start(slice_hits(search, slice, first + q), search->k);
-    if (count >= FEW && search->vectors->type == VECTOR_BINARY)
-        dots_turn_signs(worker->query, stored_query(search, first), count, search->dim);
+        best[q] = reservoir_start(worker->kept + q * reservoir_room(search->found), search->found);
+    if (count >= FEW && search->vectors->type == VECTOR_BINARY) {
+        worker->turned.count = count;
+        dots_turn_signs(&worker->turned, stored_query(search, first));
+        for (size_t q = 0; q < BLOCK; q++) worker->turned.limits[q] = q < count ? INT32_MAX : 0;
+    }
     for (size_t row = slice_start(search, slice); row < end; row += search->tile)
-        search_tile(search, worker, tops, first, count, row, smaller(search->tile, end - row));
+        search_tile(search, worker, best, first, count, row, smaller(search->tile, end - row));
+    for (size_t q = 0; q < count; q++)
+        reservoir_finish(&best[q], slice_hits(search, slice, first + q));
 }
 
-/* Joins one query's slices and sorts. */
+/* Joins one query's slices and sorts; the first slice's hits are offered where they lie. */
 static void merge_query(void *arg, size_t query, int worker)
 {
     const struct search *search = arg;
     struct top_k top = top_k_start(slice_hits(search, 0, query), search->k);
     (void)worker;
-    top.count = smaller(search->k, slice_start(search, 1));
-    for (size_t slice = 1; slice < search->num_slices; slice++) {
+    for (size_t slice = 0; slice < search->num_slices; slice++) {
         size_t rows = slice_start(search, slice + 1) - slice_start(search, slice);
         const struct hit *hits = slice_hits(search, slice, query);
         for (size_t i = 0; i < smaller(search->k, rows); i++)
@@ -239,7 +264,8 @@ static void release_search(void *arg)
     for (size_t w = 0; search->workers && w < search->num_workers; w++) {
         struct worker *worker = &search->workers[w];
         free(worker->scores), free(worker->bars), free(worker->places);
-        free(worker->rows), free(worker->query), free(worker->wide);
+        free(worker->kept), free(worker->rows), free(worker->query), free(worker->wide);
+        free(worker->differ), free(worker->turned.words), free(worker->turned.limits);
         dnn_close(worker->dnn);
     }
     free(search->workers);
@@ -268,21 +294,29 @@ static void store_queries(struct search *search, const float *queries)
                   search->vectors->dim, type);
 }
 
+static void open_signs(const struct search *search, struct worker *worker, size_t columns)
+{
+    worker->differ = xcalloc(columns * search->tile, sizeof *worker->differ);
+    worker->turned.dim = search->dim;
+    worker->turned.words = xaligned(dots_turned_size(columns, search->dim), sizeof(uint32_t));
+    worker->turned.limits = xaligned(BLOCK, sizeof *worker->turned.limits);
+}
+
 static void open_workers(struct search *search)
 {
     bool many = search->num_queries >= FEW;
     size_t columns = many ? smaller(search->num_queries, BLOCK) : 1, tile = search->tile;
-    size_t query = padded_query(search);
-    if (many && search->vectors->type == VECTOR_BINARY)
-        query += dots_turned_size(columns, search->dim) * sizeof(uint32_t);
     search->workers = xcalloc(search->num_workers, sizeof *search->workers);
     for (size_t w = 0; w < search->num_workers; w++) {
         struct worker *worker = &search->workers[w];
         worker->scores = xaligned(columns * tile + DOTS_ROWS, sizeof(float));
         worker->bars = xaligned(columns + tile, sizeof(float));
         worker->places = xcalloc(columns * tile, sizeof *worker->places);
+        worker->kept = xcalloc(smaller(search->num_queries, BLOCK) * reservoir_room(search->found),
+                               sizeof *worker->kept);
         worker->rows = xaligned((tile + DOTS_ROWS) * search->row_bytes + DOTS_SLACK, 1);
-        worker->query = xaligned(query, 1);
+        worker->query = xaligned(padded_query(search), 1);
+        if (many && search->vectors->type == VECTOR_BINARY) open_signs(search, worker, columns);
         if (many && search->wide)
             worker->wide = xaligned((BLOCK + tile) * search->dim, sizeof(float));
     }
@@ -298,7 +332,7 @@ static bool needs_wide(enum vector_type type)
 size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                     const struct stored_vectors *vectors, int k, struct pool *pool)
 {
-    REQUIRE(vectors->dim > 0 && k >= 0);
+    REQUIRE(vectors->dim > 0 && vectors->count <= UINT32_MAX && k >= 0);
     size_t found = smaller((size_t)k, vectors->count);
     if (found == 0 || num_queries == 0) return found;
     struct search search = {.hits = hits,
@@ -308,6 +342,7 @@ size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                             .num_workers = (size_t)pool_size(pool),
                             .dim = (size_t)vectors->dim,
                             .k = (size_t)k,
+                            .found = found,
                             .row_bytes = stored_bytes(vectors->type, vectors->dim),
                             .tile = num_queries < FEW ? FEW_ROWS : MANY_ROWS};
     search.wide = num_queries >= FEW && needs_wide(vectors->type);

@@ -19,8 +19,9 @@
 /* hits [num_queries, k]: per query the k rows of highest score, best first, ties by smaller row, a
  * NaN last.  Returns how many each query has: k, or vectors->count where that is less (the rest of
  * its k places is not written).  queries [num_queries, dim].
- * Same hits for any pool.  Memory beside hits: the queries as stored, a tile of scores per worker,
- * and where queries are few, k places more for each worker's share of the rows. */
+ * Same hits for any pool.  Memory beside hits: the queries as stored, a tile of scores and places
+ * for some 2 k hits of up to 256 queries per worker, and where queries are few, k places more for
+ * each worker's share of the rows. */
 size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                     const struct stored_vectors *vectors, int k, struct pool *pool);
 
