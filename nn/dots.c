@@ -1,9 +1,9 @@
 /* The inner products of dots.h, once for each instruction set: see the Makefile.
  *
  * One query against many rows reads each row once, and memory should be all that it waits for.  So
- * rows are walked one after the other, as they lie: one sweep, which the processor foresees (several
- * rows side by side it does not, and asking ahead only costs).  Of LANES rows' sums the lanes are
- * added up together.
+ * rows are walked one after the other, as they lie: one sweep, which the processor foresees
+ * (several rows side by side it does not, and asking ahead only costs).  Of LANES rows' sums the
+ * lanes are added up together.
  */
 #include "nn/dots.h"
 

@@ -1,8 +1,8 @@
 /* The index folder: the vectors of a collection's documents, their ids, and what they were made
  * with.
  *
- *     INDEX/vectors.npy      [count, dim] float32 (f32), uint16 (bf16: upper halves of floats), int8;
- *                            uint8 [count, (dim + 7) / 8] (binary: numpy.packbits(values > 0))
+ *     INDEX/vectors.npy      [count, dim] float32 (f32), uint16 (bf16: upper halves of floats) or
+ *                            int8; binary: uint8 [count, (dim + 7) / 8], numpy.packbits(v > 0)
  *     INDEX/scales.npy       int8: float32 [count, 1], by which a row's numbers are multiplied
  *     INDEX/ids.txt          one document id a line, in the order of the rows
  *     INDEX/id_offsets.npy   where each line ends (data/id_list.h)
@@ -57,9 +57,9 @@ struct index_writer {
 };
 int index_writer_open(struct index_writer *out, const char *folder, const struct index_info *info,
                       struct error *err);
-/* The next n documents: ids [n], vectors [n, dim] f32.  Fails on an id that is empty or holds a tab or
- * newline (no run could name it), on a vector that is not finite, and soon after the disk is full.
- */
+/* The next n documents: ids [n], vectors [n, dim] f32.  Fails on an id that is empty or holds a tab
+ * or newline (no run could name it), on a vector that is not finite, and soon after the disk is
+ * full. */
 int index_writer_add(struct index_writer *writer, const char *const *ids, const float *vectors,
                      size_t n, struct error *err);
 /* After info.count documents.  Releases *writer in every case. */

@@ -111,9 +111,9 @@ struct retort_hit {
 };
 
 /* index: a folder that `retort index` wrote, with vectors of any type.  Its files are mapped, not
- * read: opening takes milliseconds whatever their size, they are read as searches need them, and may
- * be replaced by a new index meanwhile, but not changed in place.  model: the folder of the model that it was made with,
- * NULL for the place that it had then; another model is refused.  options: layers and dim are the
+ * read: opening takes milliseconds whatever their size.  They may be replaced by a new index
+ * meanwhile, but not changed in place.  model: the folder of the model that it was made with, NULL
+ * for the place that it had then; another model is refused.  options: layers and dim are the
  * index's, and stay 0 here. */
 RETORT_API int retort_index_open(struct retort_index **index, const char *folder, const char *model,
                                  const struct retort_options *options, struct retort_error *error);
@@ -127,9 +127,10 @@ RETORT_API size_t retort_index_count(const struct retort_index *index);
  * of the index, from hits[i * k].  Where the index has fewer than k documents, the places left have
  * a NULL id and score 0.
  *
- * All documents are compared.  Where vectors are stored as bf16, int8 or binary, the query is rounded
- * alike for that; of the k * rescore best those k are kept whose dot product with the unrounded query
- * is highest, which is the score (rescore 0: 4; 1: the rounded query alone ranks). */
+ * All documents are compared.  Where vectors are stored as bf16, int8 or binary, the query is
+ * rounded alike for that; of the k * rescore best those k are kept whose dot product with the
+ * unrounded query is highest, which is the score (rescore 0: 4; 1: the rounded query alone
+ * ranks). */
 RETORT_API int retort_search(struct retort_index *index, const char *const *queries, size_t n,
                              size_t k, struct retort_hit *hits, struct retort_error *error);
 

@@ -91,8 +91,8 @@ static struct hit hit_of_key(uint64_t key)
     return (struct hit){UINT32_MAX - (uint32_t)key, (double)value};
 }
 
-/* The highest k of count > k keys come first: quickselect.  No branch depends on a comparison, which
- * nothing could foresee. */
+/* The highest k of count > k keys come first: quickselect.  No branch depends on a comparison,
+ * which nothing could foresee. */
 static void pick_highest(uint64_t *keys, size_t count, size_t k)
 {
     size_t first = 0, end = count;

@@ -75,7 +75,7 @@ __attribute__((target("avx512f,avx512vnni"))) static float spin_int8_avx512(void
     return (float)_mm512_reduce_add_epi32(total);
 }
 
-/* A bit is a sign, two signs are multiplied by xor, and their products added up by counting bits. */
+/* A bit is a sign: signs are multiplied by xor, and products added up by counting bits. */
 __attribute__((target("avx512f,avx512vpopcntdq"))) static float spin_binary_avx512(void)
 {
     __m512i sums[SUMS], a = _mm512_set1_epi8((char)one), total = _mm512_setzero_si512();

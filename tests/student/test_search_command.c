@@ -204,7 +204,7 @@ START_TEST(the_run_is_the_naive_ranking)
 }
 END_TEST
 
-/* With all documents rescored, scores are the unrounded query's, off by the rounding of documents. */
+/* With all documents rescored, scores are the unrounded query's, off by the documents' rounding. */
 START_TEST(every_type_of_vectors_is_searched)
 {
     static struct hit naive[QUERIES][DOCUMENTS];
