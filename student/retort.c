@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREADS = 1024, DEFAULT_RESCORE = 4 };
+enum { MAX_THREADS = 1024 };
 
 struct retort_model {
     struct embedder embedder;
@@ -217,7 +217,7 @@ static int open_parts(struct retort_index *out, const struct opening *opening, s
         check_fingerprint(&out->embedder, info, model, err))
         return -1;
     out->embedder.normalize = info->normalized;
-    out->rescore = options && options->rescore ? options->rescore : DEFAULT_RESCORE;
+    out->rescore = options ? options->rescore : 0;
     return 0;
 }
 

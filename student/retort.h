@@ -129,8 +129,8 @@ RETORT_API size_t retort_index_count(const struct retort_index *index);
  *
  * All documents are compared.  Where vectors are stored as bf16, int8 or binary, the query is
  * rounded alike for that; of the k * rescore best those k are kept whose dot product with the
- * unrounded query is highest, which is the score (rescore 0: 4; 1: the rounded query alone
- * ranks). */
+ * unrounded query is highest, which is the score.  rescore 0: 4 for binary, 1 for the others, with
+ * which the rounded query alone ranks. */
 RETORT_API int retort_search(struct retort_index *index, const char *const *queries, size_t n,
                              size_t k, struct retort_hit *hits, struct retort_error *error);
 

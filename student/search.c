@@ -2,9 +2,9 @@
  *
  * Work is cut twice: queries into blocks, rows into slices where the blocks alone would leave
  * workers idle.  One item is a block and a slice; it walks the slice in tiles that stay in the
- * cache, multiplies, and offers what beats the worst score kept so far.  Tiles start at multiples
- * of their size whatever the slices are, so that a score does not depend on the pool; the order of
- * hits is total, so that neither does the merge.
+ * cache, multiplies, and offers what beats the worst score kept so far.  Tiles of a matrix product
+ * start at multiples of their size whatever the slices are, so that a score does not depend on the
+ * pool; the order of hits is total, so that neither does the merge.
  *
  * Many queries are a matrix product (of signs, our own), with a row of scores for each vector; few
  * go one after the other over a tile that the first has brought into the cache.
@@ -45,7 +45,7 @@ struct search {
         float *bars;                /* [BLOCK] or [tile]: the worst scores kept */
         uint32_t *places;           /* as many as scores */
         uint64_t *kept;             /* [BLOCK, room]: a reservoir a query */
-        char *rows;                 /* the last tile, with room behind */
+        char *rows;                 /* the last tile's copy, with room behind */
         void *query;                /* one, zeros behind */
         struct turned_signs turned; /* a block */
         uint32_t *differ;           /* as many as places, of signs */
@@ -75,12 +75,33 @@ static struct hit *slice_hits(const struct search *search, size_t slice, size_t 
 
 /* ---- products ---- */
 
-/* A tile, which may be read as dots.h wants: the last is copied to where there is room behind. */
+/* Whether rows may be read as dots.h wants: with more behind them. */
+static bool has_room(const struct search *search, size_t first, size_t rows)
+{
+    size_t end = first + (rows + DOTS_ROWS - 1) / DOTS_ROWS * DOTS_ROWS;
+    return end * search->row_bytes + DOTS_SLACK <= search->vectors->count * search->row_bytes;
+}
+
+/* At most so many rows at the end have no room behind; with those that fill up sixteen. */
+static size_t rows_kept_back(const struct search *search)
+{
+    return DOTS_SLACK / search->row_bytes + 1 + DOTS_ROWS;
+}
+
+/* Rows of the next tile.  What has no room behind is left for a tile of its own; but oneDNN reads
+ * no more than it is given. */
+static size_t tile_size(const struct search *search, size_t first, size_t end, bool exact)
+{
+    size_t rows = smaller(search->tile, end - first), back = rows_kept_back(search);
+    if (exact || has_room(search, first, rows) || rows <= back + DOTS_ROWS) return rows;
+    return (rows - back) / DOTS_ROWS * DOTS_ROWS;
+}
+
 static const void *tile_rows(const struct search *search, const struct worker *worker, size_t first,
-                             size_t rows)
+                             size_t rows, bool exact)
 {
     const char *values = (const char *)search->vectors->values + first * search->row_bytes;
-    if (first + rows < search->vectors->count) return values;
+    if (exact || has_room(search, first, rows)) return values;
     memcpy(worker->rows, values, rows * search->row_bytes);
     return worker->rows;
 }
@@ -197,23 +218,29 @@ static void offer_signs(const struct search *search, const struct worker *worker
 
 /* ---- items ---- */
 
+/* Whether a block is multiplied by oneDNN. */
+static bool is_product(const struct search *search, size_t count)
+{
+    return count >= FEW && search->vectors->type != VECTOR_BINARY;
+}
+
 static void search_tile(const struct search *search, struct worker *worker, struct reservoir *best,
                         size_t first_query, size_t count, size_t first, size_t rows)
 {
-    const void *vectors = tile_rows(search, worker, first, rows);
+    bool product = is_product(search, count);
+    const void *vectors = tile_rows(search, worker, first, rows, product);
     const float *scales = search->vectors->scales ? search->vectors->scales + first : NULL;
-    if (count >= FEW && search->vectors->type == VECTOR_BINARY) {
-        offer_signs(search, worker, best, vectors, first, rows);
-        return;
-    }
-    if (count >= FEW) {
+    if (product) {
         multiply_many(search, worker, vectors, rows, stored_query(search, first_query), count);
         offer_many(search, worker, best, count, first, rows);
-        return;
-    }
-    for (size_t q = 0; q < count; q++) {
-        multiply_one(search, worker, vectors, rows, stored_query(search, first_query + q), scales);
-        offer_one(search, worker, &best[q], first, rows);
+    } else if (count >= FEW) {
+        offer_signs(search, worker, best, vectors, first, rows);
+    } else {
+        for (size_t q = 0; q < count; q++) {
+            const void *query = stored_query(search, first_query + q);
+            multiply_one(search, worker, vectors, rows, query, scales);
+            offer_one(search, worker, &best[q], first, rows);
+        }
     }
 }
 
@@ -233,8 +260,10 @@ static void search_item(void *arg, size_t item, int worker_index)
         dots_turn_signs(&worker->turned, stored_query(search, first));
         for (size_t q = 0; q < BLOCK; q++) worker->turned.limits[q] = q < count ? INT32_MAX : 0;
     }
-    for (size_t row = slice_start(search, slice); row < end; row += search->tile)
-        search_tile(search, worker, best, first, count, row, smaller(search->tile, end - row));
+    for (size_t row = slice_start(search, slice), rows; row < end; row += rows) {
+        rows = tile_size(search, row, end, is_product(search, count));
+        search_tile(search, worker, best, first, count, row, rows);
+    }
     for (size_t q = 0; q < count; q++)
         reservoir_finish(&best[q], slice_hits(search, slice, first + q));
 }
@@ -306,6 +335,7 @@ static void open_workers(struct search *search)
 {
     bool many = search->num_queries >= FEW;
     size_t columns = many ? smaller(search->num_queries, BLOCK) : 1, tile = search->tile;
+    size_t copied = rows_kept_back(search) + 2 * DOTS_ROWS;
     search->workers = xcalloc(search->num_workers, sizeof *search->workers);
     for (size_t w = 0; w < search->num_workers; w++) {
         struct worker *worker = &search->workers[w];
@@ -314,7 +344,7 @@ static void open_workers(struct search *search)
         worker->places = xcalloc(columns * tile, sizeof *worker->places);
         worker->kept = xcalloc(smaller(search->num_queries, BLOCK) * reservoir_room(search->found),
                                sizeof *worker->kept);
-        worker->rows = xaligned((tile + DOTS_ROWS) * search->row_bytes + DOTS_SLACK, 1);
+        worker->rows = xaligned(copied * search->row_bytes + DOTS_SLACK, 1);
         worker->query = xaligned(padded_query(search), 1);
         if (many && search->vectors->type == VECTOR_BINARY) open_signs(search, worker, columns);
         if (many && search->wide)
@@ -383,7 +413,8 @@ static void rescore_query(void *arg, size_t query, int worker)
 size_t search_rescored(struct hit *hits, const float *queries, size_t num_queries,
                        const struct stored_vectors *vectors, int k, int times, struct pool *pool)
 {
-    REQUIRE(times > 0);
+    REQUIRE(times >= 0);
+    if (times == 0) times = vectors->type == VECTOR_BINARY ? 4 : 1;
     if (times == 1 || vectors->type == VECTOR_F32)
         return search_top_k(hits, queries, num_queries, vectors, k, pool);
     size_t count = smaller(smaller((size_t)k * (size_t)times, INT_MAX), vectors->count);

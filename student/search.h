@@ -27,7 +27,9 @@ size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
 
 /* The same in two steps, where the stored query is a coarse one: of the k * times rows of highest
  * score those k whose product with the query as it is, unrounded, is highest; that is their score.
- * With times 1, and for f32, where nothing is rounded: search_top_k. */
+ * With times 1, and for f32, where nothing is rounded: search_top_k.  times 0 is what pays: 4 for
+ * binary, 1 for the others (nDCG@10 on nfcorpus, all-MiniLM-L6-v2: f32 .315, int8 .315 and .316
+ * rescored, binary .276, .294 rescored 4 times as 16 times). */
 size_t search_rescored(struct hit *hits, const float *queries, size_t num_queries,
                        const struct stored_vectors *vectors, int k, int times, struct pool *pool);
 

@@ -25,7 +25,7 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
         {"top", OPTION_INT, &out->top, "K", "documents a query (100)"},
         {"rescore", OPTION_INT, &out->rescore, "N",
          "of N * K documents found by the stored vectors' type, the best K by the unrounded query "
-         "(4; 1: none)"},
+         "(binary: 4; else 1, none)"},
         {"model", OPTION_STRING, &out->model, "DIR",
          "the encoder's folder, where it is no longer where the index was made with it"},
         {"tag", OPTION_STRING, &out->tag, "NAME", "the run's last column (retort)"},
@@ -42,7 +42,7 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
     if (first < 0) return first;
     if (!out->index) return fail_usage(err, "--index INDEX is missing");
     if (out->top < 1) return fail_usage(err, "--top must be at least 1");
-    if (out->rescore < 1) return fail_usage(err, "--rescore must be at least 1");
+    if (out->rescore < 0) return fail_usage(err, "--rescore must be at least 0");
     if (!*out->tag || strpbrk(out->tag, " \t\r\n"))
         return fail_usage(err, "--tag must be one word");
     if (argc - first > 1)
@@ -153,8 +153,7 @@ static int search_file(const struct search_options *options, const char *path, s
 
 int search_command(int argc, char **argv, struct error *err)
 {
-    struct search_options options = {
-        .tag = "retort", .precision_name = "auto", .top = 100, .rescore = 4};
+    struct search_options options = {.tag = "retort", .precision_name = "auto", .top = 100};
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;

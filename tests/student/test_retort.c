@@ -139,9 +139,11 @@ static void check_type(const char *model, const char *moved, enum vector_type ty
     struct retort_index *index;
     struct retort_error error;
     struct retort_hit hits[N * 9];
+    struct retort_options options = f32;
+    options.rescore = 4;
     embed_below(queries, model, 3, 6, "query: ");
     for (int i = 0; i < 2; i++) { /* where it was, and a copy elsewhere */
-        int status = retort_index_open(&index, folder, i ? moved : NULL, &f32, &error);
+        int status = retort_index_open(&index, folder, i ? moved : NULL, &options, &error);
         ck_assert_msg(status == RETORT_OK, "%s", error.message);
         ck_assert_uint_eq(retort_index_count(index), DOCUMENTS);
         ck_assert_int_eq(retort_search(index, texts, N, 3, hits, NULL), RETORT_OK);

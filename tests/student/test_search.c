@@ -34,20 +34,23 @@ static void naive_row(double *out, const float *values, size_t dim, enum vector_
     }
 }
 
-/* All rows of one query, best first.  rounded: the query is stored, too. */
-static void rank_naive(struct hit *all, const float *query, const float *vectors, size_t n,
-                       size_t dim, enum vector_type type, bool rounded)
+static double *naive_rows(const float *values, size_t n, size_t dim, enum vector_type type)
 {
-    double *q = xcalloc(dim, sizeof *q), *v = xcalloc(dim, sizeof *v);
-    naive_row(q, query, dim, rounded ? type : VECTOR_F32);
+    double *rows = xcalloc(n * dim, sizeof *rows);
+    for (size_t row = 0; row < n; row++) naive_row(rows + row * dim, values + row * dim, dim, type);
+    return rows;
+}
+
+/* All rows of one query, best first. */
+static void rank_naive(struct hit *all, const double *query, const double *vectors, size_t n,
+                       size_t dim)
+{
     for (size_t row = 0; row < n; row++) {
         double sum = 0;
-        naive_row(v, vectors + row * dim, dim, type);
-        for (size_t i = 0; i < dim; i++) sum += q[i] * v[i];
+        for (size_t i = 0; i < dim; i++) sum += query[i] * vectors[row * dim + i];
         all[row] = (struct hit){row, isnan(sum) ? -INFINITY : sum};
     }
     qsort(all, n, sizeof *all, compare);
-    free(q), free(v);
 }
 
 /* Owns what it points to. */
@@ -97,6 +100,8 @@ static void check_shape(struct shape s, enum vector_type type, bool exact, int t
 {
     float *(*values)(uint64_t, size_t) = exact ? exact_values : real_values;
     float *queries = values(1, s.queries * s.dim), *vectors = values(2, s.vectors * s.dim);
+    double *q_naive = naive_rows(queries, s.queries, s.dim, type);
+    double *v_naive = naive_rows(vectors, s.vectors, s.dim, type);
     struct stored_vectors stored = store(vectors, s.vectors, s.dim, type);
     struct hit *hits = xcalloc(s.queries * s.k, sizeof *hits);
     struct hit *all = xcalloc(s.vectors, sizeof *all);
@@ -105,7 +110,7 @@ static void check_shape(struct shape s, enum vector_type type, bool exact, int t
     ck_assert_uint_eq(found, s.k < s.vectors ? s.k : s.vectors);
     double tolerance = exact ? 0 : tolerance_of(type, s.dim);
     for (size_t q = 0; q < s.queries; q++) {
-        rank_naive(all, queries + q * s.dim, vectors, s.vectors, s.dim, type, true);
+        rank_naive(all, q_naive + q * s.dim, v_naive, s.vectors, s.dim);
         for (size_t i = 0; i < found; i++) {
             struct hit hit = hits[q * s.k + i];
             if (exact) ck_assert_uint_eq(hit.row, all[i].row);
@@ -115,6 +120,7 @@ static void check_shape(struct shape s, enum vector_type type, bool exact, int t
     }
     pool_close(pool);
     stored_free(&stored);
+    free(q_naive), free(v_naive);
     free(queries), free(vectors), free(hits), free(all);
 }
 
@@ -178,11 +184,14 @@ START_TEST(rescored_hits_are_ranked_by_the_unrounded_query)
         struct stored_vectors stored = store(vectors, N, D, (enum vector_type)type);
         ck_assert_uint_eq(search_rescored(hits, queries, Q, &stored, K, TIMES, pool), K);
         double tolerance = type == VECTOR_F32 ? 2e-5 : 1e-5;
+        double *q_naive = naive_rows(queries, Q, D, VECTOR_F32);
+        double *v_naive = naive_rows(vectors, N, D, (enum vector_type)type);
         for (size_t q = 0; q < Q; q++) {
-            rank_naive(all, queries + q * D, vectors, N, D, (enum vector_type)type, false);
+            rank_naive(all, q_naive + q * D, v_naive, N, D);
             for (size_t i = 0; i < K; i++)
                 ck_assert_double_le(fabs(hits[q * K + i].score - all[i].score), tolerance);
         }
+        free(q_naive), free(v_naive);
         search_rescored(hits, queries, Q, &stored, K, 1, pool);
         search_top_k(plain, queries, Q, &stored, K, pool);
         ck_assert_mem_eq(hits, plain, sizeof hits);
@@ -220,12 +229,15 @@ static void check_nan(enum vector_type type, size_t num_queries)
     for (size_t row = 0; row < N; row++)
         if (row < 200 || row % 3 == 0 || row >= 1900) vectors[row * D + row % D] = NAN;
     struct stored_vectors stored = store(vectors, N, D, type);
+    double *q_naive = naive_rows(queries, num_queries, D, type);
+    double *v_naive = naive_rows(vectors, N, D, type);
     ck_assert_uint_eq(search_top_k(hits, queries, num_queries, &stored, K, pool), K);
     for (size_t q = 0; q < num_queries; q++) {
-        rank_naive(all, queries + q * D, vectors, N, D, type, true);
+        rank_naive(all, q_naive + q * D, v_naive, N, D);
         for (size_t i = 0; i < K; i++) ck_assert_uint_eq(hits[q * K + i].row, all[i].row);
     }
     stored_free(&stored);
+    free(q_naive), free(v_naive);
 
     for (size_t i = 0; i < N * D; i++) vectors[i] = NAN;
     stored = store(vectors, N, D, type);

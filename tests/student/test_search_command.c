@@ -221,9 +221,9 @@ START_TEST(every_type_of_vectors_is_searched)
     for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
         char *option = xasprintf("|--vectors|%s", types[t].type);
         check_ok(call_index(model, option, index, collection, &err), &err);
-        check_ok(call_search(index, "|--top|30", file, &run, &err), &err);
+        check_ok(call_search(index, "|--top|30|--rescore|2", file, &run, &err), &err);
         check_run(run.bytes, "d%zu", naive, DOCUMENTS, types[t].scale);
-        check_ok(call_search(index, "|--top|30|--rescore|1", file, &run, &err), &err);
+        check_ok(call_search(index, "|--top|30", file, &run, &err), &err);
         check_run(run.bytes, "d%zu", naive, DOCUMENTS, 2 * types[t].scale);
         free(option);
     }
@@ -364,7 +364,7 @@ START_TEST(mistakes_of_a_call_to_search)
     check_ok(call_index(model, "", index, collection, &err), &err);
     check_failed(call(search_command, "search|x", NULL, &err), &err, STATUS_USAGE, "--index");
     check_failed(call_search(index, "|--top|0", file, NULL, &err), &err, STATUS_USAGE, "--top");
-    check_failed(call_search(index, "|--rescore|0", file, NULL, &err), &err, STATUS_USAGE,
+    check_failed(call_search(index, "|--rescore|-1", file, NULL, &err), &err, STATUS_USAGE,
                  "--rescore");
     check_failed(call_search(index, "|--tag|a b", file, NULL, &err), &err, STATUS_USAGE, "--tag");
     check_failed(call_search(index, "|x", file, NULL, &err), &err, STATUS_USAGE, "one file");
