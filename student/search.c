@@ -41,12 +41,12 @@ struct search {
     size_t tile;  /* rows */
     bool wide;    /* no product of the type is to be had: numbers are widened to f32 before */
     struct worker {
-        float *scores;              /* [tile, BLOCK], or [tile] of few queries */
-        float *bars;                /* [BLOCK] or [tile]: the worst scores kept */
-        uint32_t *places;           /* as many as scores */
-        uint64_t *kept;             /* [BLOCK, room]: a reservoir a query */
-        char *rows;                 /* the last tile's copy, with room behind */
-        void *query;                /* one, zeros behind */
+        float *scores;    /* [tile, BLOCK], or [tile] of few queries */
+        float *bars;      /* [BLOCK + tile]: the worst scores kept, or all the worst of one query */
+        uint32_t *places; /* as many as scores */
+        uint64_t *kept;   /* [BLOCK, room]: a reservoir a query */
+        char *rows;       /* the last tile's copy, with room behind */
+        void *query;      /* one, zeros behind */
         struct turned_signs turned; /* a block */
         uint32_t *differ;           /* as many as places, of signs */
         float *wide;                /* [tile + BLOCK, dim] */
@@ -192,7 +192,8 @@ static void offer_one(const struct search *search, const struct worker *worker,
     for (; row < rows && best->count < best->k; row++)
         reservoir_offer(best, (uint32_t)(first + row), scores[row]);
     if (row == rows) return;
-    for (size_t i = 0; i < rows - row; i++) worker->bars[i] = best->bar;
+    if (worker->bars[0] != best->bar)
+        for (size_t i = 0; i < search->tile; i++) worker->bars[i] = best->bar;
     size_t found =
         search->dots->above(worker->places, scores + row, NULL, worker->bars, 1, rows - row);
     for (size_t i = 0; i < found; i++) {
@@ -252,7 +253,7 @@ static void search_item(void *arg, size_t item, int worker_index)
     size_t end = slice_start(search, slice + 1);
     struct worker *worker = &search->workers[worker_index];
     struct reservoir best[BLOCK];
-    for (size_t q = 0; q < count; q++) worker->bars[q] = -INFINITY;
+    for (size_t i = 0; i < BLOCK + search->tile; i++) worker->bars[i] = -INFINITY;
     for (size_t q = 0; q < count; q++)
         best[q] = reservoir_start(worker->kept + q * reservoir_room(search->found), search->found);
     if (count >= FEW && search->vectors->type == VECTOR_BINARY) {
@@ -340,7 +341,7 @@ static void open_workers(struct search *search)
     for (size_t w = 0; w < search->num_workers; w++) {
         struct worker *worker = &search->workers[w];
         worker->scores = xaligned(columns * tile + DOTS_ROWS, sizeof(float));
-        worker->bars = xaligned(columns + tile, sizeof(float));
+        worker->bars = xaligned(BLOCK + tile, sizeof(float));
         worker->places = xcalloc(columns * tile, sizeof *worker->places);
         worker->kept = xcalloc(smaller(search->num_queries, BLOCK) * reservoir_room(search->found),
                                sizeof *worker->kept);
