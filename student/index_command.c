@@ -30,7 +30,7 @@ static int parse_options(struct index_options *out, int argc, char **argv, struc
         OPTION_THREADS(&out->tap.threads),
         {0}};
     const struct command_help help = {
-        "index", "--model DIR [--layers L] [--dim D] [--vectors TYPE] --output INDEX COLLECTION",
+        "index", "--model DIR [--layers L] [--dim D] --output INDEX COLLECTION",
         "embed the documents of a collection for retort search", options,
         "COLLECTION is a folder or archive with corpus.jsonl; a document's text is its title, a "
         "space and its text.  INDEX appears whole or not at all; an older index is replaced."};
