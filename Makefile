@@ -26,7 +26,9 @@ LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
-KERNELS  = $(if $(wildcard nn/kernels.c),$(addprefix $(BUILD)/nn/kernels_,avx2.o avx512.o avx512_bf16.o))
+# What is compiled once for each instruction set: see nn/kernels_best.c.
+SETS     = avx2 avx512 avx512_bf16
+KERNELS  = $(if $(wildcard nn/kernels.c),$(SETS:%=$(BUILD)/nn/kernels_%.o) $(SETS:%=$(BUILD)/nn/dots_%.o))
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
@@ -60,17 +62,20 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -c -o $@ $<
 
-$(BUILD)/nn/kernels_avx2.o: nn/kernels.c Makefile
+AVX2   = -mavx2 -mfma -mpopcnt
+AVX512 = $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+$(BUILD)/nn/%_avx2.o: SET = $(AVX2)
+$(BUILD)/nn/%_avx512.o: SET = $(AVX512)
+$(BUILD)/nn/kernels_avx512_bf16.o: SET = $(AVX512) -mavx512bf16
+$(BUILD)/nn/dots_avx512_bf16.o: SET = $(AVX512) -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
+define FOR_A_SET
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx2 -c -o $@ $<
-AVX512 = -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512 \
-    -ffp-contract=fast -fno-trapping-math
-$(BUILD)/nn/kernels_avx512.o: nn/kernels.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) $(AVX512) -DKERNELS=kernels_avx512 -c -o $@ $<
-$(BUILD)/nn/kernels_avx512_bf16.o: nn/kernels.c Makefile
-	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) $(AVX512) -mavx512bf16 -DKERNELS=kernels_avx512_bf16 -c -o $@ $<
+	$(CC) $(RETORT_CFLAGS) $(SET) -ffp-contract=fast -fno-trapping-math -DTABLE=$(@F:.o=) -c -o $@ $<
+endef
+$(SETS:%=$(BUILD)/nn/kernels_%.o): nn/kernels.c Makefile
+	$(FOR_A_SET)
+$(SETS:%=$(BUILD)/nn/dots_%.o): nn/dots.c Makefile
+	$(FOR_A_SET)
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
 

@@ -1,13 +1,12 @@
 /* See npy.h.  Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
-#define _GNU_SOURCE
 #include "data/npy.h"
 
 #include "data/guard.h"
 #include "data/output.h"
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 void matrix_free(struct matrix *matrix)
 {
@@ -17,9 +16,18 @@ void matrix_free(struct matrix *matrix)
 
 /* ---- reading ---- */
 
+static const struct npy_type_row {
+    const char *descr;
+    size_t size; /* bytes of an element */
+} types[NPY_TYPES] = {
+    [NPY_F32] = {"'<f4'", 4}, [NPY_F64] = {"'<f8'", 8}, [NPY_U16] = {"'<u2'", 2},
+    [NPY_U64] = {"'<u8'", 8}, [NPY_I8] = {"'|i1'", 1},  [NPY_U8] = {"'|u1'", 1},
+};
+
 struct npy_format {
-    size_t element; /* 4 or 8 bytes */
+    enum npy_type type;
     size_t rows, cols;
+    size_t start; /* of the data, in the file */
 };
 
 /* The text after 'key': in the header's Python dictionary, or NULL. */
@@ -66,13 +74,9 @@ static int parse_header(struct npy_format *out, const char *header, const char *
     const char *descr = member(header, "descr"), *order = member(header, "fortran_order");
     if (!descr || !order)
         return fail(err, "%s: the .npy header lacks descr or fortran_order", path);
-    if (!strncmp(descr, "'<f4'", 5))
-        out->element = 4;
-    else if (!strncmp(descr, "'<f8'", 5))
-        out->element = 8;
-    else
-        return fail(err, "%s: elements are of type %.12s: only '<f4' and '<f8' are read", path,
-                    descr);
+    while (out->type < NPY_TYPES && strncmp(descr, types[out->type].descr, 5) != 0) out->type++;
+    if (out->type == NPY_TYPES)
+        return fail(err, "%s: elements are of type %.12s, which is not read here", path, descr);
     if (!parse_shape(out, member(header, "shape")))
         return fail(err, "%s: the shape must have one or two dimensions", path);
     if (strncmp(order, "False", 5) && out->rows != 1 && out->cols != 1)
@@ -80,91 +84,114 @@ static int parse_header(struct npy_format *out, const char *header, const char *
     return 0;
 }
 
-/* Reads everything before the data and leaves file there. */
-static int read_header(struct npy_format *out, FILE *file, const char *path, struct error *err)
+/* All before the data. */
+static int read_header(struct npy_format *out, const struct file_map *map, const char *path,
+                       struct error *err)
 {
-    unsigned char start[12];
-    if (fread(start, 1, 10, file) != 10 || memcmp(start, "\x93NUMPY", 6) != 0)
+    const unsigned char *start = map->bytes;
+    if (map->size < 10 || memcmp(start, "\x93NUMPY", 6) != 0)
         return fail(err, "%s: not a .npy file", path);
     if (start[6] < 1 || start[6] > 3)
         return fail(err, "%s: .npy version %d is not known", path, start[6]);
-    size_t length = start[8] | (size_t)start[9] << 8;
-    if (start[6] > 1) {
-        if (fread(start + 10, 1, 2, file) != 2) return fail(err, "%s: truncated header", path);
-        length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
-    }
+    size_t length = start[8] | (size_t)start[9] << 8, before = start[6] > 1 ? 12 : 10;
+    if (map->size < before) return fail(err, "%s: truncated header", path);
+    if (before == 12) length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
     if (length > 65536) return fail(err, "%s: a header of %zu bytes", path, length);
-    char *header = xcalloc(length + 1, 1);
-    int status = fread(header, 1, length, file) == length ? parse_header(out, header, path, err)
-                                                          : fail(err, "%s: truncated header", path);
-    free(header);
+    if (map->size - before < length) return fail(err, "%s: truncated header", path);
+    char *header = hold(xstrndup((const char *)start + before, length), free);
+    int status = parse_header(out, header, path, err);
+    free(let_go(header));
+    out->start = before + length;
     return status;
 }
 
-/* The data must end where the file ends, before anything is allocated for it. */
-static int check_size(const struct npy_format *format, FILE *file, const char *path,
+/* The data must end where the file ends. */
+static int check_size(const struct npy_format *format, size_t size, const char *path,
                       struct error *err)
 {
-    struct stat info;
-    size_t bytes;
-    long place = ftell(file);
-    if (fstat(fileno(file), &info) != 0 || place < 0 || !S_ISREG(info.st_mode))
-        return fail(err, "%s: not a regular file", path);
+    size_t bytes, element = types[format->type].size;
     if (__builtin_mul_overflow(format->rows, format->cols, &bytes) ||
-        __builtin_mul_overflow(bytes, format->element, &bytes) ||
-        bytes != (size_t)info.st_size - (size_t)place)
+        __builtin_mul_overflow(bytes, element, &bytes) || bytes != size - format->start)
         return fail(err,
-                    "%s: the header says %zu x %zu elements of %zu bytes, the file has %lld bytes "
+                    "%s: the header says %zu x %zu elements of %zu bytes, the file has %zu bytes "
                     "of data",
-                    path, format->rows, format->cols, format->element,
-                    (long long)info.st_size - place);
+                    path, format->rows, format->cols, element, size - format->start);
     return 0;
 }
 
-static bool read_values(float *out, size_t count, size_t element, FILE *file)
+static int map_matrix(struct npy_format *out, struct file_map *map, const char *path,
+                      struct error *err)
 {
-    if (element == 4) return fread(out, 4, count, file) == count;
-    double chunk[1024];
-    for (size_t done = 0; done < count;) {
-        size_t n = count - done < 1024 ? count - done : 1024;
-        if (fread(chunk, 8, n, file) != n) return false;
-        for (size_t i = 0; i < n; i++) out[done + i] = (float)chunk[i];
-        done += n;
+    *out = (struct npy_format){0};
+    if (file_map_open(map, path, false, err) == 0 && read_header(out, map, path, err) == 0 &&
+        check_size(out, map->size, path, err) == 0)
+        return 0;
+    file_map_close(map);
+    return -1;
+}
+
+static void copy_values(float *out, const unsigned char *bytes, size_t count, enum npy_type type)
+{
+    double value;
+    if (type == NPY_F32 && count) memcpy(out, bytes, count * sizeof *out);
+    for (size_t i = 0; type == NPY_F64 && i < count; i++) {
+        memcpy(&value, bytes + i * sizeof value, sizeof value);
+        out[i] = (float)value;
     }
-    return true;
 }
 
 int npy_read(struct matrix *out, const char *path, struct error *err)
 {
-    struct npy_format format = {0};
+    struct npy_format format;
+    struct file_map map = {0};
     *out = (struct matrix){0};
-    FILE *file = fopen(path, "rb");
-    if (!file) return fail_errno(err, "%s: cannot open", path);
-    hold(file, file_release);
-    int status = read_header(&format, file, path, err);
-    if (status == 0) status = check_size(&format, file, path, err);
-    if (status == 0) {
+    if (map_matrix(&format, &map, path, err)) return -1;
+    hold(&map, file_map_release);
+    int status = 0;
+    if (format.type == NPY_F32 || format.type == NPY_F64) {
         size_t count = format.rows * format.cols;
         *out = (struct matrix){xaligned(count, sizeof(float)), format.rows, format.cols};
-        if (!read_values(out->values, count, format.element, file)) {
-            status = fail(err, "%s: read error", path);
-            matrix_free(out);
-        }
+        copy_values(out->values, map.bytes + format.start, count, format.type);
+    } else {
+        status = fail(err, "%s: elements are of type %s: only '<f4' and '<f8' are read", path,
+                      types[format.type].descr);
     }
-    fclose(let_go(file));
+    file_map_close(let_go(&map));
     return status;
+}
+
+int npy_map_open(struct npy_map *out, const char *path, enum npy_type type, struct error *err)
+{
+    struct npy_format format;
+    *out = (struct npy_map){0};
+    if (map_matrix(&format, &out->file, path, err)) return -1;
+    out->values = out->file.bytes + format.start;
+    out->rows = format.rows, out->cols = format.cols;
+    if (format.type == type && format.start % 64 == 0) return 0;
+    npy_map_close(out);
+    return format.type == type
+               ? fail(err, "%s: its data begin at byte %zu, not at a multiple of 64", path,
+                      format.start)
+               : fail(err, "%s: elements are of type %s, not %s", path, types[format.type].descr,
+                      types[type].descr);
+}
+
+void npy_map_close(struct npy_map *map)
+{
+    file_map_close(&map->file);
+    *map = (struct npy_map){0};
 }
 
 /* ---- writing ---- */
 
-void npy_header(struct output *out, size_t rows, size_t cols)
+void npy_header(struct output *out, enum npy_type type, size_t rows, size_t cols)
 {
     char header[192], digits[24];
     int growth =
         21 - snprintf(digits, sizeof digits, "%zu", rows); /* numpy leaves room to append */
     int length = snprintf(header, sizeof header,
-                          "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }%*s",
-                          rows, cols, growth, "");
+                          "{'descr': %s, 'fortran_order': False, 'shape': (%zu, %zu), }%*s",
+                          types[type].descr, rows, cols, growth, "");
     int padded = (10 + length + 1 + 63) / 64 * 64 - 10;
     const unsigned char start[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (unsigned char)padded, 0};
     output_write(out, start, sizeof start);
@@ -175,7 +202,7 @@ int npy_write(const char *path, const float *values, size_t rows, size_t cols, s
 {
     struct output out = {0};
     if (output_open(&out, path, err)) return -1;
-    npy_header(&out, rows, cols);
+    npy_header(&out, NPY_F32, rows, cols);
     if (rows && cols) output_write(&out, values, rows * cols * sizeof *values);
     return output_commit(&out, err);
 }
@@ -184,7 +211,7 @@ int npy_writer_open(struct npy_writer *writer, const char *path, size_t cols, st
 {
     *writer = (struct npy_writer){.cols = cols};
     if (output_open(&writer->out, path, err)) return -1;
-    if (writer->out.path) npy_header(&writer->out, 0, cols);
+    if (writer->out.path) npy_header(&writer->out, NPY_F32, 0, cols);
     return 0;
 }
 
@@ -202,7 +229,7 @@ void npy_writer_rows(struct npy_writer *writer, const float *values, size_t rows
 int npy_writer_commit(struct npy_writer *writer, struct error *err)
 {
     if (writer->out.path) rewind(writer->out.file);
-    npy_header(&writer->out, writer->rows, writer->cols);
+    npy_header(&writer->out, NPY_F32, writer->rows, writer->cols);
     if (writer->waiting.length)
         output_write(&writer->out, writer->waiting.bytes, writer->waiting.length);
     text_free(&writer->waiting);

@@ -2,15 +2,13 @@
 #define _GNU_SOURCE
 #include "data/safetensors.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "data/file_map.h"
 #include "data/guard.h"
 #include "data/json.h"
 #include "data/output.h"
@@ -39,11 +37,6 @@ static int row_of(enum dtype dtype)
         if (dtypes[i].dtype == dtype) return i;
 }
 
-struct mapping {
-    unsigned char *bytes; /* NULL for an unused one */
-    size_t size;
-};
-
 struct entry {
     struct tensor tensor; /* first, so that a pointer to it serves the caller */
     size_t begin, end;    /* in the shard's data */
@@ -51,7 +44,7 @@ struct entry {
 };
 
 struct safetensors {
-    struct mapping *shards;
+    struct file_map *shards;
     size_t num_shards, shard_capacity;
     struct entry *entries;
     size_t count, capacity;
@@ -84,31 +77,6 @@ static int refuse_pickle(const char *path, struct error *err)
         "where it is no re-ranker); M.from_pretrained(DIR).save_pretrained(DIR, "
         "safe_serialization=True)",
         path);
-}
-
-static int map_file(struct mapping *out, const char *path, struct error *err)
-{
-    struct stat info;
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    int status = 0;
-    if (file < 0) return fail_errno(err, "%s: cannot open", path);
-    if (fstat(file, &info) != 0)
-        status = fail_errno(err, "%s: cannot stat", path);
-    else if (!S_ISREG(info.st_mode))
-        status = fail(err, "%s: not a regular file", path);
-    else if (info.st_size < 10)
-        status = fail(err, "%s: %lld bytes are too few for a safetensors file", path,
-                      (long long)info.st_size);
-    if (status == 0) {
-        out->size = (size_t)info.st_size;
-        out->bytes = mmap(NULL, out->size, PROT_READ, MAP_PRIVATE, file, 0);
-        if (out->bytes == MAP_FAILED) {
-            out->bytes = NULL;
-            status = fail_errno(err, "%s: cannot map", path);
-        }
-    }
-    close(file);
-    return status;
 }
 
 /* A zip (torch.save) or a bare pickle; the brace of a header tells a real length of 0x280 from
@@ -244,7 +212,7 @@ static int check_metadata(const struct json *metadata, const char *path, struct 
 }
 
 /* header_size is known to lie within the file. */
-static int read_header(struct safetensors *st, const struct mapping *map, size_t header_size,
+static int read_header(struct safetensors *st, const struct file_map *map, size_t header_size,
                        const char *path, struct error *err)
 {
     struct json *header;
@@ -266,11 +234,13 @@ static int read_header(struct safetensors *st, const struct mapping *map, size_t
 
 static int add_file(struct safetensors *st, const char *path, struct error *err)
 {
-    struct mapping map = {0};
+    struct file_map map = {0};
     if (is_pickle_name(path)) return refuse_pickle(path, err);
     GROW(st->shards, st->num_shards, &st->shard_capacity);
-    if (map_file(&map, path, err)) return -1;
+    if (file_map_open(&map, path, false, err)) return -1;
     st->shards[st->num_shards++] = map;
+    if (map.size < 10)
+        return fail(err, "%s: %zu bytes are too few for a safetensors file", path, map.size);
     uint64_t header_size = 0;
     for (int i = 7; i >= 0; i--) header_size = header_size << 8 | map.bytes[i];
     if (looks_like_pickle(map.bytes)) return refuse_pickle(path, err);
@@ -412,8 +382,7 @@ const struct tensor *safetensors_find(const struct safetensors *st, const char *
 void safetensors_close(struct safetensors *st)
 {
     if (!st) return;
-    for (size_t i = 0; i < st->num_shards; i++)
-        if (st->shards[i].bytes) munmap(st->shards[i].bytes, st->shards[i].size);
+    for (size_t i = 0; i < st->num_shards; i++) file_map_close(&st->shards[i]);
     free(st->shards);
     free(st->entries);
     strmap_free(&st->rows);

@@ -73,11 +73,12 @@ static double search_ms(const struct evaluation *evaluation, const struct vector
     struct hit *hits = xcalloc(k, sizeof *hits);
     vectors_cut(u, vectors->zq, queries, vectors->width, dim, evaluation->cosine);
     vectors_cut(v, vectors->zd, documents, vectors->width, dim, evaluation->cosine);
+    const struct stored_vectors stored = {VECTOR_F32, documents, dim, v, NULL};
     double best = INFINITY;
     for (int round = 0; round < 3; round++) {
         double start = seconds_now();
         for (size_t q = 0; q < queries; q++)
-            search_top_k(hits, u + q * (size_t)dim, 1, v, documents, dim, (int)k, evaluation->pool);
+            search_top_k(hits, u + q * (size_t)dim, 1, &stored, (int)k, evaluation->pool);
         double ms = 1e3 * (seconds_now() - start) / (double)queries;
         if (ms < best) best = ms;
     }

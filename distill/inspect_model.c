@@ -201,39 +201,62 @@ int inspect_model(struct text *out, const char *folder, struct error *err)
 
 /* ---- vectors ---- */
 
-static void vector_facts(struct text *out, const struct matrix *matrix)
+struct lengths {
+    double sum, shortest, longest;
+    size_t count, broken; /* of which are not finite */
+};
+
+static void add_length(struct lengths *lengths, const float *row, size_t cols)
 {
-    double sum = 0, shortest = INFINITY, longest = 0;
-    size_t broken = 0;
-    for (size_t row = 0; row < matrix->rows; row++) {
-        double square = 0;
-        for (size_t col = 0; col < matrix->cols; col++) {
-            double value = (double)matrix->values[row * matrix->cols + col];
-            square += value * value;
-        }
-        if (!isfinite(square)) {
-            broken++;
-            continue;
-        }
-        sum += sqrt(square);
-        shortest = fmin(shortest, sqrt(square));
-        longest = fmax(longest, sqrt(square));
+    double square = 0;
+    for (size_t col = 0; col < cols; col++) square += (double)row[col] * (double)row[col];
+    double length = sqrt(square);
+    bool first = lengths->count == lengths->broken;
+    lengths->count++;
+    if (!isfinite(square)) {
+        lengths->broken++;
+        return;
     }
-    fact(out, "vectors", "%zu of %zu dimensions", matrix->rows, matrix->cols);
-    if (matrix->rows > broken)
-        fact(out, "lengths", "mean %.6g, from %.6g to %.6g", sum / (double)(matrix->rows - broken),
-             shortest, longest);
-    if (broken) fact(out, "broken", "%zu vectors hold NaN or infinity", broken);
+    lengths->sum += length;
+    lengths->shortest = first ? length : fmin(lengths->shortest, length);
+    lengths->longest = first ? length : fmax(lengths->longest, length);
+}
+
+static void length_facts(struct text *out, const struct lengths *lengths)
+{
+    size_t whole = lengths->count - lengths->broken;
+    if (whole)
+        fact(out, "lengths", "mean %.6g, from %.6g to %.6g", lengths->sum / (double)whole,
+             lengths->shortest, lengths->longest);
+    if (lengths->broken) fact(out, "broken", "%zu vectors hold NaN or infinity", lengths->broken);
 }
 
 int inspect_npy(struct text *out, const char *path, struct error *err)
 {
     struct matrix matrix;
+    struct lengths lengths = {0};
     if (npy_read(&matrix, path, err)) return -1;
+    for (size_t row = 0; row < matrix.rows; row++)
+        add_length(&lengths, matrix.values + row * matrix.cols, matrix.cols);
     fact(out, "kind", "NumPy matrix");
-    vector_facts(out, &matrix);
+    fact(out, "vectors", "%zu of %zu dimensions", matrix.rows, matrix.cols);
+    length_facts(out, &lengths);
     matrix_free(&matrix);
     return 0;
+}
+
+static void stored_facts(struct text *out, const struct stored_vectors *vectors)
+{
+    struct lengths lengths = {0};
+    float *row = xcalloc((size_t)vectors->dim, sizeof *row);
+    for (size_t i = 0; i < vectors->count; i++) {
+        stored_row(row, vectors, i);
+        add_length(&lengths, row, (size_t)vectors->dim);
+    }
+    free(row);
+    fact(out, "vectors", "%zu of %d dimensions, %s", vectors->count, vectors->dim,
+         vector_type_name(vectors->type));
+    length_facts(out, &lengths);
 }
 
 int inspect_index(struct text *out, const char *folder, struct error *err)
@@ -243,11 +266,15 @@ int inspect_index(struct text *out, const char *folder, struct error *err)
     fact(out, "kind", "index for retort search");
     fact(out, "model", "%s, %d layers, %d dimensions%s", index.info.model, index.info.layers,
          index.info.dim, index.info.normalized ? ", of length 1" : "");
-    vector_facts(out, &index.vectors);
-    if (index.info.count)
-        fact(out, "documents", "%s to %s", index.ids[0], index.ids[index.info.count - 1]);
+    size_t count = index.info.count;
+    const char *first = "", *last = "";
+    stored_facts(out, &index.vectors);
+    int status = count ? id_list_get(&first, &index.ids, 0, err) ||
+                             id_list_get(&last, &index.ids, count - 1, err)
+                       : 0;
+    if (count) fact(out, "documents", "%s to %s", first, last);
     vector_index_free(&index);
-    return 0;
+    return status ? -1 : 0;
 }
 
 /* Reads all of it, so that a damaged file is told here. */

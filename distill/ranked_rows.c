@@ -68,7 +68,8 @@ void rank_by_vectors(struct ranked_rows *list, const float *u, const float *v, s
 {
     size_t k = list->depth < num_documents ? list->depth : num_documents;
     struct hit *hits = xcalloc(list->count * k, sizeof *hits);
-    search_top_k(hits, u, list->count, v, num_documents, width, (int)k, pool);
+    const struct stored_vectors stored = {VECTOR_F32, num_documents, width, v, NULL};
+    search_top_k(hits, u, list->count, &stored, (int)k, pool);
     for (size_t q = 0; q < list->count; q++) take_hits(list, q, hits + q * k, k);
     free(hits);
 }

@@ -31,7 +31,8 @@ void rank_embedded(struct run *out, const struct embedded *embedded, int dim, bo
     struct hit *hits = xcalloc(queries * depth, sizeof *hits);
     vectors_cut(u, embedded->zq, queries, embedded->width, dim, cosine);
     vectors_cut(v, embedded->zd, documents, embedded->width, dim, cosine);
-    search_top_k(hits, u, queries, v, documents, dim, (int)depth, pool);
+    const struct stored_vectors stored = {VECTOR_F32, documents, dim, v, NULL};
+    search_top_k(hits, u, queries, &stored, (int)depth, pool);
     *out = (struct run){0};
     for (size_t q = 0; q < queries; q++)
         add_hits(out, embedded, q, hits + q * depth, depth, (size_t)k, drop_same_id, tag);

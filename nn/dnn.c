@@ -78,12 +78,12 @@ struct dnn_weights {
 
 size_t element_size(enum element element)
 {
-    return element == ELEMENT_BF16 ? 2 : 4;
+    return element == ELEMENT_INT8 ? 1 : element == ELEMENT_BF16 ? 2 : 4;
 }
 
 static dnnl_data_type_t data_type(enum element element)
 {
-    return element == ELEMENT_BF16 ? dnnl_bf16 : dnnl_f32;
+    return element == ELEMENT_INT8 ? dnnl_s8 : element == ELEMENT_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
 /* Row-major [rows, cols], or its transpose stored row-major. */
@@ -265,21 +265,38 @@ void dnn_close(struct dnn *dnn)
     free(dnn);
 }
 
-bool dnn_has_fast_bf16(void)
+/* What oneDNN calls the product that it would use; "" where it has none. */
+enum { NAME_SIZE = 64 };
+static void implementation_of(char name[NAME_SIZE], struct key key)
 {
     dnnl_engine_t engine;
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
     hold(engine, release_engine);
-    struct key key = {512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED};
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
     const char *implementation = "";
     if (desc)
         CHECK(
             dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&implementation));
-    bool fast = strncmp(implementation, "brg", 3) == 0;
+    snprintf(name, NAME_SIZE, "%s", implementation);
     if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
     CHECK(dnnl_engine_destroy(let_go(engine)));
-    return fast;
+}
+
+bool dnn_has_fast_bf16(void)
+{
+    char name[NAME_SIZE];
+    implementation_of(name,
+                      (struct key){512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED});
+    return strncmp(name, "brg", 3) == 0;
+}
+
+/* Others cut sums of two products off at 16 bits. */
+bool dnn_has_exact_int8(void)
+{
+    char name[NAME_SIZE];
+    implementation_of(
+        name, (struct key){256, 256, 128, ELEMENT_INT8, DNN_WRITE_F32, LAYOUT_B_TRANSPOSED});
+    return strstr(name, "vnni") || strstr(name, "amx");
 }
 
 void dnn_library_version(char version[VERSION_SIZE])
@@ -393,13 +410,16 @@ void dnn_linear_gradient(struct dnn *dnn, float *d_w, const void *d_y, const voi
     execute(dnn, &key, NULL, d_w, d_y, x, NULL);
 }
 
-void dnn_multiply(struct dnn *dnn, float *c, const float *a, const float *b,
+void dnn_multiply(struct dnn *dnn, float *c, const void *a, const void *b,
                   const struct dnn_product *product)
 {
     int layouts = (product->transpose_a ? LAYOUT_A_TRANSPOSED : 0) |
                   (product->transpose_b ? LAYOUT_B_TRANSPOSED : 0);
-    struct key key = {
-        product->m, product->n, product->k, ELEMENT_F32, product->add ? DNN_ADD_F32 : DNN_WRITE_F32,
-        layouts};
+    struct key key = {product->m,
+                      product->n,
+                      product->k,
+                      product->element,
+                      product->add ? DNN_ADD_F32 : DNN_WRITE_F32,
+                      layouts};
     execute(dnn, &key, NULL, c, a, b, NULL);
 }

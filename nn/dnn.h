@@ -25,6 +25,8 @@ void dnn_close(struct dnn *dnn);
 /* Whether this processor has a bf16 product that is worth using (not an emulation, which is slower
  * than f32). */
 bool dnn_has_fast_bf16(void);
+/* Whether int8 products are whole numbers' own, however large their sums. */
+bool dnn_has_exact_int8(void);
 void dnn_library_version(char version[VERSION_SIZE]);
 
 enum dnn_direction {
@@ -58,14 +60,15 @@ struct dnn_shape {
 void dnn_linear_gradient(struct dnn *dnn, float *d_w, const void *d_y, const void *x,
                          struct dnn_shape shape, enum element element);
 
-/* c [m, n] (+)= op(a) op(b) in f32, where op(a) is [m, k] and op(b) is [k, n]: a is stored [k, m]
- * if transpose_a, b [n, k] if transpose_b.  For products of activations; the layouts of weights
- * above are faster. */
+/* c [m, n] (+)= op(a) op(b) in f32, where op(a) is [m, k] and op(b) is [k, n], both of one element:
+ * a is stored [k, m] if transpose_a, b [n, k] if transpose_b.  For products of activations; the
+ * layouts of weights above are faster. */
 struct dnn_product {
     int m, n, k;
     bool transpose_a, transpose_b, add;
+    enum element element;
 };
-void dnn_multiply(struct dnn *dnn, float *c, const float *a, const float *b,
+void dnn_multiply(struct dnn *dnn, float *c, const void *a, const void *b,
                   const struct dnn_product *product);
 
 #endif

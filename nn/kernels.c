@@ -15,8 +15,8 @@
 #include <immintrin.h>
 #endif
 
-#ifndef KERNELS
-#define KERNELS kernels_portable
+#ifndef TABLE
+#define TABLE kernels_portable
 #endif
 
 #if defined(__AVX512F__)
@@ -711,7 +711,7 @@ static void scatter(void *out, enum element element, const float *in, int rows, 
     BY_ELEMENT(element, scatter_of, out, in, rows, cols, out_row, scale);
 }
 
-const struct kernels KERNELS = {.name = NAME,
+const struct kernels TABLE = {.name = NAME,
                                 .to_bf16 = to_bf16,
                                 .to_f32 = to_f32,
                                 .add = add,

@@ -13,10 +13,11 @@
 enum { BLOCK = 512 }; /* documents embedded between two looks at the clock and at signals */
 
 struct index_options {
-    const char *model, *output, *precision_name;
+    const char *model, *output, *precision_name, *type_name;
     bool bm25;
     struct bm25_settings settings;
     struct embedder_options tap;
+    enum vector_type type;
 };
 
 static int parse_options(struct index_options *out, int argc, char **argv, struct error *err)
@@ -26,6 +27,8 @@ static int parse_options(struct index_options *out, int argc, char **argv, struc
         {"model", OPTION_STRING, &out->model, "DIR", "the dual encoder's folder"},
         {"layers", OPTION_INT, &out->tap.layers, "L", "stop after block L (all)"},
         {"dim", OPTION_INT, &out->tap.dim, "D", "keep the first D dimensions (all)"},
+        {"vectors", OPTION_STRING, &out->type_name, "TYPE",
+         "f32, bf16, int8 or binary: what vectors are stored as (f32)"},
         {"bm25", OPTION_FLAG, &out->bm25, NULL, "index words for BM25 instead, without a model"},
         {"bm25-k1", OPTION_DOUBLE, &out->settings.k1, "K1",
          "how soon repetitions stop to count (0.9)"},
@@ -54,20 +57,23 @@ static int parse_options(struct index_options *out, int argc, char **argv, struc
     out->settings.memory = (size_t)memory << 20;
     if (!out->output) return fail_usage(err, "--output INDEX is missing");
     if (argc - first != 1) return fail_usage(err, "one COLLECTION is wanted, not %d", argc - first);
+    if (vector_type_find(&out->type, out->type_name))
+        return fail_usage(err, "--vectors: f32, bf16, int8 or binary, not \"%s\"", out->type_name);
     return precision_parse(&out->tap.precision, out->precision_name, err) ? -1 : first;
 }
 
 /* out->model is the caller's to free. */
-static int describe(struct index_info *out, const char *model, const struct embedder *embedder,
-                    size_t count, struct error *err)
+static int describe(struct index_info *out, const struct index_options *options,
+                    const struct embedder *embedder, size_t count, struct error *err)
 {
     *out = (struct index_info){.layers = embedder->layers,
                                .dim = embedder->dim,
+                               .type = options->type,
                                .normalized = embedder->normalize,
                                .count = count};
     if (embedder_fingerprint(out->fingerprint, embedder, err)) return -1;
-    out->model = realpath(model, NULL);
-    return out->model ? 0 : fail_errno(err, "%s", model);
+    out->model = realpath(options->model, NULL);
+    return out->model ? 0 : fail_errno(err, "%s", options->model);
 }
 
 static int add_documents(struct index_writer *writer, const struct texts *documents,
@@ -98,7 +104,7 @@ static int write_index(const struct index_options *options, const struct embedde
 {
     struct index_info info = {0};
     struct index_writer writer = {0};
-    int status = describe(&info, options->model, embedder, documents->count, err);
+    int status = describe(&info, options, embedder, documents->count, err);
     if (status == 0) status = index_writer_open(&writer, options->output, &info, err);
     if (status == 0) status = add_documents(&writer, documents, embedder, err);
     if (status == 0)
@@ -111,7 +117,8 @@ static int write_index(const struct index_options *options, const struct embedde
 
 int index_command(int argc, char **argv, struct error *err)
 {
-    struct index_options options = {.precision_name = "auto", .settings = bm25_defaults()};
+    struct index_options options = {
+        .precision_name = "auto", .type_name = "f32", .settings = bm25_defaults()};
     int first = parse_options(&options, argc, argv, err);
     if (first == OPTIONS_HELP) return 0;
     if (first < 0) return -1;

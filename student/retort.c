@@ -25,6 +25,7 @@ struct retort_model {
 struct retort_index {
     struct vector_index vectors;
     struct embedder embedder;
+    int rescore;
     pthread_mutex_t turn;
 };
 
@@ -62,6 +63,7 @@ static int read_options(struct embedder_options *out, const struct retort_option
                           o->dim);
     if (o->threads < 0 || o->threads > MAX_THREADS)
         return fail_usage(err, "threads must be from 0 to %d, not %d", MAX_THREADS, o->threads);
+    if (o->rescore < 0) return fail_usage(err, "rescore must be at least 0, not %d", o->rescore);
     if (o->precision < RETORT_AUTO || o->precision > RETORT_BF16)
         return fail_usage(err, "precision %d is unknown", o->precision);
     for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
@@ -215,6 +217,7 @@ static int open_parts(struct retort_index *out, const struct opening *opening, s
         check_fingerprint(&out->embedder, info, model, err))
         return -1;
     out->embedder.normalize = info->normalized;
+    out->rescore = options ? options->rescore : 0;
     return 0;
 }
 
@@ -257,37 +260,42 @@ size_t retort_index_count(const struct retort_index *index)
     return index->vectors.info.count;
 }
 
-/* found hits of n queries, found places a query, become the caller's, k places a query. */
-static void name_hits(struct retort_hit *out, const struct vector_index *index,
-                      const struct hit *hits, size_t n, size_t found, size_t k)
-{
-    for (size_t q = 0; q < n; q++)
-        for (size_t i = 0; i < k; i++) {
-            const struct hit *hit = i < found ? &hits[q * found + i] : NULL;
-            out[q * k + i] = (struct retort_hit){.id = hit ? index->ids[hit->row] : NULL,
-                                                 .score = hit ? hit->score : 0};
-        }
-}
-
 struct searching {
-    const struct retort_index *index;
+    struct retort_index *index;
     const char *const *queries;
     size_t n, k;
     struct retort_hit *out;
+    struct error *err;
 };
+
+/* found hits of n queries, found places a query, become the caller's, k places a query; none of
+ * them where an id cannot be read. */
+static void name_hits(const struct searching *s, const struct hit *hits, size_t found)
+{
+    int status = 0;
+    const char **ids = hold(xcalloc(s->n * found, sizeof *ids), free);
+    for (size_t i = 0; i < s->n * found && status == 0; i++)
+        status = id_list_get(&ids[i], &s->index->vectors.ids, hits[i].row, s->err);
+    for (size_t q = 0; q < s->n && status == 0; q++)
+        for (size_t i = 0; i < s->k; i++) {
+            size_t at = q * found + i;
+            s->out[q * s->k + i] =
+                i < found ? (struct retort_hit){ids[at], hits[at].score} : (struct retort_hit){0};
+        }
+    free(let_go(ids));
+}
 
 static void search(void *arg)
 {
     const struct searching *s = arg;
-    const struct vector_index *index = &s->index->vectors;
+    const struct stored_vectors *stored = &s->index->vectors.vectors;
     const struct embedder *embedder = &s->index->embedder;
-    size_t count = index->info.count, found = s->k < count ? s->k : count;
+    size_t found = s->k < stored->count ? s->k : stored->count;
     float *vectors = hold(xaligned(s->n * (size_t)embedder->dim, sizeof *vectors), free);
     struct hit *hits = hold(xcalloc(s->n * found, sizeof *hits), free);
     embedder_texts(embedder, vectors, s->queries, s->n, embedder->encoder.query_prompt);
-    search_top_k(hits, vectors, s->n, index->vectors.values, count, embedder->dim, (int)found,
-                 embedder->pool);
-    name_hits(s->out, index, hits, s->n, found, s->k);
+    search_rescored(hits, vectors, s->n, stored, (int)found, s->index->rescore, embedder->pool);
+    name_hits(s, hits, found);
     free(let_go(hits));
     free(let_go(vectors));
 }
@@ -301,7 +309,7 @@ int retort_search(struct retort_index *index, const char *const *queries, size_t
     else if (k < 1 || k > INT_MAX)
         fail_usage(&err, "k must be from 1 to %d, not %zu", INT_MAX, k);
     else if (check_texts(queries, n, hits, &err) == 0 && n > 0) {
-        struct searching searching = {index, queries, n, k, hits};
+        struct searching searching = {index, queries, n, k, hits, &err};
         pthread_mutex_lock(&index->turn);
         guarded(search, &searching, &err);
         pthread_mutex_unlock(&index->turn);

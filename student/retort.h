@@ -70,7 +70,8 @@ struct retort_options {
     int dim;         /* keep the first values of a vector; 0: all, or the model's truncate_dim */
     int threads;     /* workers, at most 1024; 0: one a core that this process may use */
     int precision;   /* of matrix products, enum retort_precision */
-    int reserved[4]; /* zero */
+    int rescore;     /* of an index whose vectors are bf16, int8 or binary: see retort_search */
+    int reserved[3]; /* zero */
 };
 
 struct retort_model;
@@ -106,11 +107,13 @@ struct retort_index;
 
 struct retort_hit {
     const char *id; /* of the document; the index's, gone when it is closed */
-    double score;   /* dot product of the query's and the document's vectors */
+    double score;   /* dot product of the query's and the document's vectors, as stored */
 };
 
-/* index: a folder that `retort index` wrote.  model: the folder of the model that it was made with,
- * NULL for the place that it had then; another model is refused.  options: layers and dim are the
+/* index: a folder that `retort index` wrote, with vectors of any type.  Its files are mapped, not
+ * read: opening takes milliseconds whatever their size.  They may be replaced by a new index
+ * meanwhile, but not changed in place.  model: the folder of the model that it was made with, NULL
+ * for the place that it had then; another model is refused.  options: layers and dim are the
  * index's, and stay 0 here. */
 RETORT_API int retort_index_open(struct retort_index **index, const char *folder, const char *model,
                                  const struct retort_options *options, struct retort_error *error);
@@ -122,7 +125,12 @@ RETORT_API size_t retort_index_count(const struct retort_index *index);
 
 /* hits [n, k], the caller's: for query i of n its k best documents, best first, ties in the order
  * of the index, from hits[i * k].  Where the index has fewer than k documents, the places left have
- * a NULL id and score 0. */
+ * a NULL id and score 0.
+ *
+ * All documents are compared.  Where vectors are stored as bf16, int8 or binary, the query is
+ * rounded alike for that; of the k * rescore best those k are kept whose dot product with the
+ * unrounded query is highest, which is the score.  rescore 0: 4 for binary, 1 for the others, with
+ * which the rounded query alone ranks. */
 RETORT_API int retort_search(struct retort_index *index, const char *const *queries, size_t n,
                              size_t k, struct retort_hit *hits, struct retort_error *error);
 

@@ -17,7 +17,7 @@ enum { BLOCK = 512 }; /* queries embedded and searched together */
 struct search_options {
     const char *index, *model, *tag, *precision_name;
     enum precision precision;
-    int top, threads;
+    int top, rescore, threads;
 };
 
 static int parse_options(struct search_options *out, int argc, char **argv, struct error *err)
@@ -25,6 +25,9 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
     const struct option options[] = {
         {"index", OPTION_STRING, &out->index, "INDEX", "what retort index wrote"},
         {"top", OPTION_INT, &out->top, "K", "documents a query (100)"},
+        {"rescore", OPTION_INT, &out->rescore, "N",
+         "of N * K documents found by the stored vectors' type, the best K by the unrounded query "
+         "(binary: 4; else 1, none)"},
         {"model", OPTION_STRING, &out->model, "DIR",
          "the encoder's folder, where it is no longer where the index was made with it"},
         {"tag", OPTION_STRING, &out->tag, "NAME", "the run's last column (retort)"},
@@ -32,7 +35,7 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
         OPTION_THREADS(&out->threads),
         {0}};
     const struct command_help help = {
-        "search", "--index INDEX [--top K] [QUERIES]",
+        "search", "--index INDEX [--top K] [--rescore N] [QUERIES]",
         "find each query's nearest documents in an index", options,
         "QUERIES (plain or .gz; standard input where there is none) is BEIR's queries.jsonl or "
         "id<TAB>text lines.  A TREC run comes out: query, Q0, document, rank, score, tag; columns "
@@ -42,6 +45,7 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
     if (first < 0) return first;
     if (!out->index) return fail_usage(err, "--index INDEX is missing");
     if (out->top < 1) return fail_usage(err, "--top must be at least 1");
+    if (out->rescore < 0) return fail_usage(err, "--rescore must be at least 0");
     if (!*out->tag || strpbrk(out->tag, " \t\r\n"))
         return fail_usage(err, "--tag must be one word");
     if (argc - first > 1)
@@ -50,24 +54,28 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
 }
 
 struct searcher {
-    const struct vector_index *index;
+    struct vector_index *index;
     const struct embedder *embedder;
     const char *tag;
-    int top;
+    int top, rescore;
 };
 
-static void print_hits(struct output *out, const struct searcher *searcher, const char *query,
-                       const struct hit *hits, size_t count)
+static int print_hits(struct output *out, const struct searcher *searcher, const char *query,
+                      const struct hit *hits, size_t count, struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
-        struct ranked ranked = {searcher->index->ids[hits[i].row], hits[i].score, searcher->tag};
+        const char *document;
+        if (id_list_get(&document, &searcher->index->ids, hits[i].row, err)) return -1;
+        struct ranked ranked = {document, hits[i].score, searcher->tag};
         run_line(out, query, &ranked, i + 1, false);
     }
+    return 0;
 }
 
-static void search_block(struct output *out, const struct searcher *searcher,
-                         const char *const *ids, const char *const *texts, size_t n)
+static int search_block(struct output *out, const struct searcher *searcher, const char *const *ids,
+                        const char *const *texts, size_t n, struct error *err)
 {
+    int status = 0;
     const struct vector_index *index = searcher->index;
     const struct embedder *embedder = searcher->embedder;
     size_t k =
@@ -75,11 +83,12 @@ static void search_block(struct output *out, const struct searcher *searcher,
     float *queries = xaligned(n * (size_t)embedder->dim, sizeof *queries);
     struct hit *hits = xcalloc(n * k, sizeof *hits);
     embedder_texts(embedder, queries, texts, n, embedder->encoder.query_prompt);
-    search_top_k(hits, queries, n, index->vectors.values, index->info.count, embedder->dim, (int)k,
-                 embedder->pool);
-    for (size_t q = 0; q < n; q++) print_hits(out, searcher, ids[q], hits + q * k, k);
+    search_rescored(hits, queries, n, &index->vectors, (int)k, searcher->rescore, embedder->pool);
+    for (size_t q = 0; q < n && status == 0; q++)
+        status = print_hits(out, searcher, ids[q], hits + q * k, k, err);
     free(hits);
     free(queries);
+    return status;
 }
 
 static int search_all(const struct searcher *searcher, const struct texts *queries,
@@ -91,9 +100,10 @@ static int search_all(const struct searcher *searcher, const struct texts *queri
     progress_start(&progress, "searching", "queries", queries->count, 0);
     for (size_t first = 0; status == 0 && first < queries->count && !out.failed; first += BLOCK) {
         size_t n = queries->count - first < BLOCK ? queries->count - first : BLOCK;
-        search_block(&out, searcher, queries->ids + first, queries->values + first, n);
+        status =
+            search_block(&out, searcher, queries->ids + first, queries->values + first, n, err);
         progress_add(&progress, n);
-        if (interrupted()) {
+        if (status == 0 && interrupted()) {
             status = fail(err, "interrupted");
             err->status = STATUS_INTERRUPTED;
         }
@@ -131,7 +141,7 @@ static int search_file(const struct search_options *options, const char *path, s
     struct embedder embedder = {0};
     struct texts queries = {0};
     struct arena strings = {0};
-    struct searcher searcher = {&index, &embedder, options->tag, options->top};
+    struct searcher searcher = {&index, &embedder, options->tag, options->top, options->rescore};
     int status = vector_index_open(&index, options->index, err);
     if (status == 0) status = open_model(&embedder, options, &index.info, err);
     if (status == 0) status = texts_read(&queries, &strings, path, err);

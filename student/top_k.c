@@ -3,6 +3,7 @@
 
 #include "data/base.h"
 #include <math.h>
+#include <string.h>
 
 /* Without branches: which of two hits is better is not to be foreseen. */
 static bool better(struct hit a, struct hit b)
@@ -68,4 +69,86 @@ void top_k_finish(struct top_k *top)
         sift_down(top->hits, left - 1, top->hits[left - 1]);
         top->hits[left - 1] = worst;
     }
+}
+
+/* ---- reservoir ---- */
+
+/* Floats in order are whole numbers in order once the negative ones' bits are turned; 0 and -0 are
+ * one.  Of equal scores the smaller row is the higher key. */
+static uint64_t key_of(uint32_t row, float score)
+{
+    float value = isnan(score) ? -INFINITY : score + 0.0f;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits ^= bits >> 31 ? UINT32_MAX : (uint32_t)1 << 31;
+    return (uint64_t)bits << 32 | (UINT32_MAX - row);
+}
+
+static struct hit hit_of_key(uint64_t key)
+{
+    uint32_t bits = (uint32_t)(key >> 32);
+    float value;
+    bits ^= bits >> 31 ? (uint32_t)1 << 31 : UINT32_MAX;
+    memcpy(&value, &bits, sizeof value);
+    return (struct hit){UINT32_MAX - (uint32_t)key, (double)value};
+}
+
+/* The highest k of count > k keys come first: quickselect.  No branch depends on a comparison,
+ * which nothing could foresee. */
+static void pick_highest(uint64_t *keys, size_t count, size_t k)
+{
+    size_t first = 0, end = count;
+    while (first < k && k < end) {
+        size_t middle = first + (end - first) / 2, high = first;
+        uint64_t pivot = keys[middle];
+        keys[middle] = keys[end - 1];
+        for (size_t i = first; i < end - 1; i++) {
+            uint64_t key = keys[i];
+            keys[i] = keys[high];
+            keys[high] = key;
+            high += key > pivot;
+        }
+        keys[end - 1] = keys[high];
+        keys[high] = pivot;
+        /* Before `high` are those above the pivot, behind it those below. */
+        if (k <= high)
+            end = high;
+        else
+            first = high + 1;
+    }
+}
+
+size_t reservoir_room(size_t k)
+{
+    return 2 * k + 16;
+}
+
+struct reservoir reservoir_start(uint64_t *keys, size_t k)
+{
+    return (struct reservoir){.keys = keys, .k = k, .bar = -INFINITY};
+}
+
+static void keep_best(struct reservoir *reservoir)
+{
+    if (reservoir->count <= reservoir->k) return;
+    pick_highest(reservoir->keys, reservoir->count, reservoir->k);
+    reservoir->count = reservoir->k;
+}
+
+void reservoir_offer(struct reservoir *reservoir, uint32_t row, float score)
+{
+    if (reservoir->count >= reservoir->k && !(score > reservoir->bar)) return;
+    reservoir->keys[reservoir->count++] = key_of(row, score);
+    if (reservoir->count < reservoir_room(reservoir->k)) return;
+    keep_best(reservoir);
+    uint64_t lowest = UINT64_MAX;
+    for (size_t i = 0; i < reservoir->count; i++)
+        if (reservoir->keys[i] < lowest) lowest = reservoir->keys[i];
+    reservoir->bar = (float)hit_of_key(lowest).score;
+}
+
+void reservoir_finish(struct reservoir *reservoir, struct hit *hits)
+{
+    keep_best(reservoir);
+    for (size_t i = 0; i < reservoir->count; i++) hits[i] = hit_of_key(reservoir->keys[i]);
 }

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct hit {
     size_t row;
@@ -29,5 +30,20 @@ bool top_k_admits(const struct top_k *top, size_t row, double score);
 void top_k_offer(struct top_k *top, size_t row, double score);
 /* Sorts what was kept, best first. */
 void top_k_finish(struct top_k *top);
+
+/* The same for a stream of f32 scores in rising rows, most of which are too bad: kept unordered in
+ * more room than k, of which the best k are picked when it is full.  An offer costs a few
+ * nanoseconds, where the heap goes log k steps; the bar rises late. */
+struct reservoir {
+    uint64_t
+        *keys; /* [reservoir_room(k)], the caller's: score and row in one number, best highest */
+    size_t count, k;
+    float bar; /* what is not above it need not be offered, once k were */
+};
+size_t reservoir_room(size_t k);
+struct reservoir reservoir_start(uint64_t *keys, size_t k);
+void reservoir_offer(struct reservoir *reservoir, uint32_t row, float score);
+/* hits: the best k, or as many as were offered, in no order. */
+void reservoir_finish(struct reservoir *reservoir, struct hit *hits);
 
 #endif

@@ -65,7 +65,7 @@ static void make_header(struct making *making)
     size_t length = 0;
     struct output out = {.file = open_memstream(&bytes, &length)};
     REQUIRE(out.file);
-    npy_header(&out, making->texts->count, row_bytes(making) / sizeof(float));
+    npy_header(&out, NPY_F32, making->texts->count, row_bytes(making) / sizeof(float));
     fclose(out.file);
     text_append(&making->header, bytes, length);
     free(bytes);

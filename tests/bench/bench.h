@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 /* What a work is held against: all cores' flop/s of a type, or bytes/s read from memory. */
-enum peak { PEAK_NONE, PEAK_F32, PEAK_BF16, PEAK_INT8, PEAK_READ, NUM_PEAKS };
+enum peak { PEAK_NONE, PEAK_F32, PEAK_BF16, PEAK_INT8, PEAK_BINARY, PEAK_READ, NUM_PEAKS };
 
 /* Parts of an encoder's time.  qkv, output (W_o) and ffn (with its activation) are matrix products,
  * attention is what happens inside each sequence; other is all else, with waiting. */

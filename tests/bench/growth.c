@@ -174,7 +174,9 @@ static void run_search(void *arg)
     const struct size *size = arg;
     const struct documents *all = size->documents;
     struct hit hits[HITS];
-    search_top_k(hits, all->query_vector, 1, all->vectors, size->count, DIM, HITS, all->pool);
+    const struct stored_vectors stored = {
+        .type = VECTOR_F32, .count = size->count, .dim = DIM, .values = all->vectors};
+    search_top_k(hits, all->query_vector, 1, &stored, HITS, all->pool);
 }
 
 static void run_bm25_build(void *arg)

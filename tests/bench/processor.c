@@ -7,6 +7,7 @@
 
 #include "data/base.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #ifdef __x86_64__
@@ -73,7 +74,30 @@ __attribute__((target("avx512f,avx512vnni"))) static float spin_int8_avx512(void
     for (int s = 0; s < SUMS; s++) total = _mm512_add_epi32(total, sums[s]);
     return (float)_mm512_reduce_add_epi32(total);
 }
+
+/* A bit is a sign: signs are multiplied by xor, and products added up by counting bits. */
+__attribute__((target("avx512f,avx512vpopcntdq"))) static float spin_binary_avx512(void)
+{
+    __m512i sums[SUMS], a = _mm512_set1_epi8((char)one), total = _mm512_setzero_si512();
+    for (int s = 0; s < SUMS; s++) sums[s] = _mm512_set1_epi32(s);
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++)
+            sums[s] = _mm512_add_epi32(sums[s], _mm512_popcnt_epi32(_mm512_xor_si512(sums[s], a)));
+    for (int s = 0; s < SUMS; s++) total = _mm512_add_epi32(total, sums[s]);
+    return (float)_mm512_reduce_add_epi32(total);
+}
 #endif
+
+/* Where no vector counts bits. */
+static float spin_binary(void)
+{
+    uint64_t sums[SUMS], total = 0, a = (uint64_t)(half * 4);
+    for (int s = 0; s < SUMS; s++) sums[s] = (uint64_t)s;
+    for (int i = 0; i < STEPS; i++)
+        for (int s = 0; s < SUMS; s++) sums[s] += (uint64_t)__builtin_popcountll(sums[s] ^ a);
+    for (int s = 0; s < SUMS; s++) total += sums[s];
+    return (float)total;
+}
 
 /* Any processor; as many sums as 128-bit registers hold. */
 static float spin_f32(void)
@@ -142,7 +166,12 @@ void add_processor(struct bench *bench)
         add_loop(bench, "bf16", PEAK_BF16, spin_bf16_avx512, 32);
     if (__builtin_cpu_supports("avx512vnni"))
         add_loop(bench, "int8", PEAK_INT8, spin_int8_avx512, 64);
+    if (__builtin_cpu_supports("avx512vpopcntdq"))
+        add_loop(bench, "binary", PEAK_BINARY, spin_binary_avx512, 512);
+    else
+        add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64);
 #else
+    add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64);
     add_loop(bench, "f32", PEAK_F32, spin_f32, 4);
 #endif
 }

@@ -132,6 +132,42 @@ START_TEST(other_files_are_refused)
 }
 END_TEST
 
+START_TEST(matrices_are_mapped_by_type)
+{
+    static const uint16_t halves[6] = {1, 2, 3, 4, 5, 65535};
+    static const char dictionary[] = "{'descr': '<u2', 'fortran_order': False, 'shape': (3, 2), }";
+    struct npy_map map;
+    struct matrix matrix;
+    struct error err = {0};
+    char *path = file_of(dictionary, halves, sizeof halves);
+    check_ok(npy_map_open(&map, path, NPY_U16, &err), &err);
+    ck_assert(map.rows == 3 && map.cols == 2);
+    ck_assert_mem_eq(map.values, halves, sizeof halves);
+    npy_map_close(&map);
+    ck_assert_ptr_null(map.values);
+    check_failed(npy_map_open(&map, path, NPY_I8, &err), &err, STATUS_WORLD, "'<u2', not '|i1'");
+    ck_assert_ptr_null(map.values);
+    err = (struct error){0};
+    check_failed(npy_read(&matrix, path, &err), &err, STATUS_WORLD, "'<u2'", "only '<f4'");
+    free(path);
+
+    err = (struct error){0};
+    path = file_of(dictionary, halves, sizeof halves - 1);
+    check_failed(npy_map_open(&map, path, NPY_U16, &err), &err, STATUS_WORLD, "11 bytes of data");
+    free(path);
+    err = (struct error){0};
+    path = scratch_file("empty.npy", "", 0);
+    check_failed(npy_map_open(&map, path, NPY_U16, &err), &err, STATUS_WORLD, "not a .npy");
+    free(path);
+    err = (struct error){0};
+    path = scratch_file(
+        "odd.npy",
+        "\x93NUMPY\1\0\x3b\0{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1)}\n7", 70);
+    check_failed(npy_map_open(&map, path, NPY_U8, &err), &err, STATUS_WORLD, "multiple of 64");
+    free(path);
+}
+END_TEST
+
 START_TEST(rows_of_unknown_number_make_the_same_file)
 {
     struct error err = {0};
@@ -164,6 +200,7 @@ int main(void)
                                     TEST(other_shapes_and_types_are_read),
                                     TEST(bad_files_are_refused),
                                     TEST(other_files_are_refused),
+                                    TEST(matrices_are_mapped_by_type),
                                     TEST(rows_of_unknown_number_make_the_same_file),
                                     {0}};
     return run_tests("data/npy", rows);

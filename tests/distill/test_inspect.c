@@ -190,7 +190,8 @@ START_TEST(indexes)
     check_ok(index_writer_commit(&writer, &err), &err);
     check_ok(inspect_index(&out, folder, &err), &err);
     check_fact(&out, "model", "/m/x, 3 layers, 2 dimensions, of length 1");
-    check_fact(&out, "vectors", "2 of 2 dimensions");
+    check_fact(&out, "vectors", "2 of 2 dimensions, f32");
+    check_fact(&out, "lengths", "mean 1, from 1 to 1");
     check_fact(&out, "documents", "d1 to d2");
     text_free(&out);
     free(folder);

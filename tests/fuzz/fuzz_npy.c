@@ -9,8 +9,16 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct matrix matrix, again;
+    struct npy_map map;
     struct error err = {0};
-    int status = npy_read(&matrix, fuzz_file("x.npy", bytes, size), &err);
+    const char *file = fuzz_file("x.npy", bytes, size);
+    for (int type = 0; type < NPY_TYPES; type++) {
+        err = (struct error){0};
+        check_answer(npy_map_open(&map, file, (enum npy_type)type, &err), &err);
+        npy_map_close(&map);
+    }
+    err = (struct error){0};
+    int status = npy_read(&matrix, file, &err);
     check_answer(status, &err);
     if (status) return 0;
     char *path = xasprintf("%s/again.npy", fuzz_folder());

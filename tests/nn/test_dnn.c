@@ -113,8 +113,12 @@ START_TEST(free_products_equal_naive_sums_in_every_orientation)
     struct dnn *dnn = dnn_open();
     for (int i = 0; i < SHAPES; i++)
         for (int bits = 0; bits < 8; bits++) {
-            struct dnn_product p = {shapes[i][0],    shapes[i][1],    shapes[i][2],
-                                    (bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
+            struct dnn_product p = {.m = shapes[i][0],
+                                    .n = shapes[i][1],
+                                    .k = shapes[i][2],
+                                    .transpose_a = (bits & 1) != 0,
+                                    .transpose_b = (bits & 2) != 0,
+                                    .add = (bits & 4) != 0};
             struct matrix a = matrix_of(1, p.m, p.k, ELEMENT_F32);
             struct matrix b = matrix_of(2, p.k, p.n, ELEMENT_F32);
             struct matrix got = matrix_of(3, p.m, p.n, ELEMENT_F32);
@@ -124,6 +128,38 @@ START_TEST(free_products_equal_naive_sums_in_every_orientation)
             check_close(got.f32, want.f32, (size_t)p.m * p.n, 1e-5);
             matrix_free(&a), matrix_free(&b), matrix_free(&got), matrix_free(&want);
         }
+    dnn_close(dnn);
+}
+END_TEST
+
+/* Whole numbers: exact. */
+START_TEST(int8_products_equal_naive_sums)
+{
+    struct dnn *dnn = dnn_open();
+    for (int i = 0; i < SHAPES && dnn_has_exact_int8(); i++) {
+        struct dnn_product p = {.m = shapes[i][0],
+                                .n = shapes[i][1],
+                                .k = shapes[i][2],
+                                .transpose_b = true,
+                                .element = ELEMENT_INT8};
+        struct matrix a = matrix_of(1, p.m, p.k, ELEMENT_F32);
+        struct matrix b = matrix_of(2, p.k, p.n, ELEMENT_F32);
+        struct matrix got = matrix_of(3, p.m, p.n, ELEMENT_F32);
+        struct matrix want = matrix_of(3, p.m, p.n, ELEMENT_F32);
+        int8_t *small_a = a.elements, *small_b = b.elements;
+        for (int l = 0; l < p.m * p.k; l++) {
+            a.f32[l] = l % 5 ? roundf(127 * a.f32[l]) : 127;
+            small_a[l] = (int8_t)a.f32[l];
+        }
+        for (int l = 0; l < p.k * p.n; l++) {
+            b.f32[l] = l % 7 ? roundf(127 * b.f32[l]) : -127;
+            small_b[l] = (int8_t)b.f32[l];
+        }
+        naive(want.f32, a.f32, b.f32, &p);
+        dnn_multiply(dnn, got.f32, small_a, small_b, &p);
+        check_close(got.f32, want.f32, (size_t)p.m * p.n, 0);
+        matrix_free(&a), matrix_free(&b), matrix_free(&got), matrix_free(&want);
+    }
     dnn_close(dnn);
 }
 END_TEST
@@ -170,6 +206,7 @@ int main(void)
     const struct test_row rows[] = {
         TEST(linear_products_and_their_gradients_equal_naive_sums),
         TEST(free_products_equal_naive_sums_in_every_orientation),
+        TEST(int8_products_equal_naive_sums),
         TEST(no_rows_change_nothing),
         TEST(many_shapes_are_survived),
         {0},

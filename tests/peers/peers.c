@@ -122,9 +122,10 @@ enum { QUERIES_ALONE = 16 };
 
 struct searching {
     struct pool *pool;
-    const float *vectors, *queries;
-    size_t count, num_queries;
-    int dim, k;
+    struct stored_vectors vectors;
+    const float *queries;
+    size_t num_queries;
+    int k;
     struct hit *hits; /* [num_queries, k] */
 };
 
@@ -132,16 +133,15 @@ static struct result search_alone(void *arg)
 {
     const struct searching *all = arg;
     for (size_t q = 0; q < QUERIES_ALONE; q++)
-        search_top_k(all->hits + q * (size_t)all->k, all->queries + q * (size_t)all->dim, 1,
-                     all->vectors, all->count, all->dim, all->k, all->pool);
+        search_top_k(all->hits + q * (size_t)all->k, all->queries + q * (size_t)all->vectors.dim, 1,
+                     &all->vectors, all->k, all->pool);
     return (struct result){all->hits, QUERIES_ALONE * (size_t)all->k * sizeof *all->hits};
 }
 
 static struct result search_together(void *arg)
 {
     const struct searching *all = arg;
-    search_top_k(all->hits, all->queries, all->num_queries, all->vectors, all->count, all->dim,
-                 all->k, all->pool);
+    search_top_k(all->hits, all->queries, all->num_queries, &all->vectors, all->k, all->pool);
     return (struct result){all->hits, all->num_queries * (size_t)all->k * sizeof *all->hits};
 }
 
@@ -152,13 +152,14 @@ static size_t open_search(struct work *works, char **arguments)
     int dim = atoi(arguments[2]), k = atoi(arguments[3]);
     size_t row = (size_t)dim * sizeof(float);
     *all = (struct searching){.pool = pool_open(atoi(arguments[4])),
-                              .vectors = (const float *)vectors.values,
+                              .vectors = {.type = VECTOR_F32,
+                                          .count = vectors.size / row,
+                                          .dim = dim,
+                                          .values = vectors.values},
                               .queries = (const float *)queries.values,
-                              .count = vectors.size / row,
                               .num_queries = queries.size / row,
-                              .dim = dim,
                               .k = k};
-    REQUIRE(all->num_queries >= QUERIES_ALONE && all->count >= (size_t)k);
+    REQUIRE(all->num_queries >= QUERIES_ALONE && all->vectors.count >= (size_t)k);
     all->hits = xcalloc(all->num_queries * (size_t)k, sizeof *all->hits);
     works[0] = (struct work){.name = "one", .run = search_alone, .arg = all};
     works[1] = (struct work){.name = "many", .run = search_together, .arg = all};

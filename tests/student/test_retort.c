@@ -74,10 +74,14 @@ START_TEST(embeds_with_the_prompt_of_the_role)
 }
 END_TEST
 
-static char *make_index(const char *name, const char *model, float vectors[DOCUMENTS * 6])
+/* vectors: what the type keeps of them. */
+static char *make_index(const char *name, const char *model, enum vector_type type,
+                        float vectors[DOCUMENTS * 6])
 {
     static const char *const ids[DOCUMENTS] = {"a", "b b", "c", "d", "e", "f", "g"};
-    struct index_info info = {.layers = 3, .dim = 6, .normalized = true, .count = DOCUMENTS};
+    struct index_info info = {
+        .layers = 3, .dim = 6, .type = type, .normalized = true, .count = DOCUMENTS};
+    struct vector_index index;
     const struct embedder_options tap = {.layers = 3, .dim = 6, .precision = PRECISION_F32};
     struct embedder embedder;
     struct index_writer writer;
@@ -92,6 +96,9 @@ static char *make_index(const char *name, const char *model, float vectors[DOCUM
     check_ok(index_writer_open(&writer, folder, &info, &err), &err);
     check_ok(index_writer_add(&writer, ids, vectors, DOCUMENTS, &err), &err);
     check_ok(index_writer_commit(&writer, &err), &err);
+    check_ok(vector_index_open(&index, folder, &err), &err);
+    for (size_t i = 0; i < DOCUMENTS; i++) stored_row(vectors + 6 * i, &index.vectors, i);
+    vector_index_free(&index);
     return folder;
 }
 
@@ -124,17 +131,19 @@ static void check_hits(const struct retort_hit *hits, size_t k, const float *que
     }
 }
 
-START_TEST(searches_as_a_walk_through_all_documents)
+/* Rescored four times over, three of seven documents are the best of all by the query as it is. */
+static void check_type(const char *model, const char *moved, enum vector_type type)
 {
-    char *model = make_model("of-index"), *moved = make_model("moved");
     float documents[DOCUMENTS * 6], queries[N * 6];
-    char *folder = make_index("index", model, documents);
+    char *folder = make_index("index", model, type, documents);
     struct retort_index *index;
     struct retort_error error;
     struct retort_hit hits[N * 9];
+    struct retort_options options = f32;
+    options.rescore = 4;
     embed_below(queries, model, 3, 6, "query: ");
     for (int i = 0; i < 2; i++) { /* where it was, and a copy elsewhere */
-        int status = retort_index_open(&index, folder, i ? moved : NULL, &f32, &error);
+        int status = retort_index_open(&index, folder, i ? moved : NULL, &options, &error);
         ck_assert_msg(status == RETORT_OK, "%s", error.message);
         ck_assert_uint_eq(retort_index_count(index), DOCUMENTS);
         ck_assert_int_eq(retort_search(index, texts, N, 3, hits, NULL), RETORT_OK);
@@ -143,10 +152,36 @@ START_TEST(searches_as_a_walk_through_all_documents)
         check_hits(hits, 9, queries, documents);
         retort_index_close(index);
     }
-    retort_index_close(NULL);
     free(folder);
+}
+
+START_TEST(searches_as_a_walk_through_all_documents)
+{
+    char *model = make_model("of-index"), *moved = make_model("moved");
+    for (int type = 0; type < VECTOR_TYPES; type++)
+        check_type(model, moved, (enum vector_type)type);
+    retort_index_close(NULL);
     free(moved);
     free(model);
+}
+END_TEST
+
+/* Ids are looked at when they are found: the caller's hits stay as they were. */
+START_TEST(an_id_that_was_changed_is_an_error)
+{
+    float documents[DOCUMENTS * 6];
+    char *model = make_model("changed");
+    char *folder = make_index("changed-index", model, VECTOR_F32, documents);
+    struct retort_index *index;
+    struct retort_error error;
+    struct retort_hit hits[DOCUMENTS] = {{"before", 1}};
+    free(scratch_file("changed-index/ids.txt", "a\nb b\nc\nd\ne\nf\n\n\n", 16));
+    ck_assert_int_eq(retort_index_open(&index, folder, NULL, &f32, &error), RETORT_OK);
+    ck_assert_int_eq(retort_search(index, texts, 1, DOCUMENTS, hits, &error), RETORT_BAD_FILE);
+    ck_assert_ptr_nonnull(strstr(error.message, "ids.txt:7"));
+    ck_assert_str_eq(hits[0].id, "before");
+    retort_index_close(index);
+    free(folder), free(model);
 }
 END_TEST
 
@@ -181,7 +216,8 @@ START_TEST(bad_calls_are_values)
     check_options(folder, (struct retort_options){.threads = -1}, "0 to 1024");
     check_options(folder, (struct retort_options){.threads = 1025}, "0 to 1024");
     check_options(folder, (struct retort_options){.precision = 3}, "precision 3");
-    check_options(folder, (struct retort_options){.reserved = {0, 0, 0, 1}}, "reserved");
+    check_options(folder, (struct retort_options){.reserved = {0, 0, 1}}, "reserved");
+    check_options(folder, (struct retort_options){.rescore = -1}, "rescore");
     check_options(NULL, f32, "may not be NULL");
     check_error(retort_open(NULL, folder, &f32, &e), &e, RETORT_BAD_CALL, "may not be NULL");
     check_error(retort_open(&model, "/nowhere", &f32, &e), &e, RETORT_BAD_FILE, "/nowhere");
@@ -202,7 +238,7 @@ START_TEST(bad_indexes_are_values)
     char *model = make_model("right"),
          *other = tiny_model("wrong", &(struct tiny_model){.seed = 4, .normalize = true});
     float documents[DOCUMENTS * 6];
-    char *folder = make_index("indexed", model, documents);
+    char *folder = make_index("indexed", model, VECTOR_F32, documents);
     const struct retort_options layers = {.layers = 1};
     struct retort_index *index = (struct retort_index *)documents;
     struct retort_hit hits[1];
@@ -273,6 +309,7 @@ int main(void)
 {
     const struct test_row rows[] = {TEST(embeds_with_the_prompt_of_the_role),
                                     TEST(searches_as_a_walk_through_all_documents),
+                                    TEST(an_id_that_was_changed_is_an_error),
                                     TEST(bad_calls_are_values),
                                     TEST(bad_indexes_are_values),
                                     TEST(threads_share_a_model),

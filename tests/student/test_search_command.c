@@ -204,6 +204,41 @@ START_TEST(the_run_is_the_naive_ranking)
 }
 END_TEST
 
+/* With all documents rescored, scores are the unrounded query's, off by the documents' rounding. */
+START_TEST(every_type_of_vectors_is_searched)
+{
+    static struct hit naive[QUERIES][DOCUMENTS];
+    static const struct {
+        const char *type;
+        double scale; /* of check_run's tolerance, 3e-6 */
+    } types[] = {{"bf16", 1500}, {"int8", 1500}};
+    char *model = tiny_model("model", &(struct tiny_model){.seed = 1, .normalize = true});
+    char *collection = write_collection("set", "d%zu"), *file = write_queries("queries.tsv", false);
+    char *index = path_join(scratch_folder(), "typed");
+    struct error err;
+    struct text run = {0};
+    rank_naive(naive, model, 3, 16, true);
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++) {
+        char *option = xasprintf("|--vectors|%s", types[t].type);
+        check_ok(call_index(model, option, index, collection, &err), &err);
+        check_ok(call_search(index, "|--top|30|--rescore|2", file, &run, &err), &err);
+        check_run(run.bytes, "d%zu", naive, DOCUMENTS, types[t].scale);
+        check_ok(call_search(index, "|--top|30", file, &run, &err), &err);
+        check_run(run.bytes, "d%zu", naive, DOCUMENTS, 2 * types[t].scale);
+        free(option);
+    }
+    /* Signs: 16 - 2 (signs that differ). */
+    check_ok(call_index(model, "|--vectors|binary", index, collection, &err), &err);
+    check_ok(call_search(index, "|--top|3|--rescore|1", file, &run, &err), &err);
+    const char *score = strstr(run.bytes, " 1 ");
+    ck_assert_ptr_nonnull(score);
+    double best = strtod(score + 3, NULL);
+    ck_assert(best > 0 && best <= 16 && fmod(best, 2) == 0);
+    text_free(&run);
+    free(index), free(file), free(collection), free(model);
+}
+END_TEST
+
 START_TEST(prompts_and_dot_products_are_the_models_own)
 {
     static struct hit naive[QUERIES][DOCUMENTS];
@@ -307,6 +342,8 @@ START_TEST(mistakes_of_a_call_to_index)
                  "16 dimensions", "17");
     check_failed(call_index(model, "|--precision|f23", index, collection, &err), &err, STATUS_USAGE,
                  "f23");
+    check_failed(call_index(model, "|--vectors|f16", index, collection, &err), &err, STATUS_USAGE,
+                 "--vectors", "f16");
     check_failed(call_index("/absent", "", index, collection, &err), &err, STATUS_WORLD, "/absent");
     check_failed(call_index(model, "", index, "/absent", &err), &err, STATUS_WORLD, "/absent");
     check_failed(call_index(model, "", collection, collection, &err), &err, STATUS_WORLD,
@@ -327,6 +364,8 @@ START_TEST(mistakes_of_a_call_to_search)
     check_ok(call_index(model, "", index, collection, &err), &err);
     check_failed(call(search_command, "search|x", NULL, &err), &err, STATUS_USAGE, "--index");
     check_failed(call_search(index, "|--top|0", file, NULL, &err), &err, STATUS_USAGE, "--top");
+    check_failed(call_search(index, "|--rescore|-1", file, NULL, &err), &err, STATUS_USAGE,
+                 "--rescore");
     check_failed(call_search(index, "|--tag|a b", file, NULL, &err), &err, STATUS_USAGE, "--tag");
     check_failed(call_search(index, "|x", file, NULL, &err), &err, STATUS_USAGE, "one file");
     check_failed(call_search("/absent", "", file, NULL, &err), &err, STATUS_WORLD, "/absent");
@@ -343,6 +382,7 @@ int main(void)
 {
     const struct test_row rows[] = {
         TEST(the_run_is_the_naive_ranking),
+        TEST(every_type_of_vectors_is_searched),
         TEST(prompts_and_dot_products_are_the_models_own),
         TEST(forms_of_queries_and_threads_change_nothing),
         TEST(ids_with_spaces_are_divided_by_tabs),

@@ -71,12 +71,44 @@ START_TEST(nan_comes_last)
 }
 END_TEST
 
+/* In rising rows, with zeros of both signs, ties, infinities and NaN. */
+START_TEST(a_reservoir_keeps_what_the_heap_keeps)
+{
+    const size_t ks[] = {0, 1, 2, 3, 10, 100, 299, 300, 301};
+    for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
+        for (uint64_t stream = 0; stream < 5; stream++) {
+            struct hit heap[301], hits[301];
+            uint64_t *keys = xcalloc(reservoir_room(ks[i]), sizeof *keys);
+            struct top_k top = top_k_start(heap, ks[i]);
+            struct reservoir reservoir = reservoir_start(keys, ks[i]);
+            for (uint32_t row = 0; row < ROWS; row++) {
+                float score = roundf(6 * test_value(stream, row));
+                if (row % 50 == 7) score = row % 4 ? -INFINITY : INFINITY;
+                if (row % 31 == 3) score = NAN;
+                if (row % 17 == 2) score = -score;
+                top_k_offer(&top, row, (double)score);
+                reservoir_offer(&reservoir, row, score);
+            }
+            top_k_finish(&top);
+            reservoir_finish(&reservoir, hits);
+            ck_assert_uint_eq(reservoir.count, top.count);
+            qsort(hits, reservoir.count, sizeof *hits, compare);
+            for (size_t j = 0; j < top.count; j++) {
+                ck_assert_uint_eq(hits[j].row, heap[j].row);
+                ck_assert(hits[j].score == heap[j].score);
+            }
+            free(keys);
+        }
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
         TEST(keeps_the_best_in_any_order_of_offers),
         TEST(holds_all_where_there_are_fewer),
         TEST(nan_comes_last),
+        TEST(a_reservoir_keeps_what_the_heap_keeps),
         {0},
     };
     return run_tests("student/top_k", rows);
