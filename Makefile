@@ -26,7 +26,8 @@ LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
-KERNELS  = $(if $(wildcard nn/kernels.c),$(BUILD)/nn/kernels_avx2.o $(BUILD)/nn/kernels_avx512.o)
+KERNELS  = $(patsubst %.c,$(BUILD)/%_avx2.o,$(wildcard nn/kernels.c nn/kernels_int8.c)) \
+           $(patsubst %.c,$(BUILD)/%_avx512.o,$(wildcard nn/kernels.c nn/kernels_int8.c))
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
@@ -59,13 +60,13 @@ $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -c -o $@ $<
 
-$(BUILD)/nn/kernels_avx2.o: nn/kernels.c Makefile
+$(BUILD)/nn/%_avx2.o: nn/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx2 -c -o $@ $<
-$(BUILD)/nn/kernels_avx512.o: nn/kernels.c Makefile
+	$(CC) $(RETORT_CFLAGS) -mavx2 -mfma -ffp-contract=fast -fno-trapping-math -DKERNELS=$*_avx2 -c -o $@ $<
+$(BUILD)/nn/%_avx512.o: nn/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma \
-	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=kernels_avx512 -c -o $@ $<
+	    -mprefer-vector-width=512 -ffp-contract=fast -fno-trapping-math -DKERNELS=$*_avx512 -c -o $@ $<
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
 
@@ -146,7 +147,7 @@ coverage:
 	lines=$$?; cat build-coverage/coverage.txt; [ $$tests -eq 0 ] && [ $$lines -eq 0 ]
 
 # The functions around which it takes the time (tests/bench/phases.c).
-BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best
+BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best int8_kernels_best
 $(BENCH): $(BENCH_PARTS) $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) $(BENCH_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 

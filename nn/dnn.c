@@ -78,12 +78,20 @@ struct dnn_weights {
 
 size_t element_size(enum element element)
 {
-    return element == ELEMENT_BF16 ? 2 : 4;
+    static const size_t sizes[] = {4, 2, 1};
+    return sizes[element];
 }
 
+/* Of the left operand of a product; see also b_type. */
 static dnnl_data_type_t data_type(enum element element)
 {
-    return element == ELEMENT_BF16 ? dnnl_bf16 : dnnl_f32;
+    static const dnnl_data_type_t types[] = {dnnl_f32, dnnl_bf16, dnnl_u8};
+    return types[element];
+}
+
+static dnnl_data_type_t b_type(enum element element)
+{
+    return element == ELEMENT_INT8 ? dnnl_s8 : data_type(element);
 }
 
 /* Row-major [rows, cols], or its transpose stored row-major. */
@@ -120,15 +128,16 @@ static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *ke
                                       const dnnl_memory_desc_t *packed)
 {
     dnnl_data_type_t type = data_type((enum element)key->element);
+    dnnl_data_type_t type_b = b_type((enum element)key->element);
     dnnl_data_type_t out = key->store == DNN_WRITE_BF16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t a = plain(key->m, key->k, type, key->layouts & LAYOUT_A_TRANSPOSED);
-    dnnl_memory_desc_t b = plain(key->k, key->n, type, key->layouts & LAYOUT_B_TRANSPOSED);
+    dnnl_memory_desc_t b = plain(key->k, key->n, type_b, key->layouts & LAYOUT_B_TRANSPOSED);
     dnnl_memory_desc_t c = plain(key->m, key->n, out, false);
     dnnl_memory_desc_t bias = plain(1, key->n, dnnl_f32, false);
     if (packed)
         b = *packed;
     else if (key->layouts & LAYOUT_B_PACKED)
-        CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){key->k, key->n}, type,
+        CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){key->k, key->n}, type_b,
                                            dnnl_format_tag_any));
     dnnl_matmul_desc_t product;
     CHECK(dnnl_matmul_desc_init(&product, &a, &b, key->layouts & LAYOUT_BIAS ? &bias : NULL, &c));
@@ -265,21 +274,31 @@ void dnn_close(struct dnn *dnn)
     free(dnn);
 }
 
-bool dnn_has_fast_bf16(void)
+/* Whether the name of what would multiply begins with "brg" and has one of these in it. */
+static bool multiplied_by(enum element element, const char *const instructions[2])
 {
     dnnl_engine_t engine;
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
     hold(engine, release_engine);
-    struct key key = {512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED};
+    struct key key = {512, 384, 384, element, DNN_WRITE_F32, LAYOUT_B_PACKED};
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
-    const char *implementation = "";
-    if (desc)
-        CHECK(
-            dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&implementation));
-    bool fast = strncmp(implementation, "brg", 3) == 0;
+    const char *name = "";
+    if (desc) CHECK(dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&name));
+    bool found = strncmp(name, "brg", 3) == 0 &&
+                 (strstr(name, instructions[0]) || strstr(name, instructions[1]));
     if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
     CHECK(dnnl_engine_destroy(let_go(engine)));
-    return fast;
+    return found;
+}
+
+bool dnn_has_fast_bf16(void)
+{
+    return multiplied_by(ELEMENT_BF16, (const char *const[]){"bf16", "amx"});
+}
+
+bool dnn_has_fast_int8(void)
+{
+    return multiplied_by(ELEMENT_INT8, (const char *const[]){"vnni", "amx"});
 }
 
 void dnn_library_version(char version[VERSION_SIZE])
@@ -324,12 +343,13 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
     return let_go(weights);
 }
 
-void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values)
+void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const void *values)
 {
     omp_set_num_threads(1);
+    dnnl_data_type_t type = weights->element == ELEMENT_INT8 ? dnnl_s8 : dnnl_f32;
     bool forward = weights->direction == DNN_FORWARD;
-    dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, dnnl_f32, true)
-                                      : plain(weights->outputs, weights->inputs, dnnl_f32, false);
+    dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, type, true)
+                                      : plain(weights->outputs, weights->inputs, type, false);
     dnnl_primitive_desc_t desc;
     need_memory(room);
     CHECK(dnnl_reorder_primitive_desc_create(&desc, &from, dnn->engine, &weights->layout,

@@ -36,6 +36,7 @@ struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
     pass->step.kernels = kernels_best();
     pass->step.dnn = dnn_open();
     pass->step.element = encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
+    pass->step.int8 = encoder->precision == PRECISION_INT8 ? int8_kernels_best() : NULL;
     return let_go(pass);
 }
 
@@ -114,6 +115,12 @@ static void carve_scratch(struct scratch *scratch, struct carver *carver, const 
         .active = carve(carver, wanted, inner, step->element),
         .attention = carve(carver, attention_scratch(longest, head_size), 1, ELEMENT_F32),
     };
+    if (step->int8)
+        scratch->bytes = (struct quantized){
+            .values = carve(carver, block, hidden > inner ? hidden : inner, ELEMENT_INT8),
+            .scale = carve(carver, block, 1, ELEMENT_F32),
+            .low = carve(carver, block, 1, ELEMENT_F32),
+        };
     if (!step->keep) return;
     scratch->d_branch = carve(carver, rows, hidden, step->element);
     scratch->d_context = carve(carver, rows, hidden, step->element);
@@ -149,14 +156,16 @@ static int rounded_rows(int tokens)
     return tokens <= 32 ? tokens : (tokens + 7) / 8 * 8;
 }
 
-enum { BLOCK_ROWS = 128 };
+/* Most rows of a block: what four bytes a number need, and one byte a weight. */
+enum { BLOCK_ROWS = 128, BLOCK_ROWS_INT8 = 64 };
 
-/* Tokens, surplus, and equal blocks of at most BLOCK_ROWS rows. */
+/* Tokens, surplus, and equal blocks. */
 static void set_rows(struct step *step, int tokens)
 {
     step->tokens = tokens;
     step->rows = rounded_rows(tokens);
-    int blocks = (step->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int most = step->int8 ? BLOCK_ROWS_INT8 : BLOCK_ROWS;
+    int blocks = (step->rows + most - 1) / most;
     step->block_rows = blocks <= 1 ? step->rows : rounded_rows((step->rows + blocks - 1) / blocks);
 }
 
@@ -203,6 +212,7 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
     int longest = check_batch(config, batch);
     struct step *step = &pass->step;
     pass->mode = mode;
+    REQUIRE(!step->int8 || (!mode.keep && !mode.dropout));
     step->batch = batch;
     step->keep = mode.keep;
     set_rows(step, batch->num_tokens);

@@ -35,12 +35,13 @@
 #include "nn/kernels.h"
 #include "nn/params.h"
 
-enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
-/* "auto", "f32", "bf16" */
+/* INT8: for forward without keep or dropout (nn/quantize.h). */
+enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_INT8 };
+/* "auto", "f32", "bf16", "int8" */
 int precision_parse(enum precision *out, const char *name, struct error *err);
 const char *precision_name(enum precision precision);
 /* AUTO resolved by a probe (bf16 where oneDNN has a fast bf16 product on this processor), said once
- * on stderr; BF16 where the processor cannot: an error. */
+ * on stderr; BF16 or INT8 where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
 
 struct encoder_config {
@@ -62,7 +63,7 @@ struct encoder {
     struct encoder_config config;
     struct params *params; /* not owned; the encoder's rows are first_param .. last_param - 1 */
     int first_param, last_param;
-    enum precision precision;      /* F32 or BF16 */
+    enum precision precision;      /* F32, BF16 or INT8 */
     struct packed_weights *packed; /* copies that products read; NULL until encoder_init */
 };
 /* Adds the encoder's rows to params (before params_alloc), for config->num_layers layers. */

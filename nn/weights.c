@@ -2,6 +2,8 @@
  * weights.h. */
 #include "nn/weights.h"
 
+#include "data/guard.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -226,7 +228,7 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 
 struct packed_weights {
     struct packed_layer *layers;
-    struct dnn_weights *projection[2];
+    struct packed_linear projection;
     struct dnn *dnn; /* reorders the weights */
     pthread_mutex_t lock;
     bool backward_wanted, backward_fresh;
@@ -239,22 +241,20 @@ const struct packed_layer *packed_layer_of(const struct encoder *encoder, int la
 
 struct dnn_weights *const *packed_projection(const struct encoder *encoder)
 {
-    return encoder->packed->projection;
+    return encoder->packed->projection.weights;
 }
 
-/* The embedding projection stays f32: see nn/embedding.c. */
-static enum element element_of(const struct encoder *encoder, struct dnn_weights **packed)
-{
-    bool is_projection =
-        packed >= encoder->packed->projection && packed < encoder->packed->projection + 2;
-    return encoder->precision == PRECISION_BF16 && !is_projection ? ELEMENT_BF16 : ELEMENT_F32;
-}
+/* Where a packed copy stands, and what it is made of. */
+struct place {
+    struct packed_linear *linear;
+    enum dnn_direction direction;
+    const float *values; /* [outputs, inputs] */
+    int outputs, inputs;
+};
 
-/* Every packed copy of one direction, with the values and the shape that it is made of. */
+/* Every packed copy of one direction. */
 static void each_packed(const struct encoder *encoder, enum dnn_direction direction,
-                        void (*visit)(const struct encoder *encoder, struct dnn_weights **packed,
-                                      enum dnn_direction direction, const float *values,
-                                      const int shape[2]))
+                        void (*visit)(const struct encoder *encoder, const struct place *place))
 {
     const struct encoder_config *config = &encoder->config;
     float *block = encoder->params->values;
@@ -262,32 +262,56 @@ static void each_packed(const struct encoder *encoder, enum dnn_direction direct
     for (int i = 0; i < config->num_layers; i++) {
         struct layer_params from = weights_of_layer(encoder, i, block);
         struct packed_layer *to = &encoder->packed->layers[i];
-        visit(encoder, &to->qkv[direction], direction, from.qkv_weight,
-              (int[]){3 * hidden, hidden});
-        visit(encoder, &to->attention[direction], direction, from.attention_weight,
-              (int[]){hidden, hidden});
-        visit(encoder, &to->inner[direction], direction, from.inner_weight, (int[]){inner, hidden});
-        visit(encoder, &to->outer[direction], direction, from.outer_weight, (int[]){hidden, inner});
+        const struct place places[] = {
+            {&to->qkv, direction, from.qkv_weight, 3 * hidden, hidden},
+            {&to->attention, direction, from.attention_weight, hidden, hidden},
+            {&to->inner, direction, from.inner_weight, inner, hidden},
+            {&to->outer, direction, from.outer_weight, hidden, inner},
+        };
+        for (int p = 0; p < 4; p++) visit(encoder, &places[p]);
     }
     if (projects(config))
-        visit(encoder, &encoder->packed->projection[direction], direction,
-              weights_of_embedding(encoder, block).project_weight,
-              (int[]){hidden, config->embedding_size});
+        visit(encoder, &(struct place){&encoder->packed->projection, direction,
+                                       weights_of_embedding(encoder, block).project_weight, hidden,
+                                       config->embedding_size});
 }
 
-static void open_and_pack(const struct encoder *encoder, struct dnn_weights **packed,
-                          enum dnn_direction direction, const float *values, const int shape[2])
+/* The embedding projection stays f32: see nn/embedding.c. */
+static enum element element_of(const struct encoder *encoder, const struct place *place)
 {
+    static const enum element elements[] = {[PRECISION_F32] = ELEMENT_F32,
+                                            [PRECISION_BF16] = ELEMENT_BF16,
+                                            [PRECISION_INT8] = ELEMENT_INT8};
+    bool is_projection = place->linear == &encoder->packed->projection;
+    return is_projection ? ELEMENT_F32 : elements[encoder->precision];
+}
+
+static void pack_int8(struct dnn *dnn, const struct place *place)
+{
+    int8_t *bytes = hold(xmalloc((size_t)place->outputs * (size_t)place->inputs), free);
+    quantization_of(&place->linear->int8, bytes, place->values, place->outputs, place->inputs,
+                    NULL);
+    dnn_weights_pack(dnn, place->linear->weights[place->direction], bytes);
+    free(let_go(bytes));
+}
+
+static void open_and_pack(const struct encoder *encoder, const struct place *place)
+{
+    struct dnn_weights **packed = &place->linear->weights[place->direction];
+    enum element element = element_of(encoder, place);
     if (!*packed)
-        *packed = dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
-    dnn_weights_pack(encoder->packed->dnn, *packed, values);
+        *packed = dnn_weights_open(place->outputs, place->inputs, element, place->direction);
+    if (element == ELEMENT_INT8)
+        pack_int8(encoder->packed->dnn, place);
+    else
+        dnn_weights_pack(encoder->packed->dnn, *packed, place->values);
 }
 
-static void close_packed(const struct encoder *encoder, struct dnn_weights **packed,
-                         enum dnn_direction direction, const float *values, const int shape[2])
+static void close_packed(const struct encoder *encoder, const struct place *place)
 {
-    (void)encoder, (void)direction, (void)values, (void)shape;
-    dnn_weights_close(*packed);
+    (void)encoder;
+    dnn_weights_close(place->linear->weights[place->direction]);
+    quantization_free(&place->linear->int8);
 }
 
 void encoder_init(struct encoder *encoder, enum precision precision)
