@@ -263,6 +263,12 @@ void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struc
     if (mode.first_only) forward_first(pass);
 }
 
+void encoder_pass_observe(struct encoder_pass *pass, float *largest)
+{
+    REQUIRE(pass->step.int8);
+    pass->step.largest = largest;
+}
+
 const float *encoder_hidden(const struct encoder_pass *pass, int layer)
 {
     REQUIRE(layer >= 0 && layer <= pass->mode.num_layers);

@@ -44,6 +44,9 @@ const char *precision_name(enum precision precision);
  * on stderr; BF16 or INT8 where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
 
+/* The precision that trains what is used in the given one: int8 has no backward, AUTO in its place. */
+enum precision precision_of_training(enum precision precision);
+
 struct encoder_config {
     const struct architecture *architecture; /* row of the table: names, conventions */
     int vocab_size, hidden_size, embedding_size, num_layers, num_heads, intermediate_size;
@@ -83,6 +86,11 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 /* Converts and packs the weights for the matrix products; call after the values changed. */
 void encoder_refresh(struct encoder *encoder);
 void encoder_free(struct encoder *encoder);
+/* Calibration of int8: largest [encoder_channels] is the largest |x| that each input of each linear
+ * layer meets, of block 1 first: of qkv [H], W_o [H], W_1 [H], W_2 [I].  Packs the weights anew. */
+size_t encoder_channels(const struct encoder_config *config);
+void encoder_calibrate(struct encoder *encoder, const float *largest);
+const float *encoder_calibration(const struct encoder *encoder); /* NULL: not calibrated */
 /* The tensor name that the architecture's checkpoints use for a canonical name, without prefix. */
 const char *encoder_tensor_name(const struct encoder_config *config, const char *canonical,
                                 char buffer[160]);
@@ -107,6 +115,9 @@ void encoder_pass_close(struct encoder_pass *pass);
 /* Every id < vocab_size, every sequence 1..encoder_max_tokens long: REQUIREd. */
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch,
                      struct forward_mode mode);
+/* In int8: from now on forward raises largest [encoder_channels] to what it meets; NULL: no
+ * longer. */
+void encoder_pass_observe(struct encoder_pass *pass, float *largest);
 /* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next
  * forward.  All layers 0..num_layers are kept. */
 const float *encoder_hidden(const struct encoder_pass *pass, int layer);

@@ -53,6 +53,8 @@ static struct attention attention_of(const struct step *step, int layer)
 static void quantize(const struct step *step, const struct packed_linear *linear, const void *x,
                      int rows, int inputs)
 {
+    if (step->largest)
+        raise_largest(step->largest + linear->first_channel, x, step->element, rows, inputs);
     step->int8->quantize(&step->scratch.bytes, x, step->element, linear->int8.factor, rows, inputs);
 }
 
@@ -190,6 +192,9 @@ static void feed_forward_int8(const struct step *step, const struct block *block
     multiply_bytes(step, &packed->inner, scratch->active, block->rows);
     step->int8->activate(&scratch->bytes, packed->outer.int8.factor, scratch->active,
                          &scratch->bytes, &before, block->rows, inner, step->config->activation);
+    if (step->largest)
+        raise_largest(step->largest + packed->outer.first_channel, scratch->active, ELEMENT_F32,
+                      block->tokens, inner);
     multiply_bytes(step, &packed->outer, scratch->branch, block->rows);
     step->int8->dequantize(scratch->branch, ELEMENT_F32, scratch->branch, &scratch->bytes, &after,
                            block->rows, hidden);

@@ -28,6 +28,7 @@ struct embedding_params {
 struct packed_linear {
     struct dnn_weights *weights[2]; /* [direction] */
     struct quantization int8;       /* in int8, of weights[DNN_FORWARD] */
+    size_t first_channel;           /* its inputs' place among the channels of all layers */
 };
 struct packed_layer {
     struct packed_linear qkv, attention, inner, outer;
@@ -68,6 +69,7 @@ struct step {
     const struct encoder_config *config;
     const struct kernels *kernels;
     const struct int8_kernels *int8; /* products are of bytes; NULL: of the pass's element */
+    float *largest;                  /* in int8, of each channel's |x|: raised; or NULL */
     struct dnn *dnn;
     const struct batch *batch;
     enum element element;

@@ -41,3 +41,8 @@ int precision_resolve(enum precision *precision, struct error *err)
          fast ? "" : ": this processor has no fast bf16 product");
     return 0;
 }
+
+enum precision precision_of_training(enum precision precision)
+{
+    return precision == PRECISION_INT8 ? PRECISION_AUTO : precision;
+}

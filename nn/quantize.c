@@ -1,6 +1,8 @@
 /* Quantising weights: see quantize.h. */
 #include "nn/quantize.h"
 
+#include "data/guard.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -61,4 +63,16 @@ void quantization_free(struct quantization *quantization)
 {
     free(quantization->values);
     *quantization = (struct quantization){0};
+}
+
+void raise_largest(float *largest, const void *x, enum element element, int rows, int cols)
+{
+    const struct kernels *kernels = kernels_best();
+    float *row = hold(xmalloc((size_t)cols * sizeof *row), free);
+    for (int i = 0; i < rows; i++) {
+        const char *from = (const char *)x + (size_t)i * cols * element_size(element);
+        kernels->to_f32(row, from, element, (size_t)cols);
+        for (int k = 0; k < cols; k++) largest[k] = fmaxf(largest[k], fabsf(row[k]));
+    }
+    free(let_go(row));
 }

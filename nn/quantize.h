@@ -28,5 +28,7 @@ struct quantization {
 void quantization_of(struct quantization *out, int8_t *bytes, const float *weights, int outputs,
                      int inputs, const float *largest);
 void quantization_free(struct quantization *quantization);
+/* largest [cols] = the larger of it and |x| in x [rows, cols]. */
+void raise_largest(float *largest, const void *x, enum element element, int rows, int cols);
 
 #endif

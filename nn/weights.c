@@ -230,6 +230,7 @@ struct packed_weights {
     struct packed_layer *layers;
     struct packed_linear projection;
     struct dnn *dnn; /* reorders the weights */
+    float *largest;  /* [encoder_channels]: what int8 is calibrated with; NULL: nothing */
     pthread_mutex_t lock;
     bool backward_wanted, backward_fresh;
 };
@@ -242,6 +243,16 @@ const struct packed_layer *packed_layer_of(const struct encoder *encoder, int la
 struct dnn_weights *const *packed_projection(const struct encoder *encoder)
 {
     return encoder->packed->projection.weights;
+}
+
+static size_t layer_channels(const struct encoder_config *config)
+{
+    return 3 * (size_t)config->hidden_size + (size_t)config->intermediate_size;
+}
+
+size_t encoder_channels(const struct encoder_config *config)
+{
+    return layer_channels(config) * (size_t)config->num_layers;
 }
 
 /* Where a packed copy stands, and what it is made of. */
@@ -286,12 +297,12 @@ static enum element element_of(const struct encoder *encoder, const struct place
     return is_projection ? ELEMENT_F32 : elements[encoder->precision];
 }
 
-static void pack_int8(struct dnn *dnn, const struct place *place)
+static void pack_int8(const struct packed_weights *packed, const struct place *place)
 {
     int8_t *bytes = hold(xmalloc((size_t)place->outputs * (size_t)place->inputs), free);
     quantization_of(&place->linear->int8, bytes, place->values, place->outputs, place->inputs,
-                    NULL);
-    dnn_weights_pack(dnn, place->linear->weights[place->direction], bytes);
+                    packed->largest ? packed->largest + place->linear->first_channel : NULL);
+    dnn_weights_pack(packed->dnn, place->linear->weights[place->direction], bytes);
     free(let_go(bytes));
 }
 
@@ -302,7 +313,7 @@ static void open_and_pack(const struct encoder *encoder, const struct place *pla
     if (!*packed)
         *packed = dnn_weights_open(place->outputs, place->inputs, element, place->direction);
     if (element == ELEMENT_INT8)
-        pack_int8(encoder->packed->dnn, place);
+        pack_int8(encoder->packed, place);
     else
         dnn_weights_pack(encoder->packed->dnn, *packed, place->values);
 }
@@ -322,7 +333,30 @@ void encoder_init(struct encoder *encoder, enum precision precision)
     REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
     encoder->packed->layers =
         xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
+    for (int i = 0; i < encoder->config.num_layers; i++) {
+        struct packed_layer *layer = &encoder->packed->layers[i];
+        size_t hidden = (size_t)encoder->config.hidden_size;
+        layer->qkv.first_channel = (size_t)i * layer_channels(&encoder->config);
+        layer->attention.first_channel = layer->qkv.first_channel + hidden;
+        layer->inner.first_channel = layer->attention.first_channel + hidden;
+        layer->outer.first_channel = layer->inner.first_channel + hidden;
+    }
     encoder->packed->dnn = dnn_open();
+}
+
+void encoder_calibrate(struct encoder *encoder, const float *largest)
+{
+    size_t count = encoder_channels(&encoder->config);
+    struct packed_weights *packed = encoder->packed;
+    REQUIRE(encoder->precision == PRECISION_INT8);
+    if (!packed->largest) packed->largest = xmalloc(count * sizeof *packed->largest);
+    memcpy(packed->largest, largest, count * sizeof *largest);
+    encoder_refresh(encoder);
+}
+
+const float *encoder_calibration(const struct encoder *encoder)
+{
+    return encoder->packed->largest;
 }
 
 void encoder_refresh(struct encoder *encoder)
@@ -352,6 +386,7 @@ void encoder_free(struct encoder *encoder)
         dnn_close(encoder->packed->dnn);
         pthread_mutex_destroy(&encoder->packed->lock);
         free(encoder->packed->layers);
+        free(encoder->packed->largest);
         free(encoder->packed);
     }
     *encoder = (struct encoder){0};

@@ -188,6 +188,20 @@ void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *p
     free(scratch);
 }
 
+void cross_encoder_calibrate(struct cross_encoder *ce, struct pool *pool,
+                             const char *const *queries, const char *const *documents, size_t n,
+                             int max_length)
+{
+    struct sequences pairs;
+    sequences_encode(&pairs, ce->tokenizer, pool, queries, documents, n, "", max_length);
+    encode_calibrate(&ce->encoder, pool, &pairs, scoring_mode(ce));
+    sequences_free(&pairs);
+    struct hash128 both[] = {ce->fingerprint,
+                             hash128(encoder_calibration(&ce->encoder),
+                                     encoder_channels(&ce->encoder.config) * sizeof(float))};
+    ce->fingerprint = hash128(both, sizeof both);
+}
+
 struct score_work {
     const struct cross_encoder *ce;
     float *logits; /* [n, num_labels] */
