@@ -5,8 +5,10 @@
 
 #include "data/threads.h"
 #include "nn/dnn.h"
+#include "nn/encode.h"
 #include "nn/kernels_int8.h"
 #include "nn/quantize.h"
+#include "nn/weights.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -339,6 +341,46 @@ START_TEST(a_sequence_in_int8_does_not_depend_on_its_neighbours)
 }
 END_TEST
 
+/* What block 1 reads is known: the embeddings.  The threads do not matter. */
+START_TEST(calibration_is_what_the_layers_meet)
+{
+    if (!dnn_has_fast_int8()) return;
+    struct fixture f;
+    fixture_open(&f, &trials[0], PRECISION_INT8);
+    size_t count = encoder_channels(&f.config), hidden = 12, offsets[] = {0, 5, 8};
+    int lengths[] = {5, 3};
+    const struct sequences two = {.ids = f.batch.ids,
+                                  .types = f.batch.types,
+                                  .offsets = offsets,
+                                  .lengths = lengths,
+                                  .count = 2};
+    float first[200], expected[12] = {0};
+    ck_assert_uint_eq(count, 2 * (3 * 12 + 20));
+    ck_assert_ptr_null(encoder_calibration(&f.encoder));
+    for (int threads = 1; threads < 4; threads++) {
+        struct pool *pool = pool_open(threads);
+        struct fixture fresh;
+        fixture_open(&fresh, &trials[0], PRECISION_INT8);
+        encode_calibrate(&fresh.encoder, pool, &two, (struct forward_mode){.num_layers = 2});
+        const float *now = encoder_calibration(&fresh.encoder);
+        if (threads == 1) memcpy(first, now, count * sizeof *first);
+        ck_assert_mem_eq(now, first, count * sizeof *first);
+        fixture_close(&fresh);
+        pool_close(pool);
+    }
+    struct encoder_pass *pass = encoder_pass_open(&f.encoder);
+    encoder_forward(pass, &f.batch, (struct forward_mode){.num_layers = 0});
+    for (size_t i = 0; i < 8 * hidden; i++)
+        expected[i % hidden] = fmaxf(expected[i % hidden], fabsf(encoder_hidden(pass, 0)[i]));
+    ck_assert_mem_eq(first, expected, sizeof expected);
+    for (size_t i = 0; i < count; i++) ck_assert(first[i] > 0);
+    encoder_calibrate(&f.encoder, first);
+    ck_assert(packed_layer_of(&f.encoder, 0)->qkv.int8.factor[0] != 1);
+    encoder_pass_close(pass);
+    fixture_close(&f);
+}
+END_TEST
+
 START_TEST(nan_weights_give_nan)
 {
     if (!dnn_has_fast_int8()) return;
@@ -366,6 +408,7 @@ int main(void)
         TEST(products_of_bytes_are_exact),
         TEST(an_encoder_in_int8_is_close_to_f32),
         TEST(a_sequence_in_int8_does_not_depend_on_its_neighbours),
+        TEST(calibration_is_what_the_layers_meet),
         TEST(nan_weights_give_nan),
         {0},
     };
