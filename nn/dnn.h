@@ -9,8 +9,8 @@
  *     dnn_weights_pack(dnn, w, values);                               // [1536, 384] f32
  *     dnn_linear_forward(dnn, y, x, w, bias, 57, DNN_WRITE_BF16); // y [57, 1536] = x W^T + bias
  *
- * All matrices are row-major without gaps.  bf16 products accumulate in f32, those of bytes in whole
- * numbers of 32 bits, which is exact and the same however many rows there are.
+ * All matrices are row-major without gaps.  bf16 products accumulate in f32, those of bytes in
+ * whole numbers of 32 bits, which is exact and the same however many rows there are.
  */
 #ifndef RETORT_DNN_H
 #define RETORT_DNN_H
@@ -42,7 +42,8 @@ enum dnn_store { DNN_WRITE_F32, DNN_WRITE_BF16, DNN_ADD_F32 };
 struct dnn_weights;
 struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
                                      enum dnn_direction direction);
-/* values [outputs, inputs] f32, or int8_t for ELEMENT_INT8; not while another thread multiplies by these weights. */
+/* values [outputs, inputs] f32, or int8_t for ELEMENT_INT8; not while another thread multiplies by
+ * these weights. */
 void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const void *values);
 void dnn_weights_close(struct dnn_weights *weights);
 

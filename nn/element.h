@@ -7,7 +7,7 @@
 enum element {
     ELEMENT_F32,  /* float */
     ELEMENT_BF16, /* upper half of a float, as uint16_t */
-    ELEMENT_INT8 /* activations uint8_t, weights int8_t: nn/quantize.h; operands of products alone */
+    ELEMENT_INT8  /* activations uint8_t, weights int8_t, in products alone: nn/quantize.h */
 };
 size_t element_size(enum element element); /* in bytes */
 

@@ -44,7 +44,7 @@ const char *precision_name(enum precision precision);
  * on stderr; BF16 or INT8 where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
 
-/* The precision that trains what is used in the given one: int8 has no backward, AUTO in its place. */
+/* The precision that trains what is used in the given one: AUTO for int8, which has no backward. */
 enum precision precision_of_training(enum precision precision);
 
 struct encoder_config {

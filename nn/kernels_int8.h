@@ -1,4 +1,4 @@
-/* The element-wise work around matrix products of bytes: see nn/quantize.h for what the numbers mean.
+/* The element-wise work around matrix products of bytes: see nn/quantize.h for what they mean.
  *
  * nn/kernels_int8.c is compiled once for each instruction set, as nn/kernels.c is.
  */
@@ -7,9 +7,9 @@
 
 #include "nn/kernels.h"
 
-/* Rows of bytes, each with a scale and a lowest value of its own: x = scale value + low.  A row with
- * NaN or Inf in it has low = NaN, so that all that is computed from it is NaN; one whose values are
- * within 1e-30 of each other has scale 0. */
+/* Rows of bytes, each with a scale and a lowest value of its own: x = scale value + low.  A row
+ * with NaN or Inf in it has low = NaN, so that all that is computed from it is NaN; one whose
+ * values are within 1e-30 of each other has scale 0. */
 struct quantized {
     uint8_t *values;    /* [rows, cols] */
     float *scale, *low; /* [rows] */

@@ -6,8 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* factor [inputs] from what the channels reach.  A channel that was not seen to reach a thousandth of
- * the mean is taken to: another text may.  Where no weight reads a channel, 0: it does not matter. */
+/* factor [inputs] from what the channels reach.  A channel that was not seen to reach a thousandth
+ * of the mean is taken to: another text may.  Where no weight reads a channel, 0: it does not
+ * matter. */
 static void choose_factors(float *factor, const float *weights, int outputs, int inputs,
                            const float *largest)
 {

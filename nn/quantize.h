@@ -23,8 +23,8 @@ struct quantization {
     float *scale, *sum; /* [outputs]: s_j, s_j sum_k w_jk */
     float *values;      /* all of them */
 };
-/* Chooses f from largest [inputs], the largest |x| of each channel, or NULL, and fills *out and bytes
- * [outputs, inputs], w, for dnn_weights_pack. */
+/* Chooses f from largest [inputs], the largest |x| of each channel, or NULL, and fills *out and
+ * bytes [outputs, inputs], w, for dnn_weights_pack. */
 void quantization_of(struct quantization *out, int8_t *bytes, const float *weights, int outputs,
                      int inputs, const float *largest);
 void quantization_free(struct quantization *quantization);

@@ -14,8 +14,8 @@
 enum peak { PEAK_NONE, PEAK_F32, PEAK_BF16, PEAK_INT8, PEAK_READ, NUM_PEAKS };
 
 /* Parts of an encoder's time.  qkv, output (W_o) and ffn (with its activation) are matrix products,
- * attention is what happens inside each sequence, quantise what int8 needs around its products (with
- * the activation); other is all else, with waiting. */
+ * attention is what happens inside each sequence, quantise what int8 needs around its products
+ * (with the activation); other is all else, with waiting. */
 enum phase {
     PHASE_TOKENISE,
     PHASE_QKV,

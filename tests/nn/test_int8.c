@@ -1,5 +1,5 @@
-/* int8: its kernels and linear layers against naive twins in double; an encoder in int8 against f32,
- * and alone against among others. */
+/* int8: its kernels and linear layers against naive twins in double; an encoder in int8 against
+ * f32, and alone against among others. */
 #include "tests/encoder_twin.h"
 #include "tests/support.h"
 
