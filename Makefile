@@ -28,7 +28,7 @@ FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
 # What is compiled once for each instruction set: see nn/kernels_best.c.
 SETS     = avx2 avx512 avx512_bf16
-KERNELS  = $(if $(wildcard nn/kernels.c),$(SETS:%=$(BUILD)/nn/kernels_%.o) $(SETS:%=$(BUILD)/nn/dots_%.o))
+KERNELS  = $(foreach set,$(SETS),$(patsubst %.c,$(BUILD)/%_$(set).o,$(wildcard nn/kernels.c nn/kernels_int8.c nn/dots.c)))
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
 TESTS   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/*/test_*.c))
@@ -66,15 +66,16 @@ AVX2   = -mavx2 -mfma -mpopcnt
 AVX512 = $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 $(BUILD)/nn/%_avx2.o: SET = $(AVX2)
 $(BUILD)/nn/%_avx512.o: SET = $(AVX512)
-$(BUILD)/nn/kernels_avx512_bf16.o: SET = $(AVX512) -mavx512bf16
-$(BUILD)/nn/dots_avx512_bf16.o: SET = $(AVX512) -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
+$(BUILD)/nn/%_avx512_bf16.o: SET = $(AVX512) -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
 define FOR_A_SET
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) $(SET) -ffp-contract=fast -fno-trapping-math -DTABLE=$(@F:.o=) -c -o $@ $<
 endef
-$(SETS:%=$(BUILD)/nn/kernels_%.o): nn/kernels.c Makefile
+$(BUILD)/nn/%_avx2.o: nn/%.c Makefile
 	$(FOR_A_SET)
-$(SETS:%=$(BUILD)/nn/dots_%.o): nn/dots.c Makefile
+$(BUILD)/nn/%_avx512.o: nn/%.c Makefile
+	$(FOR_A_SET)
+$(BUILD)/nn/%_avx512_bf16.o: nn/%.c Makefile
 	$(FOR_A_SET)
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----
@@ -160,7 +161,7 @@ coverage:
 	lines=$$?; cat build-coverage/coverage.txt; [ $$tests -eq 0 ] && [ $$lines -eq 0 ]
 
 # The functions around which it takes the time (tests/bench/phases.c).
-BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best
+BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best int8_kernels_best
 $(BENCH): $(BENCH_PARTS) $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) $(BENCH_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 

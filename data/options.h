@@ -45,7 +45,7 @@ enum { OPTIONS_HELP = -2 };
 /* clang-format off */
 #define OPTION_THREADS(value) {"threads", OPTION_INT, (value), "N", "worker threads (one per core)"}
 #define OPTION_PRECISION(value) \
-    {"precision", OPTION_STRING, (value), "P", "of matrix products: auto, f32 or bf16 (auto)"}
+    {"precision", OPTION_STRING, (value), "P", "of matrix products: auto, f32, bf16 or int8 (auto)"}
 /* clang-format on */
 
 /* Options may stand before or after operands; operands are moved to argv's end, in order; "--"

@@ -46,8 +46,9 @@ static int read_texts(const char **texts, struct arena *strings, const char *pat
     return got < 0 ? -1 : count;
 }
 
-static int verify(const struct export_call *call, const struct dual_encoder *de,
-                  const struct export_options *options, struct error *err)
+/* In int8, calibrated by the texts that were given. */
+static int export_and_verify(const struct export_call *call, struct dual_encoder *de,
+                             const struct export_options *options, struct error *err)
 {
     const char *texts[MAX_PROBES];
     struct arena strings = {0};
@@ -56,8 +57,12 @@ static int verify(const struct export_call *call, const struct dual_encoder *de,
     int status = count < 0 ? -1 : 0;
     if (!status) {
         struct pool *pool = pool_open(call->threads);
-        status =
-            dual_encoder_verify(&check, de, options, call->output, texts, (size_t)count, pool, err);
+        if (call->texts && de->encoder.precision == PRECISION_INT8)
+            dual_encoder_calibrate(de, pool, texts, (size_t)count);
+        status = dual_encoder_export(de, options, call->output, err);
+        if (!status)
+            status = dual_encoder_verify(&check, de, options, call->output, texts, (size_t)count,
+                                         pool, err);
         pool_close(pool);
     }
     if (!status)
@@ -77,8 +82,7 @@ static int run_export(const struct export_call *call, struct error *err)
                                          call->layers ? call->layers : de.encoder.config.num_layers,
                                      .dim = call->dim ? call->dim : de.output_size,
                                      .normalize = true};
-    int status = dual_encoder_export(&de, &options, call->output, err);
-    if (!status) status = verify(call, &de, &options, err);
+    int status = export_and_verify(call, &de, &options, err);
     dual_encoder_free(&de);
     return status;
 }
@@ -93,7 +97,8 @@ int export_command(int argc, char **argv, struct error *err)
         {"dim", OPTION_INT, &call.dim, "D", "keep the first D dimensions (all)"},
         {"format", OPTION_STRING, &call.format, "F", "sentence-transformers"},
         {"output", OPTION_STRING, &call.output, "DIR", "the folder to make"},
-        {"texts", OPTION_STRING, &call.texts, "FILE", "lines to compare with as well"},
+        {"texts", OPTION_STRING, &call.texts, "FILE",
+         "lines to compare with as well; with --precision int8, to calibrate with"},
         OPTION_THREADS(&call.threads),
         OPTION_PRECISION(&call.precision),
         {0}};

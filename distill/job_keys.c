@@ -4,8 +4,11 @@
 #include <limits.h>
 #include <string.h>
 
-static const struct key_word precisions[] = {
-    {"auto", PRECISION_AUTO}, {"f32", PRECISION_F32}, {"bf16", PRECISION_BF16}, {0}};
+static const struct key_word precisions[] = {{"auto", PRECISION_AUTO},
+                                             {"f32", PRECISION_F32},
+                                             {"bf16", PRECISION_BF16},
+                                             {"int8", PRECISION_INT8},
+                                             {0}};
 static const struct key_word sources[] = {{"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {0}};
 static const struct key_word taught[] = {{"teach", 1}, {0}};
 static const struct key_word at_random[] = {{"random", 0}, {0}};
@@ -49,7 +52,8 @@ const struct key job_keys[] = {
     {KEY(threads), KEY_INT, "0", .help = "worker threads; 0: one per core",
      BETWEEN(0, 1024)},
     {KEY(precision), KEY_WORD, "auto",
-     .help = "of matrix products; auto: bf16 where the processor is fast at it",
+     .help = "of matrix products; auto: bf16 where the processor is fast at it; int8: calibrated "
+             "on the collection, for all but training, which is auto then",
      .words = precisions},
 
     {KEY(data.collection), KEY_PATH, NULL,

@@ -383,11 +383,47 @@ int job_run_open(struct job_run *out, const struct job *job, const char *folder,
     return status;
 }
 
+size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run)
+{
+    const struct texts *const kinds[2] = {&run->collection.documents, &run->collection.queries};
+    size_t count = 0, most = MAX_PROBES / 2;
+    for (size_t k = 0; k < 2; k++) {
+        size_t n = kinds[k]->count < most ? kinds[k]->count : most;
+        for (size_t i = 0; i < n; i++) texts[count++] = kinds[k]->values[i * kinds[k]->count / n];
+    }
+    return count;
+}
+
+/* For train queries, each with a document that is relevant to it and with one that need not be. */
+static void calibrate_teacher(struct job_run *run)
+{
+    const char *queries[MAX_PROBES], *documents[MAX_PROBES];
+    const struct texts *all = &run->collection.documents;
+    size_t most = MAX_PROBES / 2, count = 0;
+    size_t n = run->train.count < most ? run->train.count : most;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t *relevant, q = (uint32_t)(i * run->train.count / n);
+        size_t found = relevant_rows(&relevant, &run->collection, run->train.judged[q]);
+        size_t rows[] = {i * all->count / n,
+                         found ? relevant[0] : (i + n / 2) % n * all->count / n};
+        for (int d = 0; d < 2; d++) {
+            queries[count] = run->collection.queries.values[run->train.rows[q]];
+            documents[count++] = all->values[rows[d]];
+        }
+        free(relevant);
+    }
+    cross_encoder_calibrate(run->teacher, run->pool, queries, documents, count,
+                            cross_encoder_max_length(run->teacher, run->job->teacher.max_length));
+}
+
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err)
 {
-    if (!run->teacher &&
+    bool was_open = run->teacher;
+    if (!was_open &&
         cross_encoder_open(&run->teacher, run->teacher_folder, run->job->teacher.precision, err))
         return NULL;
+    if (!was_open && cross_encoder_encoder(run->teacher)->precision == PRECISION_INT8)
+        calibrate_teacher(run);
     return run->teacher;
 }
 

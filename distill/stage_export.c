@@ -12,8 +12,6 @@
 #include "distill/student_init.h"
 #include "student/export.h"
 
-enum { MAX_PROBES = 256 }; /* texts of each kind that the export is compared on */
-
 static int read_grids(const struct job_run *run, struct grid *dev, struct grid *test,
                       struct error *err)
 {
@@ -25,24 +23,12 @@ static int read_grids(const struct job_run *run, struct grid *dev, struct grid *
     return status;
 }
 
-/* Documents and queries of the collection, spread over it. */
-static size_t probe_texts(const char **texts, const struct collection *collection)
-{
-    const struct texts *const kinds[2] = {&collection->documents, &collection->queries};
-    size_t count = 0;
-    for (size_t k = 0; k < 2; k++) {
-        size_t n = kinds[k]->count < MAX_PROBES ? kinds[k]->count : MAX_PROBES;
-        for (size_t i = 0; i < n; i++) texts[count++] = kinds[k]->values[i * kinds[k]->count / n];
-    }
-    return count;
-}
-
 static int export_point(const struct job_run *run, const struct dual_encoder *de,
                         const struct export_options *options, const char *name, struct error *err)
 {
-    const char *texts[2 * MAX_PROBES];
+    const char *texts[MAX_PROBES];
     struct export_check check;
-    size_t count = probe_texts(texts, &run->collection);
+    size_t count = job_run_texts(texts, run);
     char *folder = job_run_path(run, name);
     int status = dual_encoder_export(de, options, folder, err);
     if (!status)

@@ -49,15 +49,23 @@ static int check_layers(const struct int_list *layers, const struct encoder_conf
     return 0;
 }
 
-static int create(struct dual_encoder *out, struct job_run *run, const struct encoder_config *like,
-                  const char *tokenizer_folder, struct error *err)
+/* What makes the student, and in which precision. */
+struct making {
+    struct job_run *run;
+    const struct student_start *start; /* NULL: no projection yet */
+    enum precision precision;
+};
+
+static int create(struct dual_encoder *out, const struct making *making,
+                  const struct encoder_config *like, const char *tokenizer_folder,
+                  struct error *err)
 {
-    const struct job *job = run->job;
+    const struct job *job = making->run->job;
     struct encoder_config config = *like;
     config.hidden_dropout = config.attention_dropout = job->distill.dropout;
     if (dual_encoder_create(out, &config, (int)job->student.init.layers.count,
                             job->student.projection, job->student.pooling, tokenizer_folder,
-                            job->precision, err))
+                            making->precision, err))
         return -1;
     free(out->query_prompt);
     free(out->document_prompt);
@@ -141,14 +149,16 @@ static int init_projection(struct dual_encoder *student, const struct dual_encod
     return 0;
 }
 
-static int init_from_teacher(struct dual_encoder *out, struct job_run *run, struct error *err)
+static int init_from_teacher(struct dual_encoder *out, const struct making *making,
+                             struct error *err)
 {
+    struct job_run *run = making->run;
     const struct cross_encoder *teacher = job_run_teacher(run, err);
     if (!teacher) return -1;
     const struct encoder *encoder = cross_encoder_encoder(teacher);
     const struct int_list *layers = &run->job->student.init.layers;
     if (check_layers(layers, &encoder->config, run->teacher_folder, err) ||
-        create(out, run, &encoder->config, run->teacher_folder, err))
+        create(out, making, &encoder->config, run->teacher_folder, err))
         return -1;
     if (run->job->student.init.kind == INIT_RANDOM)
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
@@ -159,43 +169,55 @@ static int init_from_teacher(struct dual_encoder *out, struct job_run *run, stru
 }
 
 static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folder,
-                            struct job_run *run, struct error *err)
+                            const struct making *making, struct error *err)
 {
-    const char *path = run->job->student.init.from;
-    const struct int_list *layers = &run->job->student.init.layers;
+    const char *path = making->run->job->student.init.from;
+    const struct int_list *layers = &making->run->job->student.init.layers;
     if (dual_encoder_open(folder, path, 0, PRECISION_F32, err) ||
         check_layers(layers, &folder->encoder.config, path, err) ||
-        create(out, run, &folder->encoder.config, path, err))
+        create(out, making, &folder->encoder.config, path, err))
         return -1;
     copy_blocks(out, &folder->encoder, layers);
     return 0;
 }
 
-int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
-                 struct error *err)
+static int make(struct dual_encoder *out, const struct making *making, struct error *err)
 {
     struct dual_encoder folder = {0};
     *out = (struct dual_encoder){0};
-    bool from_folder = run->job->student.init.kind == INIT_FOLDER;
-    int status =
-        from_folder ? init_from_folder(out, &folder, run, err) : init_from_teacher(out, run, err);
+    bool from_folder = making->run->job->student.init.kind == INIT_FOLDER;
+    int status = from_folder ? init_from_folder(out, &folder, making, err)
+                             : init_from_teacher(out, making, err);
     if (!status) {
         encoder_refresh(&out->encoder);
-        if (start) status = init_projection(out, from_folder ? &folder : NULL, start, run, err);
+        if (making->start)
+            status =
+                init_projection(out, from_folder ? &folder : NULL, making->start, making->run, err);
     }
     if (status) dual_encoder_free(out);
     dual_encoder_free(&folder);
     return status;
 }
 
+int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
+                 struct error *err)
+{
+    return make(out, &(struct making){run, start, precision_of_training(run->job->precision)}, err);
+}
+
 int student_load(struct dual_encoder *out, struct job_run *run, const char *weights_path,
                  struct error *err)
 {
-    if (student_init(out, run, NULL, err)) return -1;
+    if (make(out, &(struct making){run, NULL, run->job->precision}, err)) return -1;
     if (weights_read(&out->params, weights_path, err)) {
         dual_encoder_free(out);
         return -1;
     }
     encoder_refresh(&out->encoder);
+    if (out->encoder.precision == PRECISION_INT8) {
+        const char *texts[MAX_PROBES];
+        size_t count = job_run_texts(texts, run);
+        dual_encoder_calibrate(out, run->pool, texts, count);
+    }
     return 0;
 }

@@ -18,10 +18,12 @@ struct student_start {
  *   from a folder: the folder's own Dense module of that size, else the PCA (centred) of the new
  *     student's own pooled vectors of the collection's documents;
  *   where neither fits: normal numbers of deviation 0.02;
- *   where start is NULL: zero. */
+ *   where start is NULL: zero.
+ * It is to be trained: in the precision of training. */
 int student_init(struct dual_encoder *out, struct job_run *run, const struct student_start *start,
                  struct error *err);
-/* The same shape with weights from a file of checkpoint.h. */
+/* The same shape with weights from a file of checkpoint.h, in the job's precision; in int8,
+ * calibrated for texts of the collection. */
 int student_load(struct dual_encoder *out, struct job_run *run, const char *weights_path,
                  struct error *err);
 

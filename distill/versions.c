@@ -28,5 +28,6 @@ void versions_print(void)
         libraries[i].version(version);
         printf("%s %s\n", libraries[i].name, version);
     }
-    printf("kernels %s\nbf16 %s\n", kernels_best()->name, dnn_has_fast_bf16() ? "fast" : "slow");
+    printf("kernels %s\nbf16 %s\nint8 %s\n", kernels_best()->name,
+           dnn_has_fast_bf16() ? "fast" : "slow", dnn_has_fast_int8() ? "fast" : "slow");
 }

@@ -78,12 +78,20 @@ struct dnn_weights {
 
 size_t element_size(enum element element)
 {
-    return element == ELEMENT_INT8 ? 1 : element == ELEMENT_BF16 ? 2 : 4;
+    static const size_t sizes[] = {4, 2, 1, 1};
+    return sizes[element];
 }
 
+/* Of the left operand of a product; see also b_type. */
 static dnnl_data_type_t data_type(enum element element)
 {
-    return element == ELEMENT_INT8 ? dnnl_s8 : element == ELEMENT_BF16 ? dnnl_bf16 : dnnl_f32;
+    static const dnnl_data_type_t types[] = {dnnl_f32, dnnl_bf16, dnnl_s8, dnnl_u8};
+    return types[element];
+}
+
+static dnnl_data_type_t b_type(enum element element)
+{
+    return data_type(element == ELEMENT_UINT8 ? ELEMENT_INT8 : element);
 }
 
 /* Row-major [rows, cols], or its transpose stored row-major. */
@@ -120,15 +128,16 @@ static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *ke
                                       const dnnl_memory_desc_t *packed)
 {
     dnnl_data_type_t type = data_type((enum element)key->element);
+    dnnl_data_type_t type_b = b_type((enum element)key->element);
     dnnl_data_type_t out = key->store == DNN_WRITE_BF16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_t a = plain(key->m, key->k, type, key->layouts & LAYOUT_A_TRANSPOSED);
-    dnnl_memory_desc_t b = plain(key->k, key->n, type, key->layouts & LAYOUT_B_TRANSPOSED);
+    dnnl_memory_desc_t b = plain(key->k, key->n, type_b, key->layouts & LAYOUT_B_TRANSPOSED);
     dnnl_memory_desc_t c = plain(key->m, key->n, out, false);
     dnnl_memory_desc_t bias = plain(1, key->n, dnnl_f32, false);
     if (packed)
         b = *packed;
     else if (key->layouts & LAYOUT_B_PACKED)
-        CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){key->k, key->n}, type,
+        CHECK(dnnl_memory_desc_init_by_tag(&b, 2, (dnnl_dims_t){key->k, key->n}, type_b,
                                            dnnl_format_tag_any));
     dnnl_matmul_desc_t product;
     CHECK(dnnl_matmul_desc_init(&product, &a, &b, key->layouts & LAYOUT_BIAS ? &bias : NULL, &c));
@@ -265,38 +274,38 @@ void dnn_close(struct dnn *dnn)
     free(dnn);
 }
 
-/* What oneDNN calls the product that it would use; "" where it has none. */
-enum { NAME_SIZE = 64 };
-static void implementation_of(char name[NAME_SIZE], struct key key)
+/* Whether oneDNN would multiply by these instructions, or AMX, in the implementation named so. */
+static bool multiplies_by(struct key key, const char *implementation, const char *instructions)
 {
     dnnl_engine_t engine;
     CHECK(dnnl_engine_create(&engine, dnnl_cpu, 0));
     hold(engine, release_engine);
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
-    const char *implementation = "";
-    if (desc)
-        CHECK(
-            dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&implementation));
-    snprintf(name, NAME_SIZE, "%s", implementation);
+    const char *name = "";
+    if (desc) CHECK(dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, (void *)&name));
+    bool found = strncmp(name, implementation, strlen(implementation)) == 0 &&
+                 (strstr(name, instructions) || strstr(name, "amx"));
     if (desc) CHECK(dnnl_primitive_desc_destroy(desc));
     CHECK(dnnl_engine_destroy(let_go(engine)));
+    return found;
 }
 
 bool dnn_has_fast_bf16(void)
 {
-    char name[NAME_SIZE];
-    implementation_of(name,
-                      (struct key){512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED});
-    return strncmp(name, "brg", 3) == 0;
+    return multiplies_by((struct key){512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED},
+                         "brg", "bf16");
 }
 
-/* Others cut sums of two products off at 16 bits. */
+bool dnn_has_fast_int8(void)
+{
+    return multiplies_by((struct key){512, 384, 384, ELEMENT_UINT8, DNN_WRITE_F32, LAYOUT_B_PACKED},
+                         "brg", "vnni");
+}
+
 bool dnn_has_exact_int8(void)
 {
-    char name[NAME_SIZE];
-    implementation_of(
-        name, (struct key){256, 256, 128, ELEMENT_INT8, DNN_WRITE_F32, LAYOUT_B_TRANSPOSED});
-    return strstr(name, "vnni") || strstr(name, "amx");
+    return multiplies_by(
+        (struct key){256, 256, 128, ELEMENT_INT8, DNN_WRITE_F32, LAYOUT_B_TRANSPOSED}, "", "vnni");
 }
 
 void dnn_library_version(char version[VERSION_SIZE])
@@ -310,6 +319,11 @@ void dnn_library_version(char version[VERSION_SIZE])
 static void release_weights(void *weights)
 {
     dnn_weights_close(weights);
+}
+
+static enum element element_of_x(const struct dnn_weights *weights)
+{
+    return weights->element == ELEMENT_INT8 ? ELEMENT_UINT8 : weights->element;
 }
 
 /* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any
@@ -326,7 +340,7 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
     struct key key = {.m = 512,
                       .n = direction == DNN_FORWARD ? outputs : inputs,
                       .k = direction == DNN_FORWARD ? inputs : outputs,
-                      .element = element,
+                      .element = element_of_x(weights),
                       .store = DNN_WRITE_F32,
                       .layouts = LAYOUT_B_PACKED};
     dnnl_engine_t engine;
@@ -341,12 +355,13 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
     return let_go(weights);
 }
 
-void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values)
+void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const void *values)
 {
     omp_set_num_threads(1);
+    dnnl_data_type_t type = weights->element == ELEMENT_INT8 ? dnnl_s8 : dnnl_f32;
     bool forward = weights->direction == DNN_FORWARD;
-    dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, dnnl_f32, true)
-                                      : plain(weights->outputs, weights->inputs, dnnl_f32, false);
+    dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, type, true)
+                                      : plain(weights->outputs, weights->inputs, type, false);
     dnnl_primitive_desc_t desc;
     need_memory(room);
     CHECK(dnnl_reorder_primitive_desc_create(&desc, &from, dnn->engine, &weights->layout,
@@ -384,7 +399,7 @@ void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dn
     struct key key = {rows,
                       weights->outputs,
                       weights->inputs,
-                      weights->element,
+                      element_of_x(weights),
                       store,
                       LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
     execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);

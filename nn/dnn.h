@@ -9,7 +9,8 @@
  *     dnn_weights_pack(dnn, w, values);                               // [1536, 384] f32
  *     dnn_linear_forward(dnn, y, x, w, bias, 57, DNN_WRITE_BF16); // y [57, 1536] = x W^T + bias
  *
- * All matrices are row-major without gaps.  bf16 products accumulate in f32.
+ * All matrices are row-major without gaps.  bf16 products accumulate in f32, those of bytes in
+ * whole numbers of 32 bits, which is exact and the same however many rows there are.
  */
 #ifndef RETORT_DNN_H
 #define RETORT_DNN_H
@@ -25,7 +26,9 @@ void dnn_close(struct dnn *dnn);
 /* Whether this processor has a bf16 product that is worth using (not an emulation, which is slower
  * than f32). */
 bool dnn_has_fast_bf16(void);
-/* Whether int8 products are whole numbers' own, however large their sums. */
+/* The same for layers of int8.  Where it is false they may be wrong as well: older instructions cut
+ * sums of two products off at 16 bits.  And whether dnn_multiply of int8 is exact. */
+bool dnn_has_fast_int8(void);
 bool dnn_has_exact_int8(void);
 void dnn_library_version(char version[VERSION_SIZE]);
 
@@ -40,12 +43,14 @@ enum dnn_store { DNN_WRITE_F32, DNN_WRITE_BF16, DNN_ADD_F32 };
 struct dnn_weights;
 struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
                                      enum dnn_direction direction);
-/* values [outputs, inputs] f32; not while another thread multiplies by these weights. */
-void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const float *values);
+/* values [outputs, inputs] f32, or int8_t for ELEMENT_INT8; not while another thread multiplies by
+ * these weights. */
+void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const void *values);
 void dnn_weights_close(struct dnn_weights *weights);
 
 /* y = x W^T + bias.  x [rows, inputs] of the weights' element, bias [outputs] f32 or NULL, y [rows,
- * outputs]. */
+ * outputs].  For weights of ELEMENT_INT8, x is
+ * uint8_t: forward only, without bias, written as f32. */
 void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
                         const float *bias, int rows, enum dnn_store store);
 /* d_x = d_y W.  d_y [rows, outputs] of the weights' element (packed with DNN_BACKWARD), d_x [rows,

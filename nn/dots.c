@@ -366,6 +366,6 @@ static size_t above(uint32_t *places, const float *scores, const float *scales, 
 }
 
 const struct dots TABLE = {.name = NAME,
-                          .one = {one_f32, one_bf16, one_int8, one_binary},
-                          .signs_below = signs_below,
-                          .above = above};
+                           .one = {one_f32, one_bf16, one_int8, one_binary},
+                           .signs_below = signs_below,
+                           .above = above};

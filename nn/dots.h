@@ -49,9 +49,8 @@ struct dots {
 };
 
 extern const struct dots dots_portable, dots_avx2, dots_avx512, dots_avx512_bf16;
-/* The fastest that this processor runs, and whether it runs this one. */
+/* The fastest that this processor runs. */
 const struct dots *dots_best(void);
-int dots_runs(const struct dots *dots);
 
 /* Fills out->words from queries [out->count, out->dim]. */
 void dots_turn_signs(struct turned_signs *out, const void *queries);

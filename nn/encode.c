@@ -2,6 +2,7 @@
 
 #include "data/guard.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct encode_workers {
@@ -79,6 +80,12 @@ void encode_chunks(struct encode_workers *workers, const struct sequences *seque
     pool_run(workers->pool, chunks->num_chunks, encode_chunk, &work);
 }
 
+static void ignore(void *arg, int worker, const struct encoder_pass *pass,
+                   const struct batch *batch, const uint32_t *items)
+{
+    (void)arg, (void)worker, (void)pass, (void)batch, (void)items;
+}
+
 static void release_chunks(void *chunks)
 {
     chunks_free(chunks);
@@ -96,4 +103,25 @@ void encode_sequences(const struct encoder *encoder, struct pool *pool,
                   done, arg);
     chunks_free(let_go(&chunks));
     encode_workers_close(let_go(workers));
+}
+
+void encode_calibrate(struct encoder *encoder, struct pool *pool, const struct sequences *sequences,
+                      struct forward_mode mode)
+{
+    size_t channels = encoder_channels(&encoder->config), count = (size_t)pool_size(pool);
+    float *largest = hold(xcalloc(count * channels, sizeof *largest), free);
+    struct encode_workers *workers = hold(encode_workers_open(encoder, pool), release_workers);
+    struct chunks chunks = {0};
+    hold(&chunks, release_chunks);
+    chunks_cut(&chunks, sequences->lengths, sequences->count, ENCODE_TOKEN_BUDGET);
+    for (size_t w = 0; w < count; w++)
+        encoder_pass_observe(workers->passes[w], largest + w * channels);
+    encode_chunks(workers, sequences, &chunks, mode, ignore, NULL);
+    for (size_t w = 1; w < count; w++)
+        for (size_t c = 0; c < channels; c++)
+            largest[c] = fmaxf(largest[c], largest[w * channels + c]);
+    encoder_calibrate(encoder, largest);
+    chunks_free(let_go(&chunks));
+    encode_workers_close(let_go(workers));
+    free(let_go(largest));
 }

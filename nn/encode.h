@@ -22,6 +22,10 @@ void encode_sequences(const struct encoder *encoder, struct pool *pool,
                       const struct sequences *sequences, int num_layers, encode_done *done,
                       void *arg);
 
+/* Calibrates an encoder in int8: for what the linear layers meet in these sequences. */
+void encode_calibrate(struct encoder *encoder, struct pool *pool, const struct sequences *sequences,
+                      struct forward_mode mode);
+
 /* A pass and a batch for each worker of a pool, kept from call to call: memory and compiled
  * products are made once. */
 struct encode_workers;

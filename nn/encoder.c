@@ -25,6 +25,14 @@ static void release_pass(void *pass)
     encoder_pass_close(pass);
 }
 
+/* Of activations outside the residual stream.  In int8, attention has products of its own. */
+static enum element element_for(enum precision precision, const struct kernels *kernels)
+{
+    bool narrow =
+        precision == PRECISION_BF16 || (precision == PRECISION_INT8 && kernels->multiplies_bf16);
+    return narrow ? ELEMENT_BF16 : ELEMENT_F32;
+}
+
 struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
 {
     struct encoder_pass *pass = hold(xcalloc(1, sizeof *pass), release_pass);
@@ -35,7 +43,8 @@ struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
     pass->step.config = &encoder->config;
     pass->step.kernels = kernels_best();
     pass->step.dnn = dnn_open();
-    pass->step.element = encoder->precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32;
+    pass->step.element = element_for(encoder->precision, pass->step.kernels);
+    pass->step.int8 = encoder->precision == PRECISION_INT8 ? int8_kernels_best() : NULL;
     return let_go(pass);
 }
 
@@ -114,6 +123,15 @@ static void carve_scratch(struct scratch *scratch, struct carver *carver, const 
         .active = carve(carver, wanted, inner, step->element),
         .attention = carve(carver, attention_scratch(longest, head_size), 1, ELEMENT_F32),
     };
+    if (step->int8) {
+        scratch->bytes = (struct quantized){
+            .values = carve(carver, block, hidden > inner ? hidden : inner, ELEMENT_UINT8),
+            .scale = carve(carver, block, 1, ELEMENT_F32),
+            .low = carve(carver, block, 1, ELEMENT_F32),
+        };
+        scratch->product =
+            carve(carver, block, 3 * hidden > inner ? 3 * hidden : inner, ELEMENT_F32);
+    }
     if (!step->keep) return;
     scratch->d_branch = carve(carver, rows, hidden, step->element);
     scratch->d_context = carve(carver, rows, hidden, step->element);
@@ -149,14 +167,16 @@ static int rounded_rows(int tokens)
     return tokens <= 32 ? tokens : (tokens + 7) / 8 * 8;
 }
 
-enum { BLOCK_ROWS = 128 };
+/* Most rows of a block: what four bytes a number need, and one byte a weight. */
+enum { BLOCK_ROWS = 128, BLOCK_ROWS_INT8 = 64 };
 
-/* Tokens, surplus, and equal blocks of at most BLOCK_ROWS rows. */
+/* Tokens, surplus, and equal blocks. */
 static void set_rows(struct step *step, int tokens)
 {
     step->tokens = tokens;
     step->rows = rounded_rows(tokens);
-    int blocks = (step->rows + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int most = step->int8 ? BLOCK_ROWS_INT8 : BLOCK_ROWS;
+    int blocks = (step->rows + most - 1) / most;
     step->block_rows = blocks <= 1 ? step->rows : rounded_rows((step->rows + blocks - 1) / blocks);
 }
 
@@ -166,9 +186,7 @@ size_t encoder_kept_bytes(const struct encoder_config *config, int num_layers, i
     REQUIRE(num_layers >= 0 && num_layers <= config->num_layers);
     struct encoder_pass pass = {
         .mode = {.num_layers = num_layers},
-        .step = {.config = config,
-                 .keep = true,
-                 .element = precision == PRECISION_BF16 ? ELEMENT_BF16 : ELEMENT_F32},
+        .step = {.config = config, .keep = true, .element = element_for(precision, kernels_best())},
         .hidden = xcalloc((size_t)num_layers + 1, sizeof *pass.hidden),
         .kept = xcalloc((size_t)num_layers, sizeof *pass.kept)};
     set_rows(&pass.step, num_tokens);
@@ -203,6 +221,7 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
     int longest = check_batch(config, batch);
     struct step *step = &pass->step;
     pass->mode = mode;
+    REQUIRE(!step->int8 || (!mode.keep && !mode.dropout));
     step->batch = batch;
     step->keep = mode.keep;
     set_rows(step, batch->num_tokens);
@@ -251,6 +270,12 @@ void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struc
                       pass->hidden[i + 1], pass->hidden[i]);
     }
     if (mode.first_only) forward_first(pass);
+}
+
+void encoder_pass_observe(struct encoder_pass *pass, float *largest)
+{
+    REQUIRE(pass->step.int8);
+    pass->step.largest = largest;
 }
 
 const float *encoder_hidden(const struct encoder_pass *pass, int layer)

@@ -36,13 +36,17 @@
 #include "nn/kernels.h"
 #include "nn/params.h"
 
-enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
-/* "auto", "f32", "bf16" */
+/* INT8: for forward without keep or dropout (nn/quantize.h). */
+enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16, PRECISION_INT8 };
+/* "auto", "f32", "bf16", "int8" */
 int precision_parse(enum precision *out, const char *name, struct error *err);
 const char *precision_name(enum precision precision);
 /* AUTO resolved by a probe (bf16 where oneDNN has a fast bf16 product on this processor), said once
- * on stderr; BF16 where the processor cannot: an error. */
+ * on stderr; BF16 or INT8 where the processor cannot: an error. */
 int precision_resolve(enum precision *precision, struct error *err);
+
+/* The precision that trains what is used in the given one: AUTO for int8, which has no backward. */
+enum precision precision_of_training(enum precision precision);
 
 struct encoder_config {
     const struct architecture *architecture; /* row of the table: names, conventions */
@@ -63,7 +67,7 @@ struct encoder {
     struct encoder_config config;
     struct params *params; /* not owned; the encoder's rows are first_param .. last_param - 1 */
     int first_param, last_param;
-    enum precision precision;      /* F32 or BF16 */
+    enum precision precision;      /* F32, BF16 or INT8 */
     struct packed_weights *packed; /* copies that products read; NULL until encoder_init */
 };
 /* Adds the encoder's rows to params (before params_alloc), for config->num_layers layers. */
@@ -84,6 +88,11 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 void encoder_refresh(struct encoder *encoder);
 void encoder_refresh_by(struct encoder *encoder, struct pool *pool); /* the same, by all workers */
 void encoder_free(struct encoder *encoder);
+/* Calibration of int8: largest [encoder_channels] is the largest |x| that each input of each linear
+ * layer meets, of block 1 first: of qkv [H], W_o [H], W_1 [H], W_2 [I].  Packs the weights anew. */
+size_t encoder_channels(const struct encoder_config *config);
+void encoder_calibrate(struct encoder *encoder, const float *largest);
+const float *encoder_calibration(const struct encoder *encoder); /* NULL: not calibrated */
 /* The tensor name that the architecture's checkpoints use for a canonical name, without prefix. */
 const char *encoder_tensor_name(const struct encoder_config *config, const char *canonical,
                                 char buffer[160]);
@@ -108,6 +117,9 @@ void encoder_pass_close(struct encoder_pass *pass);
 /* Every id < vocab_size, every sequence 1..encoder_max_tokens long: REQUIREd. */
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch,
                      struct forward_mode mode);
+/* In int8: from now on forward raises largest [encoder_channels] to what it meets; NULL: no
+ * longer. */
+void encoder_pass_observe(struct encoder_pass *pass, float *largest);
 /* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next
  * forward.  All layers 0..num_layers are kept. */
 const float *encoder_hidden(const struct encoder_pass *pass, int layer);

@@ -69,7 +69,8 @@ struct dropout {
 };
 
 struct kernels {
-    const char *name; /* "portable", "avx2", "avx512", ... */
+    const char *name;     /* "portable", "avx2", "avx512", "avx512_bf16" */
+    bool multiplies_bf16; /* faster than f32 */
     /* Nearest, ties to even; a denormal may become 0, as the processors' products take it. */
     void (*to_bf16)(uint16_t *out, const float *in, size_t n);
     void (*to_f32)(float *out, const void *in, enum element element, size_t n);

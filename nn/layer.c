@@ -47,6 +47,46 @@ static struct attention attention_of(const struct step *step, int layer)
                               .scratch = step->scratch.attention};
 }
 
+/* ---- linear layers ---- */
+
+/* x [rows, inputs] as bytes, in scratch. */
+static void quantize(const struct step *step, const struct packed_linear *linear, const void *x,
+                     int rows, int inputs)
+{
+    if (step->largest)
+        raise_largest(step->largest + linear->first_channel, x, step->element, rows, inputs);
+    step->int8->quantize(&step->scratch.bytes, x, step->element, linear->int8.factor, rows, inputs);
+}
+
+/* scratch.product [rows, outputs] = those bytes W^T, not yet scaled. */
+static void multiply_bytes(const struct step *step, const struct packed_linear *linear, int rows)
+{
+    dnn_linear_forward(step->dnn, step->scratch.product, step->scratch.bytes.values,
+                       linear->weights[DNN_FORWARD], NULL, rows, DNN_WRITE_F32);
+}
+
+static struct channels channels_of(const struct packed_linear *linear, const float *bias)
+{
+    return (struct channels){linear->int8.scale, linear->int8.sum, bias};
+}
+
+/* y [rows, outputs] of the element = x W^T + bias. */
+static void linear_forward(const struct step *step, const struct packed_linear *linear, void *y,
+                           enum element element, const void *x, const float *bias,
+                           struct dnn_shape shape)
+{
+    if (!step->int8) {
+        dnn_linear_forward(step->dnn, y, x, linear->weights[DNN_FORWARD], bias, shape.rows,
+                           element == ELEMENT_BF16 ? DNN_WRITE_BF16 : DNN_WRITE_F32);
+        return;
+    }
+    struct channels channels = channels_of(linear, bias);
+    quantize(step, linear, x, shape.rows, shape.inputs);
+    multiply_bytes(step, linear, shape.rows);
+    step->int8->dequantize(y, element, step->scratch.product, &step->scratch.bytes, &channels,
+                           shape.rows, shape.outputs);
+}
+
 /* What products read: x itself in f32, its bf16 copy otherwise. */
 static const void *narrowed(const struct step *step, const float *x, const void *copy)
 {
@@ -131,12 +171,33 @@ static void attended_forward(const struct step *step, const struct block *block,
     int hidden = step->config->hidden_size;
     void *context = from_row(kept->context, block->first, hidden, step->element);
     clear_surplus(block, context, hidden, step->element);
-    dnn_linear_forward(step->dnn, step->scratch.branch, context, packed->attention[DNN_FORWARD],
-                       params->attention_bias, block->rows, DNN_WRITE_F32);
+    linear_forward(step, &packed->attention, step->scratch.branch, ELEMENT_F32, context,
+                   params->attention_bias, (struct dnn_shape){block->rows, hidden, hidden});
     drop(step, step->scratch.branch, block, layer, DROPOUT_ATTENTION_OUTPUT);
     norm->normal = kept->attention_normal, norm->inverse = kept->attention_inverse;
     norm->gain = params->attention_gain, norm->shift = params->attention_shift;
     add_and_norm(step, block, norm);
+}
+
+/* branch = W_2 act(W_1 attended + b_1) + b_2, the block's, in int8. */
+static void feed_forward_int8(const struct step *step, const struct block *block,
+                              const struct layer_params *params, const struct packed_layer *packed,
+                              const void *attended)
+{
+    const struct scratch *scratch = &step->scratch;
+    int hidden = step->config->hidden_size, inner = step->config->intermediate_size;
+    struct channels before = channels_of(&packed->inner, params->inner_bias);
+    struct channels after = channels_of(&packed->outer, params->outer_bias);
+    quantize(step, &packed->inner, attended, block->rows, hidden);
+    multiply_bytes(step, &packed->inner, block->rows);
+    step->int8->activate(&scratch->bytes, packed->outer.int8.factor, scratch->product,
+                         &scratch->bytes, &before, block->rows, inner, step->config->activation);
+    if (step->largest)
+        raise_largest(step->largest + packed->outer.first_channel, scratch->product, ELEMENT_F32,
+                      block->tokens, inner);
+    multiply_bytes(step, &packed->outer, block->rows);
+    step->int8->dequantize(scratch->branch, ELEMENT_F32, scratch->product, &scratch->bytes, &after,
+                           block->rows, hidden);
 }
 
 /* branch = drop(W_2 act(W_1 attended + b_1) + b_2), the block's. */
@@ -147,14 +208,19 @@ static void feed_forward(const struct step *step, const struct block *block, int
     const struct scratch *scratch = &step->scratch;
     int inner = step->config->intermediate_size;
     void *before = scratch->active;
+    if (step->int8) {
+        feed_forward_int8(step, block, params, packed, attended);
+        return;
+    }
     if (step->keep) before = from_row(kept->inner, block->first, inner, step->element);
-    dnn_linear_forward(step->dnn, before, attended, packed->inner[DNN_FORWARD], params->inner_bias,
-                       block->rows, store_narrow(step));
+    dnn_linear_forward(step->dnn, before, attended, packed->inner.weights[DNN_FORWARD],
+                       params->inner_bias, block->rows, store_narrow(step));
     step->kernels->activation_forward(scratch->active, before, (size_t)block->tokens * inner,
                                       step->config->activation, step->element);
     clear_surplus(block, scratch->active, inner, step->element);
-    dnn_linear_forward(step->dnn, scratch->branch, scratch->active, packed->outer[DNN_FORWARD],
-                       params->outer_bias, block->rows, DNN_WRITE_F32);
+    dnn_linear_forward(step->dnn, scratch->branch, scratch->active,
+                       packed->outer.weights[DNN_FORWARD], params->outer_bias, block->rows,
+                       DNN_WRITE_F32);
     drop(step, scratch->branch, block, layer, DROPOUT_OUTPUT);
 }
 
@@ -199,9 +265,9 @@ static void attend(const struct step *step, struct attention attention,
     int hidden = step->config->hidden_size;
     const void *x_n = narrowed(step, x, step->scratch.x);
     for (int first = 0; first < step->rows; first += step->block_rows)
-        dnn_linear_forward(step->dnn, from_row(kept->qkv, first, 3 * hidden, step->element),
-                           from_row(x_n, first, hidden, step->element), packed->qkv[DNN_FORWARD],
-                           params->qkv_bias, block_at(step, first).rows, store_narrow(step));
+        linear_forward(step, &packed->qkv, from_row(kept->qkv, first, 3 * hidden, step->element),
+                       step->element, from_row(x_n, first, hidden, step->element), params->qkv_bias,
+                       (struct dnn_shape){block_at(step, first).rows, 3 * hidden, hidden});
     attention_forward(&attention, kept->context, kept->qkv);
 }
 
@@ -293,8 +359,8 @@ static void feed_forward_backward(const struct step *step, int layer,
                                                   .inverse = kept->output_inverse,
                                                   .gain = params->output_gain},
                            layer, DROPOUT_OUTPUT);
-    dnn_linear_backward(step->dnn, scratch->d_inner, scratch->d_branch, packed->outer[DNN_BACKWARD],
-                        step->rows, store_narrow(step));
+    dnn_linear_backward(step->dnn, scratch->d_inner, scratch->d_branch,
+                        packed->outer.weights[DNN_BACKWARD], step->rows, store_narrow(step));
     step->kernels->activation_backward(scratch->d_inner, scratch->active, scratch->d_inner,
                                        kept->inner, (size_t)step->tokens * inner,
                                        step->config->activation, step->element);
@@ -304,8 +370,8 @@ static void feed_forward_backward(const struct step *step, int layer,
                      scratch->active, hidden, inner);
     linear_gradients(step, grads->inner_weight, grads->inner_bias, scratch->d_inner, kept->attended,
                      inner, hidden);
-    dnn_linear_backward(step->dnn, d_x, scratch->d_inner, packed->inner[DNN_BACKWARD], step->rows,
-                        DNN_ADD_F32);
+    dnn_linear_backward(step->dnn, d_x, scratch->d_inner, packed->inner.weights[DNN_BACKWARD],
+                        step->rows, DNN_ADD_F32);
 }
 
 void layer_backward(const struct step *step, int layer, const struct layer_params *params,
@@ -327,7 +393,7 @@ void layer_backward(const struct step *step, int layer, const struct layer_param
                                                   .gain = params->attention_gain},
                            layer, DROPOUT_ATTENTION_OUTPUT);
     dnn_linear_backward(step->dnn, scratch->d_context, scratch->d_branch,
-                        packed->attention[DNN_BACKWARD], step->rows, store_narrow(step));
+                        packed->attention.weights[DNN_BACKWARD], step->rows, store_narrow(step));
     linear_gradients(step, grads->attention_weight, grads->attention_bias, scratch->d_branch,
                      kept->context, hidden, hidden);
     attention_backward(&attention, scratch->d_qkv, scratch->d_context, kept->context, kept->qkv);
@@ -335,6 +401,6 @@ void layer_backward(const struct step *step, int layer, const struct layer_param
     if (step->element == ELEMENT_BF16) step_narrow(step, scratch->x, x, hidden);
     linear_gradients(step, grads->qkv_weight, grads->qkv_bias, scratch->d_qkv,
                      narrowed(step, x, scratch->x), 3 * hidden, hidden);
-    dnn_linear_backward(step->dnn, d_x, scratch->d_qkv, packed->qkv[DNN_BACKWARD], step->rows,
-                        DNN_ADD_F32);
+    dnn_linear_backward(step->dnn, d_x, scratch->d_qkv, packed->qkv.weights[DNN_BACKWARD],
+                        step->rows, DNN_ADD_F32);
 }

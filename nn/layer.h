@@ -5,6 +5,7 @@
 #include "nn/dnn.h"
 #include "nn/encoder.h"
 #include "nn/kernels.h"
+#include "nn/quantize.h"
 
 /* A block's parameters, in the parameter block or in a gradient block: hidden size H, intermediate
  * size I. */
@@ -23,9 +24,14 @@ struct embedding_params {
     float *project_weight, *project_bias; /* [H, E], [H]; NULL where E == H */
 };
 
-/* The same weights, packed for products; [direction]. */
+/* The same weights, packed for products. */
+struct packed_linear {
+    struct dnn_weights *weights[2]; /* [direction] */
+    struct quantization int8;       /* in int8, of weights[DNN_FORWARD] */
+    size_t first_channel;           /* its inputs' place among the channels of all layers */
+};
 struct packed_layer {
-    struct dnn_weights *qkv[2], *attention[2], *inner[2], *outer[2];
+    struct packed_linear qkv, attention, inner, outer;
 };
 
 /* What one block's forward leaves for its backward; for T rows, N stands for the pass's element. */
@@ -50,6 +56,8 @@ struct scratch {
     float *branch;   /* [T, H]: what is added to the residual stream */
     float *attended; /* [T, H] */
     void *active;    /* N [T, I]: after the activation */
+    struct quantized bytes; /* in int8: what a product reads, [T, the larger of H and I], */
+    float *product;         /* and what it gives, [T, the larger of 3 H and I] */
     float *attention;
     void *d_branch, *d_context; /* N [T, H] */
     void *d_inner;              /* N [T, I] */
@@ -61,6 +69,8 @@ struct scratch {
 struct step {
     const struct encoder_config *config;
     const struct kernels *kernels;
+    const struct int8_kernels *int8; /* products are of bytes; NULL: of the pass's element */
+    float *largest;                  /* in int8, of each channel's |x|: raised; or NULL */
     struct dnn *dnn;
     const struct batch *batch;
     enum element element;

@@ -9,21 +9,26 @@
 
 int precision_parse(enum precision *out, const char *name, struct error *err)
 {
-    for (int i = PRECISION_AUTO; i <= PRECISION_BF16; i++)
+    for (int i = PRECISION_AUTO; i <= PRECISION_INT8; i++)
         if (strcmp(precision_name((enum precision)i), name) == 0)
             return *out = (enum precision)i, 0;
-    return fail_usage(err, "precision \"%s\" is unknown; use auto, f32 or bf16", name);
+    return fail_usage(err, "precision \"%s\" is unknown; use auto, f32, bf16 or int8", name);
 }
 
 const char *precision_name(enum precision precision)
 {
-    static const char *const names[] = {"auto", "f32", "bf16"};
+    static const char *const names[] = {"auto", "f32", "bf16", "int8"};
     return names[precision];
 }
 
 int precision_resolve(enum precision *precision, struct error *err)
 {
     if (*precision == PRECISION_F32) return 0;
+    if (*precision == PRECISION_INT8)
+        return dnn_has_fast_int8()
+                   ? 0
+                   : fail(err, "precision int8: this processor has no fast product of bytes "
+                               "(AVX-512 VNNI); use f32 or auto");
     bool fast = dnn_has_fast_bf16();
     if (*precision == PRECISION_BF16)
         return fast ? 0
@@ -35,4 +40,9 @@ int precision_resolve(enum precision *precision, struct error *err)
     note("precision %s%s", precision_name(*precision),
          fast ? "" : ": this processor has no fast bf16 product");
     return 0;
+}
+
+enum precision precision_of_training(enum precision precision)
+{
+    return precision == PRECISION_INT8 ? PRECISION_AUTO : precision;
 }

@@ -2,6 +2,8 @@
  * weights.h. */
 #include "nn/weights.h"
 
+#include "data/guard.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -225,19 +227,26 @@ int encoder_tensors(struct tensor *list, const struct encoder *encoder, int num_
 
 /* ---- packed copies ---- */
 
+/* A matrix that products read, and where its packed copies stand. */
+struct place {
+    struct packed_linear *linear;
+    const float *values; /* [outputs, inputs] */
+    int outputs, inputs;
+};
 struct packing {
     struct dnn_weights *to;
-    const float *from;
+    struct place place;
 };
 
 struct packed_weights {
     struct packed_layer *layers;
-    struct dnn_weights *projection[2];
+    struct packed_linear projection;
     bool listed[2];       /* directions that are to be packed now */
     struct packing *list; /* and into what */
     size_t list_count, list_capacity;
     struct dnn **dnn; /* [num_dnn]: one a worker, to reorder the weights */
     int num_dnn;
+    float *largest; /* [encoder_channels]: what int8 is calibrated with; NULL: nothing */
     pthread_mutex_t lock;
     bool backward_wanted, backward_fresh;
 };
@@ -249,20 +258,22 @@ const struct packed_layer *packed_layer_of(const struct encoder *encoder, int la
 
 struct dnn_weights *const *packed_projection(const struct encoder *encoder)
 {
-    return encoder->packed->projection;
+    return encoder->packed->projection.weights;
 }
 
-/* The embedding projection stays f32: see nn/embedding.c. */
-static enum element element_of(const struct encoder *encoder, struct dnn_weights **packed)
+static size_t layer_channels(const struct encoder_config *config)
 {
-    bool is_projection = packed == encoder->packed->projection;
-    return encoder->precision == PRECISION_BF16 && !is_projection ? ELEMENT_BF16 : ELEMENT_F32;
+    return 3 * (size_t)config->hidden_size + (size_t)config->intermediate_size;
 }
 
-/* Visits every matrix that products read: its packed copies [direction], values and shape. */
+size_t encoder_channels(const struct encoder_config *config)
+{
+    return layer_channels(config) * (size_t)config->num_layers;
+}
+
+/* Visits every matrix that products read. */
 static void each_packed(const struct encoder *encoder,
-                        void (*visit)(const struct encoder *encoder, struct dnn_weights *packed[2],
-                                      const float *values, const int shape[2]))
+                        void (*visit)(const struct encoder *encoder, const struct place *place))
 {
     const struct encoder_config *config = &encoder->config;
     float *block = encoder->params->values;
@@ -270,37 +281,66 @@ static void each_packed(const struct encoder *encoder,
     for (int i = 0; i < config->num_layers; i++) {
         struct layer_params from = weights_of_layer(encoder, i, block);
         struct packed_layer *to = &encoder->packed->layers[i];
-        visit(encoder, to->qkv, from.qkv_weight, (int[]){3 * hidden, hidden});
-        visit(encoder, to->attention, from.attention_weight, (int[]){hidden, hidden});
-        visit(encoder, to->inner, from.inner_weight, (int[]){inner, hidden});
-        visit(encoder, to->outer, from.outer_weight, (int[]){hidden, inner});
+        const struct place places[] = {
+            {&to->qkv, from.qkv_weight, 3 * hidden, hidden},
+            {&to->attention, from.attention_weight, hidden, hidden},
+            {&to->inner, from.inner_weight, inner, hidden},
+            {&to->outer, from.outer_weight, hidden, inner},
+        };
+        for (int p = 0; p < 4; p++) visit(encoder, &places[p]);
     }
     if (projects(config))
-        visit(encoder, encoder->packed->projection,
-              weights_of_embedding(encoder, block).project_weight,
-              (int[]){hidden, config->embedding_size});
+        visit(encoder, &(struct place){&encoder->packed->projection,
+                                       weights_of_embedding(encoder, block).project_weight, hidden,
+                                       config->embedding_size});
+}
+
+/* The embedding projection stays f32: see nn/embedding.c. */
+static enum element element_of(const struct encoder *encoder, const struct place *place)
+{
+    static const enum element elements[] = {[PRECISION_F32] = ELEMENT_F32,
+                                            [PRECISION_BF16] = ELEMENT_BF16,
+                                            [PRECISION_INT8] = ELEMENT_INT8};
+    bool is_projection = place->linear == &encoder->packed->projection;
+    return is_projection ? ELEMENT_F32 : elements[encoder->precision];
 }
 
 /* Copies of one matrix stand side by side in the list, so that its values are read from memory
  * once. */
-static void open_and_list(const struct encoder *encoder, struct dnn_weights *packed[2],
-                          const float *values, const int shape[2])
+static void open_and_list(const struct encoder *encoder, const struct place *place)
 {
     struct packed_weights *all = encoder->packed;
     for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD; direction++) {
+        struct dnn_weights **to = &place->linear->weights[direction];
         if (!all->listed[direction]) continue;
-        if (!packed[direction])
-            packed[direction] =
-                dnn_weights_open(shape[0], shape[1], element_of(encoder, packed), direction);
+        if (!*to)
+            *to = dnn_weights_open(place->outputs, place->inputs, element_of(encoder, place),
+                                   (enum dnn_direction)direction);
         GROW(all->list, all->list_count, &all->list_capacity);
-        all->list[all->list_count++] = (struct packing){packed[direction], values};
+        all->list[all->list_count++] = (struct packing){*to, *place};
     }
+}
+
+static void pack_int8(const struct packed_weights *packed, struct dnn *dnn,
+                      const struct packing *packing)
+{
+    const struct place *place = &packing->place;
+    int8_t *bytes = hold(xmalloc((size_t)place->outputs * (size_t)place->inputs), free);
+    quantization_of(&place->linear->int8, bytes, place->values, place->outputs, place->inputs,
+                    packed->largest ? packed->largest + place->linear->first_channel : NULL);
+    dnn_weights_pack(dnn, packing->to, bytes);
+    free(let_go(bytes));
 }
 
 static void pack_item(void *arg, size_t item, int worker)
 {
-    const struct packed_weights *packed = arg;
-    dnn_weights_pack(packed->dnn[worker], packed->list[item].to, packed->list[item].from);
+    const struct encoder *encoder = arg;
+    const struct packed_weights *packed = encoder->packed;
+    const struct packing *packing = &packed->list[item];
+    if (element_of(encoder, &packing->place) == ELEMENT_INT8)
+        pack_int8(packed, packed->dnn[worker], packing);
+    else
+        dnn_weights_pack(packed->dnn[worker], packing->to, packing->place.values);
 }
 
 /* Packs anew what is wanted of each matrix; pool NULL: this thread. */
@@ -319,17 +359,17 @@ static void pack(const struct encoder *encoder, bool forward, bool backward, str
     packed->list_count = 0;
     each_packed(encoder, open_and_list);
     if (pool)
-        pool_run(pool, packed->list_count, pack_item, packed);
+        pool_run(pool, packed->list_count, pack_item, (void *)encoder);
     else
-        for (size_t i = 0; i < packed->list_count; i++) pack_item(packed, i, 0);
+        for (size_t i = 0; i < packed->list_count; i++) pack_item((void *)encoder, i, 0);
 }
 
-static void close_packed(const struct encoder *encoder, struct dnn_weights *packed[2],
-                         const float *values, const int shape[2])
+static void close_packed(const struct encoder *encoder, const struct place *place)
 {
-    (void)encoder, (void)values, (void)shape;
+    (void)encoder;
     for (int direction = DNN_FORWARD; direction <= DNN_BACKWARD; direction++)
-        dnn_weights_close(packed[direction]);
+        dnn_weights_close(place->linear->weights[direction]);
+    quantization_free(&place->linear->int8);
 }
 
 void encoder_init(struct encoder *encoder, enum precision precision)
@@ -340,6 +380,14 @@ void encoder_init(struct encoder *encoder, enum precision precision)
     REQUIRE(pthread_mutex_init(&encoder->packed->lock, NULL) == 0);
     encoder->packed->layers =
         xcalloc((size_t)encoder->config.num_layers, sizeof *encoder->packed->layers);
+    for (int i = 0; i < encoder->config.num_layers; i++) {
+        struct packed_layer *layer = &encoder->packed->layers[i];
+        size_t hidden = (size_t)encoder->config.hidden_size;
+        layer->qkv.first_channel = (size_t)i * layer_channels(&encoder->config);
+        layer->attention.first_channel = layer->qkv.first_channel + hidden;
+        layer->inner.first_channel = layer->attention.first_channel + hidden;
+        layer->outer.first_channel = layer->inner.first_channel + hidden;
+    }
 }
 
 void encoder_refresh_by(struct encoder *encoder, struct pool *pool)
@@ -347,6 +395,21 @@ void encoder_refresh_by(struct encoder *encoder, struct pool *pool)
     struct packed_weights *packed = encoder->packed;
     pack(encoder, true, packed->backward_wanted, pool);
     packed->backward_fresh = packed->backward_wanted;
+}
+
+void encoder_calibrate(struct encoder *encoder, const float *largest)
+{
+    size_t count = encoder_channels(&encoder->config);
+    struct packed_weights *packed = encoder->packed;
+    REQUIRE(encoder->precision == PRECISION_INT8);
+    if (!packed->largest) packed->largest = xmalloc(count * sizeof *packed->largest);
+    memcpy(packed->largest, largest, count * sizeof *largest);
+    encoder_refresh(encoder);
+}
+
+const float *encoder_calibration(const struct encoder *encoder)
+{
+    return encoder->packed->largest;
 }
 
 void encoder_refresh(struct encoder *encoder)
@@ -372,6 +435,7 @@ void encoder_free(struct encoder *encoder)
         free(encoder->packed->list);
         pthread_mutex_destroy(&encoder->packed->lock);
         free(encoder->packed->layers);
+        free(encoder->packed->largest);
         free(encoder->packed);
     }
     *encoder = (struct encoder){0};

@@ -1,10 +1,12 @@
 /* Opening, making and releasing a dual encoder. */
 #include "student/dual_encoder.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/guard.h"
+#include "data/npy.h"
 #include "data/output.h"
 
 static int min_length(int a, int b)
@@ -69,6 +71,43 @@ static int load_weights(struct dual_encoder *de, const char *folder, const struc
     return status;
 }
 
+static int check_calibration(const struct matrix *read, const struct encoder_config *config,
+                             const char *path, struct error *err)
+{
+    size_t layers = (size_t)config->num_layers, cols = encoder_channels(config) / layers;
+    if (read->rows < layers || read->cols != cols)
+        return fail(err,
+                    "%s is [%zu, %zu], not [%zu, %zu] as this model's calibration is; remove "
+                    "it or export the model again",
+                    path, read->rows, read->cols, layers, cols);
+    for (size_t i = 0; i < layers * cols; i++)
+        if (!(read->values[i] >= 0 && read->values[i] <= FLT_MAX))
+            return fail(err, "%s: value %zu is no size of a number", path, i);
+    return 0;
+}
+
+static void release_matrix(void *matrix)
+{
+    matrix_free(matrix);
+}
+
+/* The folder's own, where it has one. */
+static int calibrate(struct dual_encoder *de, const char *folder, struct error *err)
+{
+    struct matrix read = {0};
+    char *path = hold(path_join(folder, CALIBRATION_FILE), free);
+    int status = 0;
+    if (de->encoder.precision == PRECISION_INT8 && path_exists(path)) {
+        hold(&read, release_matrix);
+        status = npy_read(&read, path, err);
+        if (!status) status = check_calibration(&read, &de->encoder.config, path, err);
+        if (!status) encoder_calibrate(&de->encoder, read.values);
+        matrix_free(let_go(&read));
+    }
+    free(let_go(path));
+    return status;
+}
+
 static int check_shape(const struct st_config *st, const struct encoder_config *config,
                        int num_layers, const char *folder, struct error *err)
 {
@@ -101,7 +140,7 @@ static int open_parts(struct dual_encoder *out, const char *folder, int num_laye
                     "%s: sentence_bert_config.json says do_lower_case, but the tokenizer keeps "
                     "capitals; set \"lowercase\" in tokenizer.json or do_lower_case to false",
                     folder);
-    if (load_weights(out, folder, st, err)) return -1;
+    if (load_weights(out, folder, st, err) || calibrate(out, folder, err)) return -1;
     int stated =
         st->max_seq_length > 0 ? st->max_seq_length : tokenizer_model_max_length(out->tokenizer);
     out->max_length = min_length(stated, encoder_max_tokens(&config));

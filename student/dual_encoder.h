@@ -33,7 +33,12 @@ struct dual_encoder {
     char *folder;                           /* where the tokenizer was read */
 };
 
-/* num_layers 0: all that the folder has. */
+/* In a model's folder, for int8: the encoder's calibration, [layers, encoder_channels / layers] f32
+ * (nn/encoder.h).  Other readers of such folders do not look at it. */
+#define CALIBRATION_FILE "int8.npy"
+
+/* num_layers 0: all that the folder has.  In int8, calibrated by the folder's int8.npy where there
+ * is one (export.h). */
 int dual_encoder_open(struct dual_encoder *out, const char *folder, int num_layers,
                       enum precision precision, struct error *err);
 /* A new student: the shape of `like` with num_layers blocks, all values zero, tokenizer of
@@ -43,6 +48,9 @@ int dual_encoder_create(struct dual_encoder *out, const struct encoder_config *l
                         int output_size, enum pooling pooling, const char *tokenizer_folder,
                         enum precision precision, struct error *err);
 void dual_encoder_free(struct dual_encoder *de);
+/* Calibrates a model in int8 for texts like these, all its layers. */
+void dual_encoder_calibrate(struct dual_encoder *de, struct pool *pool, const char *const *texts,
+                            size_t n);
 
 /* z of one batch at one layer: pooled [num_seqs, hidden_size] and z [num_seqs, output_size] (may be
  * the same buffer where there is no projection), after encoder_forward. */

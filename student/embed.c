@@ -52,6 +52,17 @@ static void embed_done(void *arg, int worker, const struct encoder_pass *pass,
     }
 }
 
+void dual_encoder_calibrate(struct dual_encoder *de, struct pool *pool, const char *const *texts,
+                            size_t n)
+{
+    struct sequences sequences;
+    sequences_encode(&sequences, de->tokenizer, pool, texts, NULL, n, de->document_prompt,
+                     de->max_length);
+    encode_calibrate(&de->encoder, pool, &sequences,
+                     (struct forward_mode){.num_layers = de->encoder.config.num_layers});
+    sequences_free(&sequences);
+}
+
 void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
                         const struct embed_request *request, float *const *out)
 {

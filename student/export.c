@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/json.h"
+#include "data/npy.h"
 #include "data/output.h"
 #include "data/output_folder.h"
 
@@ -200,6 +201,20 @@ static int write_card(const char *folder, const char *card, struct error *err)
     return output_commit(&out, err);
 }
 
+/* The rows of the layers that are kept. */
+static int write_calibration(const struct dual_encoder *de, int layers, const char *folder,
+                             struct error *err)
+{
+    const float *largest = encoder_calibration(&de->encoder);
+    if (!largest) return 0;
+    size_t all = encoder_channels(&de->encoder.config);
+    char *path = path_join(folder, CALIBRATION_FILE);
+    int status =
+        npy_write(path, largest, (size_t)layers, all / (size_t)de->encoder.config.num_layers, err);
+    free(path);
+    return status;
+}
+
 static int write_all(const struct dual_encoder *de, const struct export_options *options,
                      const char *folder, struct error *err)
 {
@@ -207,7 +222,8 @@ static int write_all(const struct dual_encoder *de, const struct export_options 
     if (write_config(de, options, folder, err) || write_encoder(de, options->layers, folder, err) ||
         write_pooling(de, folder, err) || (dense && write_dense(de, options->dim, folder, err)) ||
         write_modules(folder, dense, options->normalize, err) ||
-        write_sentence_configs(de, folder, err) || write_card(folder, options->card, err))
+        write_sentence_configs(de, folder, err) || write_card(folder, options->card, err) ||
+        write_calibration(de, options->layers, folder, err))
         return -1;
     return tokenizer_export(de->tokenizer, folder, de->max_length, err);
 }

@@ -7,6 +7,7 @@
  *     sentence_bert_config.json modules.json config_sentence_transformers.json
  *     1_Pooling/ [2_Dense/]     3_Normalize has nothing to write
  *     README.md                 the model card
+ *     int8.npy                  of a model in int8 that is calibrated: CALIBRATION_FILE
  *
  * One maximum length stands in sentence_bert_config, tokenizer_config and tokenizer.json's
  * truncation, and is at most the positions of config.json.  The Dense module holds the first `dim`

@@ -64,13 +64,14 @@ static int read_options(struct embedder_options *out, const struct retort_option
     if (o->threads < 0 || o->threads > MAX_THREADS)
         return fail_usage(err, "threads must be from 0 to %d, not %d", MAX_THREADS, o->threads);
     if (o->rescore < 0) return fail_usage(err, "rescore must be at least 0, not %d", o->rescore);
-    if (o->precision < RETORT_AUTO || o->precision > RETORT_BF16)
+    if (o->precision < RETORT_AUTO || o->precision > RETORT_INT8)
         return fail_usage(err, "precision %d is unknown", o->precision);
     for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
         if (o->reserved[i]) return fail_usage(err, "reserved fields of the options must be 0");
     enum precision precision = PRECISION_F32; /* chosen here: precision_resolve would print it */
     if (o->precision == RETORT_BF16 || (o->precision == RETORT_AUTO && dnn_has_fast_bf16()))
         precision = PRECISION_BF16;
+    if (o->precision == RETORT_INT8) precision = PRECISION_INT8;
     *out = (struct embedder_options){o->layers, o->dim, o->threads, precision};
     return 0;
 }

@@ -61,7 +61,8 @@ RETORT_API const char *retort_version(void);
 
 /* ---- embed ---- */
 
-enum retort_precision { RETORT_AUTO, RETORT_F32, RETORT_BF16 };
+/* RETORT_INT8, which RETORT_AUTO does not choose, is faster yet and less exact. */
+enum retort_precision { RETORT_AUTO, RETORT_F32, RETORT_BF16, RETORT_INT8 };
 
 /* Zeroed, or NULL in its place: the model's own size, all cores, the fastest precision that the
  * processor has. */

@@ -199,6 +199,10 @@ struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce)
     struct text text = {0};
     text_append(&text, (const char *)&weights, sizeof weights);
     text_append(&text, ce->tokenizer_hashes.bytes, ce->tokenizer_hashes.length);
+    const float *calibration = encoder_calibration(&ce->encoder);
+    if (calibration)
+        text_append(&text, (const char *)calibration,
+                    encoder_channels(&ce->encoder.config) * sizeof *calibration);
     struct hash128 hash = hash128(text.bytes, text.length);
     text_free(&text);
     return hash;
@@ -230,6 +234,16 @@ void cross_encoder_logits(const struct cross_encoder *ce, struct encoder_pass *p
     for (int s = 0; s < batch->num_seqs; s++)
         score_sequence(ce, pass, s, scratch, logits + (size_t)s * labels);
     free(scratch);
+}
+
+void cross_encoder_calibrate(struct cross_encoder *ce, struct pool *pool,
+                             const char *const *queries, const char *const *documents, size_t n,
+                             int max_length)
+{
+    struct sequences pairs;
+    sequences_encode(&pairs, ce->tokenizer, pool, queries, documents, n, "", max_length);
+    encode_calibrate(&ce->encoder, pool, &pairs, scoring_mode(ce));
+    sequences_free(&pairs);
 }
 
 struct score_work {

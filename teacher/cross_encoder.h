@@ -29,14 +29,19 @@ int cross_encoder_open(struct cross_encoder **out, const char *folder, enum prec
 int cross_encoder_open_weights(struct cross_encoder **out, const char *folder,
                                enum precision precision, struct error *err);
 void cross_encoder_close(struct cross_encoder *ce);
+/* Calibrates a model in int8 for pairs like these; its scores, and its fingerprint, change. */
+void cross_encoder_calibrate(struct cross_encoder *ce, struct pool *pool,
+                             const char *const *queries, const char *const *documents, size_t n,
+                             int max_length);
 const struct encoder_config *cross_encoder_config(const struct cross_encoder *ce);
 const struct encoder *cross_encoder_encoder(const struct cross_encoder *ce);
 const struct tokenizer *cross_encoder_tokenizer(const struct cross_encoder *ce);
 int cross_encoder_num_labels(const struct cross_encoder *ce);
 /* min(wanted or no limit where 0, positions, model_max_length). */
 int cross_encoder_max_length(const struct cross_encoder *ce, int wanted);
-/* Hash of weights, tokenizer, config and precision, all that scores depend on besides the texts and
- * the maximum length: part of every cached score's key.  Reads all weights: to be asked once. */
+/* Hash of weights, tokenizer, config, precision and calibration, all that scores depend on besides
+ * the texts and the maximum length: part of every cached score's key.  Reads all weights: to be
+ * asked once. */
 struct hash128 cross_encoder_fingerprint(const struct cross_encoder *ce);
 
 /* logits [n, num_labels] for n pairs; batches of similar length by token budget, spread over the

@@ -65,7 +65,7 @@ int cross_encoder_begin(struct cross_encoder **out, const char *folder,
 {
     struct cross_encoder *ce = xcalloc(1, sizeof *ce);
     struct safetensors *st = NULL;
-    enum precision precision = start->precision;
+    enum precision precision = precision_of_training(start->precision);
     int status = precision_resolve(&precision, err);
     if (!status) status = safetensors_open(&st, folder, err);
     if (!status) status = begin_from(ce, folder, st, start, precision, err);
@@ -84,7 +84,7 @@ int cross_encoder_new(struct cross_encoder **out, const struct encoder_config *c
 {
     struct cross_encoder *ce = xcalloc(1, sizeof *ce);
     struct encoder_config own = *config;
-    enum precision precision = start->precision;
+    enum precision precision = precision_of_training(start->precision);
     *out = NULL;
     ce->tokenizer = tokenizer;
     REQUIRE(config->vocab_size >= tokenizer_vocab_size(tokenizer));

@@ -190,7 +190,7 @@ static void print_phases(const struct work *work, const struct peaks *peaks)
     printf("%-16s %-9s %-11s", work->name, work->precision, "% of time");
     for (int p = 0; p < NUM_PHASES; p++) printf(" %9.1f", 100 * phases->seconds[p] / all);
     printf("\n%-16s %-9s %-11s", "", "", "of peak");
-    for (int p = 0; p < PHASE_NORM; p++)
+    for (int p = 0; p < PHASE_QUANTIZE; p++)
         if (phases->flops[p] > 0) {
             double seconds = work->least.processor * phases->seconds[p] / all;
             printf(" %9.2f", phases->flops[p] / seconds / peaks->processor[work->peak]);
@@ -202,8 +202,8 @@ static void print_phases(const struct work *work, const struct peaks *peaks)
 
 static void print_all_phases(const struct bench *bench, const struct peaks *peaks)
 {
-    static const char *const names[NUM_PHASES] = {"tokenise", "qkv",  "attention", "output",
-                                                  "ffn",      "norm", "other"};
+    static const char *const names[NUM_PHASES] = {"tokenise", "qkv",      "attention", "output",
+                                                  "ffn",      "quantise", "norm",      "other"};
     printf("\n%-16s %-9s %-11s", "phases of", "precision", "");
     for (int p = 0; p < NUM_PHASES; p++) printf(" %9s", names[p]);
     printf("\n");

@@ -16,13 +16,15 @@
 enum peak { PEAK_NONE, PEAK_F32, PEAK_BF16, PEAK_INT8, PEAK_BINARY, PEAK_READ, NUM_PEAKS };
 
 /* Parts of an encoder's time.  qkv, output (W_o) and ffn (with its activation) are matrix products,
- * attention is what happens inside each sequence; other is all else, with waiting. */
+ * attention is what happens inside each sequence, quantise what int8 needs around its products
+ * (with the activation); other is all else, with waiting. */
 enum phase {
     PHASE_TOKENISE,
     PHASE_QKV,
     PHASE_ATTENTION,
     PHASE_OUTPUT,
     PHASE_FFN,
+    PHASE_QUANTIZE,
     PHASE_NORM,
     PHASE_OTHER,
     NUM_PHASES

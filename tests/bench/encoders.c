@@ -132,7 +132,9 @@ void free_inputs(struct inputs *inputs)
 
 static enum peak peak_of(const struct encoder *encoder)
 {
-    return encoder->precision == PRECISION_BF16 ? PEAK_BF16 : PEAK_F32;
+    static const enum peak peaks[] = {
+        [PRECISION_F32] = PEAK_F32, [PRECISION_BF16] = PEAK_BF16, [PRECISION_INT8] = PEAK_INT8};
+    return peaks[encoder->precision];
 }
 
 /* ---- scoring ---- */
@@ -351,19 +353,28 @@ static void add_training(struct bench *bench, const char *name, struct learner *
 
 /* ---- all of them ---- */
 
+static bool is_fast(enum precision precision)
+{
+    return precision == PRECISION_BF16   ? dnn_has_fast_bf16()
+           : precision == PRECISION_INT8 ? dnn_has_fast_int8()
+                                         : true;
+}
+
 void add_encoders(struct bench *bench)
 {
-    const enum precision precisions[] = {PRECISION_F32, PRECISION_BF16};
-    for (int p = 0; p < (dnn_has_fast_bf16() ? 2 : 1); p++) {
-        struct cross_encoder *ce = open_model(bench, &minilm, precisions[p]);
-        struct learner *learner = open_learner(bench, ce);
+    for (enum precision p = PRECISION_F32; p <= PRECISION_INT8; p++) {
+        if (!is_fast(p)) continue;
+        struct cross_encoder *ce = open_model(bench, &minilm, p);
         add_scoring(bench, &minilm, ce);
         add_embedding(bench, "embed-64", ce, 64, bench_size(bench, 512, 16));
         add_embedding(bench, "embed-128", ce, 128, bench_size(bench, 256, 8));
         add_embedding(bench, "latency-16", ce, 16, bench_size(bench, 64, 8));
-        add_training(bench, "train-64", learner, 64);
-        add_training(bench, "train-mix", learner, 0);
-        add_scoring(bench, &bert_base, open_model(bench, &bert_base, precisions[p]));
-        add_scoring(bench, &small_student, open_model(bench, &small_student, precisions[p]));
+        if (p != PRECISION_INT8) {
+            struct learner *learner = open_learner(bench, ce);
+            add_training(bench, "train-64", learner, 64);
+            add_training(bench, "train-mix", learner, 0);
+        }
+        add_scoring(bench, &bert_base, open_model(bench, &bert_base, p));
+        add_scoring(bench, &small_student, open_model(bench, &small_student, p));
     }
 }

@@ -58,9 +58,10 @@ static void end(uint64_t began, enum phase phase, int threads)
 static enum phase phase_of(const struct dnn_weights *weights)
 {
     for (int i = 0; i < num_layers; i++) {
-        if (weights == layers[i]->qkv[DNN_FORWARD]) return PHASE_QKV;
-        if (weights == layers[i]->attention[DNN_FORWARD]) return PHASE_OUTPUT;
-        if (weights == layers[i]->inner[DNN_FORWARD] || weights == layers[i]->outer[DNN_FORWARD])
+        if (weights == layers[i]->qkv.weights[DNN_FORWARD]) return PHASE_QKV;
+        if (weights == layers[i]->attention.weights[DNN_FORWARD]) return PHASE_OUTPUT;
+        if (weights == layers[i]->inner.weights[DNN_FORWARD] ||
+            weights == layers[i]->outer.weights[DNN_FORWARD])
             return PHASE_FFN;
     }
     return PHASE_OTHER;
@@ -143,4 +144,42 @@ const struct kernels *__wrap_kernels_best(void)
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, copy_kernels);
     return &timed;
+}
+
+static const struct int8_kernels *best_int8;
+
+static void timed_quantize(const struct quantized *out, const void *in, enum element element,
+                           const float *factor, int rows, int cols)
+{
+    uint64_t began = begin();
+    best_int8->quantize(out, in, element, factor, rows, cols);
+    end(began, PHASE_QUANTIZE, 1);
+}
+
+static void timed_dequantize(void *out, enum element element, const float *product,
+                             const struct quantized *rows_of, const struct channels *channels,
+                             int rows, int cols)
+{
+    uint64_t began = begin();
+    best_int8->dequantize(out, element, product, rows_of, channels, rows, cols);
+    end(began, PHASE_QUANTIZE, 1);
+}
+
+static void timed_activate(const struct quantized *out, const float *factor, float *product,
+                           const struct quantized *rows_of, const struct channels *channels,
+                           int rows, int cols, enum activation activation)
+{
+    uint64_t began = begin();
+    best_int8->activate(out, factor, product, rows_of, channels, rows, cols, activation);
+    end(began, PHASE_QUANTIZE, 1);
+}
+
+const struct int8_kernels *__real_int8_kernels_best(void);
+const struct int8_kernels *__wrap_int8_kernels_best(void);
+const struct int8_kernels *__wrap_int8_kernels_best(void)
+{
+    static const struct int8_kernels timed_int8 = {timed_quantize, timed_dequantize,
+                                                   timed_activate};
+    best_int8 = __real_int8_kernels_best();
+    return &timed_int8;
 }

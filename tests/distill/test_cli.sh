@@ -28,7 +28,8 @@ for name in oneDNN libarchive zlib libyaml jansson utf8proc LAPACK xxHash; do
 done
 grep -qxE 'kernels (portable|avx2|avx512(_bf16)?)' "$folder/out" || wrong '--version: no instruction set'
 grep -qxE 'bf16 (fast|slow)' "$folder/out" || wrong '--version: no bf16'
-[ "$(wc -l <"$folder/out")" -eq 11 ] || wrong "--version: other lines: $(cat "$folder/out")"
+grep -qxE 'int8 (fast|slow)' "$folder/out" || wrong '--version: no int8'
+[ "$(wc -l <"$folder/out")" -eq 12 ] || wrong "--version: other lines: $(cat "$folder/out")"
 expect 2 'retort: unknown command bananas; retort --help lists them' "$retort" bananas
 expect 2 'retort: unknown option --bananas' "$retort" --bananas
 expect 2 'did you mean plan?' "$retort" pln

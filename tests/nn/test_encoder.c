@@ -364,6 +364,13 @@ START_TEST(precisions_have_names_and_are_resolved)
     check_ok(precision_parse(&precision, "bf16", &err), &err);
     ck_assert_int_eq(precision, PRECISION_BF16);
     ck_assert_str_eq(precision_name(PRECISION_AUTO), "auto");
+    check_ok(precision_parse(&precision, "int8", &err), &err);
+    ck_assert_int_eq(precision, PRECISION_INT8);
+    ck_assert_int_eq(precision_of_training(precision), PRECISION_AUTO);
+    ck_assert_int_eq(precision_of_training(PRECISION_BF16), PRECISION_BF16);
+    if (!dnn_has_fast_int8())
+        check_failed(precision_resolve(&precision, &err), &err, STATUS_WORLD, "int8", "f32");
+    err = (struct error){0};
     check_failed(precision_parse(&precision, "fp16", &err), &err, STATUS_USAGE, "fp16", "bf16");
     err = (struct error){0};
     precision = PRECISION_AUTO;

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "data/json.h"
+#include "data/npy.h"
 #include "data/output.h"
+#include "nn/dnn.h"
 
 enum { OUT = 6, TEXTS = 5, LENGTH = 20 };
 static const char *const texts[TEXTS] = {
@@ -95,6 +97,38 @@ START_TEST(an_exported_point_is_the_student_cut_there)
     check_round_trip(OUT, POOLING_CLS, 1, 1);
     check_round_trip(0, POOLING_MEAN, 2, TINY_STUDENT_HIDDEN);
     check_round_trip(0, POOLING_CLS, 2, 5);
+}
+END_TEST
+
+/* In int8 a model takes its calibration along, of the layers that are kept. */
+START_TEST(calibration_goes_along)
+{
+    if (!dnn_has_fast_int8()) return;
+    struct dual_encoder de, whole, cut;
+    struct error err = {0};
+    struct export_check check;
+    const struct export_options all = {.layers = 3, .dim = OUT}, two = {.layers = 2, .dim = OUT};
+    struct pool *pool = pool_open(2);
+    make_student(&de, OUT, POOLING_MEAN);
+    char *plain = exported(&de, "plain", &all);
+    check_ok(dual_encoder_open(&whole, plain, 0, PRECISION_INT8, &err), &err);
+    ck_assert_ptr_null(encoder_calibration(&whole.encoder));
+    dual_encoder_calibrate(&whole, pool, texts, TEXTS);
+    char *folder = exported(&whole, "calibrated", &two);
+    check_ok(dual_encoder_verify(&check, &whole, &two, folder, texts, TEXTS, pool, &err), &err);
+    check_ok(dual_encoder_open(&cut, folder, 1, PRECISION_INT8, &err), &err);
+    ck_assert_mem_eq(encoder_calibration(&cut.encoder), encoder_calibration(&whole.encoder),
+                     encoder_channels(&cut.encoder.config) * sizeof(float));
+    dual_encoder_free(&cut);
+    char *path = path_join(folder, CALIBRATION_FILE);
+    check_ok(npy_write(path, (const float[]){1, -1}, 2, 1, &err), &err);
+    check_failed(dual_encoder_open(&cut, folder, 0, PRECISION_INT8, &err), &err, STATUS_WORLD,
+                 "int8.npy is [2, 1]");
+    err = (struct error){0};
+    check_ok(dual_encoder_open(&cut, folder, 0, PRECISION_F32, &err), &err);
+    dual_encoder_free(&cut), dual_encoder_free(&whole), dual_encoder_free(&de);
+    pool_close(pool);
+    free(path), free(folder), free(plain);
 }
 END_TEST
 
@@ -399,6 +433,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(an_exported_point_is_the_student_cut_there),
+                                    TEST(calibration_goes_along),
                                     TEST(the_layout_is_the_classic_one),
                                     TEST(a_folder_of_several_sizes_names_them),
                                     TEST(without_projection_and_cut_there_is_no_dense_module),

@@ -2,6 +2,7 @@
  * ever.  The linker sends what asks the system for something here first (NO_MEMORY_WRAPS in the
  * Makefile): the k-th request is refused, for every k that there is. */
 #define _GNU_SOURCE
+#include "nn/dnn.h"
 #include "student/embedder.h"
 #include "student/export.h"
 #include "student/index.h"
@@ -139,7 +140,8 @@ struct scene {
     struct retort_hit hits[TEXTS * TOP];
 };
 
-static const struct retort_options two_threads = {.threads = 2, .precision = RETORT_F32};
+/* precision: what set_scene says. */
+static struct retort_options two_threads = {.threads = 2};
 
 static void make_index(struct scene *scene)
 {
@@ -162,7 +164,8 @@ static void make_index(struct scene *scene)
     check_ok(index_writer_commit(&writer, &err), &err);
 }
 
-/* The tiny model, or what is exported of it, which has a tokenizer.json and a dense module. */
+/* The tiny model, or what is exported of it, which has a tokenizer.json, a dense module and, where
+ * the processor can, a calibration of int8. */
 static char *make_model(bool exported)
 {
     char *tiny = tiny_model(
@@ -174,9 +177,14 @@ static char *make_model(bool exported)
     char *folder = xasprintf("%s/exported", scratch_folder());
     struct dual_encoder de;
     struct error err = {0};
-    check_ok(dual_encoder_open(&de, tiny, 0, PRECISION_F32, &err), &err);
+    struct pool *pool = pool_open(1);
+    enum precision precision = dnn_has_fast_int8() ? PRECISION_INT8 : PRECISION_F32;
+    check_ok(dual_encoder_open(&de, tiny, 0, precision, &err), &err);
+    if (precision == PRECISION_INT8)
+        dual_encoder_calibrate(&de, pool, (const char *const[]){"a cat by the sea"}, 1);
     check_ok(dual_encoder_export(&de, &options, folder, &err), &err);
     dual_encoder_free(&de);
+    pool_close(pool);
     free(tiny);
     return folder;
 }
@@ -187,6 +195,7 @@ static void set_scene(struct scene *scene, bool exported)
         "the caf\xc3\xa9 where a blue bird sat on the tree in the sea, 1234567890 [SEP] and ran",
         "a slow dog in a house by the sea, what a green tree: where is the fast cat? abcdefghij"};
     *scene = (struct scene){.folder = make_model(exported)};
+    two_threads.precision = exported && dnn_has_fast_int8() ? RETORT_INT8 : RETORT_F32;
     for (size_t i = 0; i < TEXTS; i++) scene->texts[i] = long_texts[i % 2] + i / 2;
     make_index(scene);
     ck_assert_int_eq(retort_open(&scene->model, scene->folder, &two_threads, NULL), RETORT_OK);

@@ -1,5 +1,6 @@
 /* The library: the same vectors and hits as the layers below it, errors as values, turns. */
 #include "student/retort.h"
+#include "nn/dnn.h"
 #include "student/embedder.h"
 #include "student/index.h"
 #include "student/search.h"
@@ -215,7 +216,7 @@ START_TEST(bad_calls_are_values)
     check_options(folder, (struct retort_options){.dim = 17}, "16 dimensions, not 17");
     check_options(folder, (struct retort_options){.threads = -1}, "0 to 1024");
     check_options(folder, (struct retort_options){.threads = 1025}, "0 to 1024");
-    check_options(folder, (struct retort_options){.precision = 3}, "precision 3");
+    check_options(folder, (struct retort_options){.precision = 4}, "precision 4");
     check_options(folder, (struct retort_options){.reserved = {0, 0, 1}}, "reserved");
     check_options(folder, (struct retort_options){.rescore = -1}, "rescore");
     check_options(NULL, f32, "may not be NULL");
@@ -228,6 +229,25 @@ START_TEST(bad_calls_are_values)
     check_error(retort_embed(model, 0, holed, 2, vectors, &e), &e, RETORT_BAD_CALL, "text 1 is");
     check_error(retort_embed(model, 0, texts, 1, NULL, &e), &e, RETORT_BAD_CALL, "be NULL");
     check_error(retort_embed(NULL, 0, texts, 1, vectors, &e), &e, RETORT_BAD_CALL, "model may");
+    retort_close(model);
+    free(folder);
+}
+END_TEST
+
+/* Vectors are close to those of f32, and the same whatever else is embedded. */
+START_TEST(embeds_in_int8)
+{
+    if (!dnn_has_fast_int8()) return;
+    char *folder = make_model("int8");
+    const struct retort_options options = {.precision = RETORT_INT8};
+    struct retort_model *model = open_model(folder, &options);
+    float got[N * TINY_HIDDEN], alone[TINY_HIDDEN], expected[N * TINY_HIDDEN];
+    embed_below(expected, folder, 0, 0, "");
+    ck_assert_int_eq(retort_embed(model, RETORT_TEXT, texts, N, got, NULL), RETORT_OK);
+    check_close(got, expected, N * TINY_HIDDEN, 0.05);
+    ck_assert_int_eq(retort_embed(model, RETORT_TEXT, texts + 2, 1, alone, NULL), RETORT_OK);
+    ck_assert_mem_eq(alone, got + 2 * TINY_HIDDEN, sizeof alone);
+    ck_assert_mem_ne(got, expected, sizeof got);
     retort_close(model);
     free(folder);
 }
@@ -311,6 +331,7 @@ int main(void)
                                     TEST(searches_as_a_walk_through_all_documents),
                                     TEST(an_id_that_was_changed_is_an_error),
                                     TEST(bad_calls_are_values),
+                                    TEST(embeds_in_int8),
                                     TEST(bad_indexes_are_values),
                                     TEST(threads_share_a_model),
                                     TEST(says_its_version),

@@ -13,6 +13,7 @@
 #include "data/json.h"
 #include "data/metrics.h"
 #include "data/output.h"
+#include "nn/dnn.h"
 
 /* ---- logits from token ids: every architecture's head ---- */
 
@@ -266,6 +267,7 @@ START_TEST(scores_of_shared_cross_encoder)
     if (skip_slow() || !shared("golden/minilm-l6-ce/pairs.tsv")) return;
     check_shared_pairs(PRECISION_F32, 2e-3, 0.99999);
     if (has_bf16()) check_shared_pairs(PRECISION_BF16, 0.1, 0.999);
+    if (dnn_has_fast_int8()) check_shared_pairs(PRECISION_INT8, 0.4, 0.998);
 }
 END_TEST
 
@@ -449,6 +451,25 @@ static bool same_hash(struct hash128 a, struct hash128 b)
     return a.low == b.low && a.high == b.high;
 }
 
+/* Another calibration, other scores: they must not be taken from a cache. */
+START_TEST(calibration_is_part_of_the_fingerprint)
+{
+    static const char *const queries[] = {"a cat", "the sea"}, *const documents[] = {"b", "blue"};
+    if (!dnn_has_fast_int8()) return;
+    struct pool *pool = pool_open(2), *one = pool_open(1);
+    struct cross_encoder *ce = tiny_teacher_open(TINY_TEACHER, PRECISION_INT8),
+                         *same = tiny_teacher_open(TINY_TEACHER, PRECISION_INT8);
+    struct hash128 before = cross_encoder_fingerprint(ce);
+    ck_assert(!same_hash(before, fingerprint(TINY_TEACHER, PRECISION_F32)));
+    cross_encoder_calibrate(ce, pool, queries, documents, 2, 20);
+    cross_encoder_calibrate(same, one, queries, documents, 2, 20);
+    ck_assert(!same_hash(before, cross_encoder_fingerprint(ce)));
+    ck_assert(same_hash(cross_encoder_fingerprint(same), cross_encoder_fingerprint(ce)));
+    cross_encoder_close(ce), cross_encoder_close(same);
+    pool_close(pool), pool_close(one);
+}
+END_TEST
+
 START_TEST(fingerprint_tells_models_apart)
 {
     const struct tiny_variant copy = {"copy", NULL, NULL, NULL},
@@ -487,6 +508,7 @@ int main(void)
                                     TEST(broken_models_are_refused),
                                     TEST(architectures_field_is_not_believed),
                                     TEST(missing_folder_is_refused),
+                                    TEST(calibration_is_part_of_the_fingerprint),
                                     TEST(fingerprint_tells_models_apart),
                                     {0}};
     return run_tests("teacher/cross_encoder", rows);
