@@ -31,7 +31,7 @@ static void fill(float *values, uint64_t stream, size_t n, double by)
 static void with_each_table(void (*check)(const struct int8_kernels *k))
 {
     const struct int8_kernels *all[] = {&kernels_int8_portable, &kernels_int8_avx2,
-                                        &kernels_int8_avx512};
+                                        &kernels_int8_avx512, &kernels_int8_avx512_bf16};
     int i = 0;
     do check(all[i]);
     while (all[i++] != int8_kernels_best());
@@ -372,7 +372,9 @@ START_TEST(calibration_is_what_the_layers_meet)
     encoder_forward(pass, &f.batch, (struct forward_mode){.num_layers = 0});
     for (size_t i = 0; i < 8 * hidden; i++)
         expected[i % hidden] = fmaxf(expected[i % hidden], fabsf(encoder_hidden(pass, 0)[i]));
-    ck_assert_mem_eq(first, expected, sizeof expected);
+    /* What layers read may be bf16. */
+    for (size_t i = 0; i < hidden; i++)
+        ck_assert_double_eq_tol(first[i], expected[i], expected[i] / 256);
     for (size_t i = 0; i < count; i++) ck_assert(first[i] > 0);
     encoder_calibrate(&f.encoder, first);
     ck_assert(packed_layer_of(&f.encoder, 0)->qkv.int8.factor[0] != 1);
