@@ -129,7 +129,8 @@ build-tests: $(TESTS) $(BENCH) $(PEERS) $(PROGRAM)
 
 # Everything compiled, nothing linked: what lint asks of each compiler.
 objects: $(OBJECTS) $(SUPPORT) $(BUILD)/distill/main.o \
-    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(FUZZERS)) $(FUZZ_PARTS) $(BENCH_PARTS) $(PEERS).o
+    $(addsuffix .o,$(filter-out $(REPLAYS),$(TESTS)) $(FUZZERS)) $(FUZZ_PARTS) $(BENCH_PARTS) \
+    $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/peers/*.c))
 
 ## test          every test program and every tests/*/test_*.sh; fails if any fails
 test: build-tests
