@@ -23,7 +23,8 @@ enum {
     BLOCK = 256,     /* queries */
     FEW = 16,        /* fewer than so many are faster one by one: measured */
     MANY_ROWS = 256, /* of a tile: as many scores as fit into the second cache */
-    FEW_ROWS = 1024,
+    FEW_ROWS = 1024, /* fit into it for the next query */
+    ONE_ROWS = 8192, /* memory is read in long sweeps */
     ITEMS_PER_WORKER = 2
 };
 
@@ -375,7 +376,9 @@ size_t search_top_k(struct hit *hits, const float *queries, size_t num_queries,
                             .k = (size_t)k,
                             .found = found,
                             .row_bytes = stored_bytes(vectors->type, vectors->dim),
-                            .tile = num_queries < FEW ? FEW_ROWS : MANY_ROWS};
+                            .tile = num_queries == 1    ? ONE_ROWS
+                                    : num_queries < FEW ? FEW_ROWS
+                                                        : MANY_ROWS};
     search.wide = num_queries >= FEW && needs_wide(vectors->type);
     cut_work(&search);
     hold(&search, release_search);
