@@ -143,29 +143,20 @@ DEFINE_ROW_SUMS(floats, row_f32, add_f32)
 DEFINE_ROW_SUMS(floats, row_bf16, add_bf16)
 DEFINE_ROW_SUMS(ints, row_int8, add_int8)
 
-static void one_f32(float *scores, const void *query, const void *rows, size_t count, size_t dim)
-{
-    const struct width width = width_of(sizeof(float) * dim);
-    const char *row = rows;
-    for (size_t i = 0; i < count; i += LANES) {
-        floats sums[LANES];
-#pragma GCC unroll 16
-        for (int r = 0; r < LANES; r++, row += width.bytes) sums[r] = row_f32(row, query, &width);
-        *(floats *)(scores + i) = float_totals(sums);
+#define DEFINE_ONE(one, row_sums, element)                                                         \
+    static void one(float *scores, const void *query, const void *rows, size_t count, size_t dim)  \
+    {                                                                                              \
+        const struct width width = width_of(sizeof(element) * dim);                                \
+        const char *row = rows;                                                                    \
+        for (size_t i = 0; i < count; i += LANES) {                                                \
+            floats sums[LANES];                                                                    \
+            _Pragma("GCC unroll 16") for (int r = 0; r < LANES; r++, row += width.bytes) sums[r] = \
+                row_sums(row, query, &width);                                                      \
+            *(floats *)(scores + i) = float_totals(sums);                                          \
+        }                                                                                          \
     }
-}
-
-static void one_bf16(float *scores, const void *query, const void *rows, size_t count, size_t dim)
-{
-    const struct width width = width_of(sizeof(uint16_t) * dim);
-    const char *row = rows;
-    for (size_t i = 0; i < count; i += LANES) {
-        floats sums[LANES];
-#pragma GCC unroll 16
-        for (int r = 0; r < LANES; r++, row += width.bytes) sums[r] = row_bf16(row, query, &width);
-        *(floats *)(scores + i) = float_totals(sums);
-    }
-}
+DEFINE_ONE(one_f32, row_f32, float)
+DEFINE_ONE(one_bf16, row_bf16, uint16_t)
 
 static void one_int8(float *scores, const void *query, const void *rows, size_t count, size_t dim)
 {

@@ -323,11 +323,6 @@ static void dropout(float *out, const float *in, size_t n, const struct dropout 
 
 /* ---- small matrix products ---- */
 
-INLINE size_t size_of(enum element element)
-{
-    return element == ELEMENT_BF16 ? 2 : 4;
-}
-
 INLINE words spread(const void *word)
 {
     uint32_t value;

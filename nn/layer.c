@@ -27,9 +27,9 @@ void step_narrow(const struct step *step, void *out, const float *in, int cols)
     step_clear_surplus(step, out, cols, step->element);
 }
 
-static enum dnn_store store_narrow(const struct step *step)
+static enum dnn_store store_as(enum element element)
 {
-    return step->element == ELEMENT_BF16 ? DNN_WRITE_BF16 : DNN_WRITE_F32;
+    return element == ELEMENT_BF16 ? DNN_WRITE_BF16 : DNN_WRITE_F32;
 }
 
 static struct attention attention_of(const struct step *step, int layer)
@@ -77,7 +77,7 @@ static void linear_forward(const struct step *step, const struct packed_linear *
 {
     if (!step->int8) {
         dnn_linear_forward(step->dnn, y, x, linear->weights[DNN_FORWARD], bias, shape.rows,
-                           element == ELEMENT_BF16 ? DNN_WRITE_BF16 : DNN_WRITE_F32);
+                           store_as(element));
         return;
     }
     struct channels channels = channels_of(linear, bias);
@@ -214,7 +214,7 @@ static void feed_forward(const struct step *step, const struct block *block, int
     }
     if (step->keep) before = from_row(kept->inner, block->first, inner, step->element);
     dnn_linear_forward(step->dnn, before, attended, packed->inner.weights[DNN_FORWARD],
-                       params->inner_bias, block->rows, store_narrow(step));
+                       params->inner_bias, block->rows, store_as(step->element));
     step->kernels->activation_forward(scratch->active, before, (size_t)block->tokens * inner,
                                       step->config->activation, step->element);
     clear_surplus(block, scratch->active, inner, step->element);
@@ -360,7 +360,7 @@ static void feed_forward_backward(const struct step *step, int layer,
                                                   .gain = params->output_gain},
                            layer, DROPOUT_OUTPUT);
     dnn_linear_backward(step->dnn, scratch->d_inner, scratch->d_branch,
-                        packed->outer.weights[DNN_BACKWARD], step->rows, store_narrow(step));
+                        packed->outer.weights[DNN_BACKWARD], step->rows, store_as(step->element));
     step->kernels->activation_backward(scratch->d_inner, scratch->active, scratch->d_inner,
                                        kept->inner, (size_t)step->tokens * inner,
                                        step->config->activation, step->element);
@@ -393,7 +393,8 @@ void layer_backward(const struct step *step, int layer, const struct layer_param
                                                   .gain = params->attention_gain},
                            layer, DROPOUT_ATTENTION_OUTPUT);
     dnn_linear_backward(step->dnn, scratch->d_context, scratch->d_branch,
-                        packed->attention.weights[DNN_BACKWARD], step->rows, store_narrow(step));
+                        packed->attention.weights[DNN_BACKWARD], step->rows,
+                        store_as(step->element));
     linear_gradients(step, grads->attention_weight, grads->attention_bias, scratch->d_branch,
                      kept->context, hidden, hidden);
     attention_backward(&attention, scratch->d_qkv, scratch->d_context, kept->context, kept->qkv);

@@ -51,9 +51,15 @@ INLINE void put(void *values, size_t i, enum element element, float value)
         ((float *)values)[i] = value;
 }
 
+/* element_size, known to the compiler. */
+INLINE size_t size_of(enum element element)
+{
+    return element == ELEMENT_BF16 ? 2 : 4;
+}
+
 INLINE const void *at(const void *values, size_t i, enum element element)
 {
-    return (const char *)values + i * (element == ELEMENT_BF16 ? 2 : 4);
+    return (const char *)values + i * size_of(element);
 }
 
 /* Calls `function` with the element as a constant, so that each case is compiled for itself. */

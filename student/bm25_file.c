@@ -2,14 +2,11 @@
 #define _GNU_SOURCE
 #include "student/bm25_file.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 const char bm25_magic[BM25_MAGIC_SIZE + 1] = "retort-bm25 1\n\0";
 static const char any_version[] = "retort-bm25 ";
@@ -146,28 +143,13 @@ int bm25_view(struct bm25 *out, const char *path, struct error *err)
     return 0;
 }
 
-static int map_file(struct bm25 *out, int file, const char *path, struct error *err)
-{
-    struct stat info;
-    if (fstat(file, &info)) return fail_errno(err, "%s: cannot stat", path);
-    if (!S_ISREG(info.st_mode)) return fail(err, "%s: not a regular file", path);
-    if (info.st_size == 0) return fail(err, "%s: not a BM25 index of retort", path);
-    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-    if (bytes == MAP_FAILED) return fail_errno(err, "%s: cannot map", path);
-    out->bytes = bytes;
-    out->size = (size_t)info.st_size;
-    out->mapped = true;
-    return 0;
-}
-
 int bm25_open(struct bm25 **out, const char *path, struct error *err)
 {
     struct bm25 *index = xcalloc(1, sizeof *index);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    int status = file < 0 ? fail_errno(err, "%s: cannot open", path) : 0;
+    int status = file_map_open(&index->map, path, false, err);
     *out = NULL;
-    if (status == 0) status = map_file(index, file, path, err);
-    if (file >= 0) close(file);
+    index->bytes = (const char *)index->map.bytes;
+    index->size = index->map.size;
     if (status == 0) status = bm25_view(index, path, err);
     if (status)
         bm25_free(index);
@@ -191,10 +173,8 @@ bool bm25_is_index(const char *path)
 void bm25_free(struct bm25 *index)
 {
     if (!index) return;
-    if (index->mapped)
-        munmap((void *)index->bytes, index->size);
-    else
-        free((void *)index->bytes);
+    if (!index->map.bytes) free((void *)index->bytes);
+    file_map_close(&index->map);
     free(index->path);
     free(index);
 }

@@ -17,6 +17,7 @@
 #ifndef RETORT_BM25_FILE_H
 #define RETORT_BM25_FILE_H
 
+#include "data/file_map.h"
 #include "student/bm25.h"
 #include "student/names.h"
 
@@ -62,7 +63,7 @@ struct bm25 {
     struct bm25_footer footer;
     const char *bytes;
     size_t size;
-    bool mapped;
+    struct file_map map;          /* of bytes; empty where they are memory of their own */
     char *path;                   /* for messages */
     const union bm25_cell *lists; /* [footer.cells] */
     const struct bm25_term *terms;

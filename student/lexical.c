@@ -3,11 +3,9 @@
 
 #include <stdlib.h>
 
-#include "data/collection.h"
 #include "data/progress.h"
 #include "data/run.h"
-
-enum { BLOCK = 512 }; /* queries searched between two looks at signals */
+#include "student/query_blocks.h"
 
 int lexical_index(const char *output, const char *collection, const struct bm25_settings *settings,
                   int threads, struct error *err)
@@ -26,10 +24,12 @@ int lexical_index(const char *output, const char *collection, const struct bm25_
 
 struct searching {
     const struct bm25 *index;
+    struct pool *pool;
     const char *const *texts; /* of the queries of a block */
     size_t top;
-    struct hit *hits; /* [BLOCK, top] */
-    size_t counts[BLOCK];
+    const char *tag;
+    struct hit *hits; /* [QUERY_BLOCK, top] */
+    size_t counts[QUERY_BLOCK];
 };
 
 static void search_one(void *arg, size_t query, int worker)
@@ -40,58 +40,35 @@ static void search_one(void *arg, size_t query, int worker)
     all->counts[query] = bm25_search(all->index, all->texts[query], all->top, hits);
 }
 
-static void print_block(struct output *out, const struct searching *all, const char *const *ids,
-                        size_t n, const char *tag)
+static int search_block(void *arg, struct output *out, const char *const *ids,
+                        const char *const *texts, size_t n, struct error *err)
 {
+    struct searching *all = arg;
+    (void)err;
+    all->texts = texts;
+    pool_run(all->pool, n, search_one, all);
     for (size_t q = 0; q < n; q++)
         for (size_t i = 0; i < all->counts[q]; i++) {
             struct hit hit = all->hits[q * all->top + i];
-            struct ranked ranked = {bm25_id(all->index, hit.row), hit.score, tag};
+            struct ranked ranked = {bm25_id(all->index, hit.row), hit.score, all->tag};
             run_line(out, ids[q], &ranked, i + 1, false);
         }
-}
-
-static int search_all(struct searching *all, const struct texts *queries, const char *tag,
-                      struct pool *pool, struct error *err)
-{
-    struct output out = {0};
-    struct progress progress;
-    int status = output_open(&out, NULL, err);
-    progress_start(&progress, "searching", "queries", queries->count, 0);
-    for (size_t first = 0; status == 0 && first < queries->count && !out.failed; first += BLOCK) {
-        size_t n = queries->count - first < BLOCK ? queries->count - first : BLOCK;
-        all->texts = queries->values + first;
-        pool_run(pool, n, search_one, all);
-        print_block(&out, all, queries->ids + first, n, tag);
-        progress_add(&progress, n);
-        if (interrupted()) {
-            status = fail(err, "interrupted");
-            err->status = STATUS_INTERRUPTED;
-        }
-    }
-    progress_end(&progress);
-    return output_commit(&out, err) || status ? -1 : 0;
+    return 0;
 }
 
 int lexical_search(const struct lexical_search *search, const char *path, struct error *err)
 {
     struct bm25 *index;
-    struct texts queries = {0};
-    struct arena strings = {0};
     if (bm25_open(&index, search->index, err)) return -1;
     size_t documents = bm25_facts(index).documents;
     struct searching all = {.index = index,
-                            .top = search->top < documents ? search->top : documents};
-    int status = texts_read(&queries, &strings, path, err);
-    if (status == 0) {
-        struct pool *pool = pool_open(search->threads);
-        all.hits = xcalloc(BLOCK * all.top, sizeof *all.hits);
-        status = search_all(&all, &queries, search->tag, pool, err);
-        free(all.hits);
-        pool_close(pool);
-    }
-    texts_free(&queries);
-    arena_free(&strings);
+                            .pool = pool_open(search->threads),
+                            .top = search->top < documents ? search->top : documents,
+                            .tag = search->tag};
+    all.hits = xcalloc(QUERY_BLOCK * all.top, sizeof *all.hits);
+    int status = answer_queries(path, search_block, &all, err);
+    free(all.hits);
+    pool_close(all.pool);
     bm25_free(index);
     return status;
 }

@@ -8,11 +8,10 @@
 #include "student/embedder.h"
 #include "student/index.h"
 #include "student/lexical.h"
+#include "student/query_blocks.h"
 #include "student/search.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { BLOCK = 512 }; /* queries embedded and searched together */
 
 struct search_options {
     const char *index, *model, *tag, *precision_name;
@@ -72,9 +71,10 @@ static int print_hits(struct output *out, const struct searcher *searcher, const
     return 0;
 }
 
-static int search_block(struct output *out, const struct searcher *searcher, const char *const *ids,
+static int search_block(void *arg, struct output *out, const char *const *ids,
                         const char *const *texts, size_t n, struct error *err)
 {
+    const struct searcher *searcher = arg;
     int status = 0;
     const struct vector_index *index = searcher->index;
     const struct embedder *embedder = searcher->embedder;
@@ -89,27 +89,6 @@ static int search_block(struct output *out, const struct searcher *searcher, con
     free(hits);
     free(queries);
     return status;
-}
-
-static int search_all(const struct searcher *searcher, const struct texts *queries,
-                      struct error *err)
-{
-    struct output out = {0};
-    struct progress progress;
-    int status = output_open(&out, NULL, err);
-    progress_start(&progress, "searching", "queries", queries->count, 0);
-    for (size_t first = 0; status == 0 && first < queries->count && !out.failed; first += BLOCK) {
-        size_t n = queries->count - first < BLOCK ? queries->count - first : BLOCK;
-        status =
-            search_block(&out, searcher, queries->ids + first, queries->values + first, n, err);
-        progress_add(&progress, n);
-        if (status == 0 && interrupted()) {
-            status = fail(err, "interrupted");
-            err->status = STATUS_INTERRUPTED;
-        }
-    }
-    progress_end(&progress);
-    return output_commit(&out, err) || status ? -1 : 0;
 }
 
 /* The model that the index was made with, and no other: vectors of two models mean nothing to each
@@ -139,15 +118,10 @@ static int search_file(const struct search_options *options, const char *path, s
 {
     struct vector_index index = {0};
     struct embedder embedder = {0};
-    struct texts queries = {0};
-    struct arena strings = {0};
     struct searcher searcher = {&index, &embedder, options->tag, options->top, options->rescore};
     int status = vector_index_open(&index, options->index, err);
     if (status == 0) status = open_model(&embedder, options, &index.info, err);
-    if (status == 0) status = texts_read(&queries, &strings, path, err);
-    if (status == 0) status = search_all(&searcher, &queries, err);
-    texts_free(&queries);
-    arena_free(&strings);
+    if (status == 0) status = answer_queries(path, search_block, &searcher, err);
     embedder_close(&embedder);
     vector_index_free(&index);
     return status;
