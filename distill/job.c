@@ -6,11 +6,13 @@
 
 #include "data/output.h"
 #include "distill/job_keys.h"
+#include "distill/recipes.h"
 
 /* One source of values being read into a job. */
 struct loader {
     struct job *job;
     struct key_source source;
+    bool only_missing; /* keys that were given keep their values */
     struct error *err;
 };
 
@@ -23,6 +25,7 @@ static char *below(const char *prefix, const char *key)
 static int load_key(struct loader *loader, int row, const struct yaml_node *node)
 {
     struct job *job = loader->job;
+    if (loader->only_missing && job->places[row]) return 0;
     char *place = key_place(&loader->source, node);
     if (loader->source.is_file && job->places[row]) {
         fail_usage(loader->err, "%s: %s is here twice; it is also at %s", place, job_keys[row].name,
@@ -98,7 +101,7 @@ static int load_file(struct job *job, const char *text, struct error *err)
                       : yaml_read_file(&yaml, job->path, err);
     if (status) return -1;
     char *folder = strchr(job->path, '/') ? path_folder(job->path) : NULL;
-    struct loader loader = {job, {job->path, true, folder}, err};
+    struct loader loader = {job, {job->path, true, folder}, false, err};
     status = load_section(&loader, "", yaml.root);
     free(folder);
     yaml_tree_free(&yaml);
@@ -112,7 +115,7 @@ static int load_setting(struct job *job, const char *setting, struct error *err)
     if (!equals) return fail_usage(err, "--set %s: write --set KEY=VALUE", setting);
     char *where = xasprintf("--set %s", setting);
     char *name = xstrndup(setting, (size_t)(equals - setting));
-    struct loader loader = {job, {where, false, NULL}, err};
+    struct loader loader = {job, {where, false, NULL}, false, err};
     struct yaml_tree yaml;
     int status = yaml_read_string(&yaml, where, equals + 1, err);
     if (status == 0) {
@@ -122,6 +125,24 @@ static int load_setting(struct job *job, const char *setting, struct error *err)
     free(name);
     free(where);
     return status;
+}
+
+/* The recipe's keys, where neither the file nor a setting has them. */
+static void load_recipe(struct job *job)
+{
+    const char *keys = recipe_keys(job->student.recipe);
+    char *where = xasprintf("student.recipe %s", recipe_words[job->student.recipe].word);
+    struct error err = {0};
+    struct yaml_tree yaml;
+    if (*keys) {
+        int status = yaml_read_string(&yaml, where, keys, &err);
+        REQUIRE(status == 0);
+        struct loader loader = {job, {where, false, NULL}, true, &err};
+        status = load_section(&loader, "", yaml.root);
+        REQUIRE(status == 0);
+        yaml_tree_free(&yaml);
+    }
+    free(where);
 }
 
 static int check_required(const struct job *job, struct error *err)
@@ -140,6 +161,7 @@ static int read_all(struct job *job, const char *text, const struct string_list 
     if (load_file(job, text, err)) return -1;
     for (size_t i = 0; settings && i < settings->count; i++)
         if (load_setting(job, settings->items[i], err)) return -1;
+    load_recipe(job);
     if (check_required(job, err)) return -1;
     job_derive(job);
     return job_check(job, err);

@@ -35,6 +35,10 @@ enum init_from { INIT_TEACHER, INIT_RANDOM, INIT_FOLDER };
 enum similarity_kind { SIMILARITY_COSINE, SIMILARITY_DOT };
 enum tap_weights { TAP_WEIGHTS_UNIFORM, TAP_WEIGHTS_LOG, TAP_WEIGHTS_INV };
 enum { BY_PROBE = -1 }; /* distill.hpd.layer and .form */
+enum { EVERY = -1 };    /* distill.sample.layers and .dims */
+/* student.taps at each step, or what distill.sample draws for it. */
+enum tap_policy { TAPS_LISTED, TAPS_DRAWN };
+enum full_width { FULL_WIDTH_NONE, FULL_WIDTH_LAST, FULL_WIDTH_ALL };
 
 struct int_list {
     int *items;
@@ -97,10 +101,12 @@ struct job {
         int queries, documents; /* at most so many for the layer probe */
     } probe;
     struct {
+        int recipe; /* row of distill/recipes.h; its keys have been taken over */
         struct {
             char *from; /* "teacher", "random" or a folder */
             enum init_from kind;
-            struct int_list layers; /* blocks of the source, from 1; random: their number counts */
+            struct int_list layers; /* blocks of the source, from 1; 0: a random one; `random`:
+                                       their number counts */
         } init;
         int projection; /* 0: none */
         enum pooling pooling;
@@ -121,6 +127,13 @@ struct job {
                 double start, end;
             } hpd; /* weight at the first and the last step */
         } loss;
+        enum tap_policy taps;
+        struct {
+            int layers, dims;             /* a step; or EVERY */
+            struct int_list from, widths; /* empty until job_fit where not given */
+            enum full_width full_width;
+            bool same_widths;
+        } sample;
         double temperature, teacher_temperature; /* student scores are similarity / temperature */
         enum similarity_kind similarity;
         enum tap_weights tap_weights;

@@ -9,8 +9,9 @@
 #include "distill/job_keys.h"
 #include "distill/pick.h"
 
-/* The first grid column, and the smallest dimension a default tap is given. */
-enum { SMALLEST_DIM = 16, MAX_MEASURES = 32 };
+/* The first grid column, and the smallest dimension a default tap is given; the smallest that a
+ * step draws. */
+enum { SMALLEST_DIM = 16, SMALLEST_WIDTH = 8, MAX_MEASURES = 32 };
 
 /* fail_usage with the place where the key was set; the job file where it has its default. */
 static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
@@ -51,15 +52,18 @@ static int larger(int a, int b)
     return a > b ? a : b;
 }
 
-/* Every layer: the full width at the last one, half of it at the one before, and so on; and the
- * last layer at each of these dims, which the diagonal alone leaves to chance (on nfcorpus a PCA of
- * the full student then did better there). */
+/* Where a step has the full model alone, it.  Or else every layer: the full width at the last one,
+ * half of it at the one before, and so on; and the last layer at each of these dims, which the
+ * diagonal alone leaves to chance (on nfcorpus a PCA of the full student then did better there). */
 static void derive_taps(struct job *job, int width)
 {
     int layers = (int)job->student.init.layers.count, last = 0;
     struct tap_list *taps = &job->student.taps;
     if (taps->count) return;
     taps->items = xrealloc(taps->items, 2 * (size_t)layers, sizeof *taps->items);
+    if (job->distill.taps == TAPS_DRAWN && !job->distill.sample.layers && !job->distill.sample.dims)
+        taps->items[taps->count++] = (struct tap){layers, width};
+    if (taps->count) return;
     for (int pass = 0; pass < 2; pass++)
         for (int layer = 1; layer <= layers; layer++) {
             int dim = larger(width >> smaller(layers - layer, 30), smaller(SMALLEST_DIM, width));
@@ -74,6 +78,24 @@ static void derive_dims(struct job *job, int width)
     if (job->evaluate.dims.count) return;
     for (int dim = SMALLEST_DIM; dim < width; dim *= 2) add_int(&job->evaluate.dims, dim);
     add_int(&job->evaluate.dims, width);
+}
+
+static void derive_sample(struct job *job, int width)
+{
+    int layers = (int)job->student.init.layers.count;
+    struct int_list *from = &job->distill.sample.from, *widths = &job->distill.sample.widths;
+    bool has_layers = from->count > 0, has_widths = widths->count > 0;
+    for (int layer = 1; !has_layers && layer < layers; layer++) add_int(from, layer);
+    for (int dim = SMALLEST_WIDTH; !has_widths && dim < width; dim *= 2) add_int(widths, dim);
+    if (!has_widths && job->distill.sample.full_width == FULL_WIDTH_NONE) add_int(widths, width);
+}
+
+/* What follows from the student's width. */
+static void derive_of_width(struct job *job, int width)
+{
+    derive_taps(job, width);
+    derive_sample(job, width);
+    derive_dims(job, width);
 }
 
 void job_derive(struct job *job)
@@ -93,10 +115,8 @@ void job_derive(struct job *job)
     for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;
          i++)
         add_int(&job->evaluate.layers, (int)i + 1);
-    if (job->student.projection && job->student.init.layers.count) {
-        derive_taps(job, job->student.projection);
-        derive_dims(job, job->student.projection);
-    }
+    if (job->student.projection && job->student.init.layers.count)
+        derive_of_width(job, job->student.projection);
 }
 
 bool job_is_none(const char *value)
@@ -207,6 +227,27 @@ static int check_taps(const struct job *job, int width, struct error *err)
                              "dimensions would not be trained",
                              layers, width);
     return 0;
+}
+
+/* width 0: not known yet. */
+static int check_sample(const struct job *job, int width, struct error *err)
+{
+    int layers = (int)job->student.init.layers.count, chosen = job->distill.sample.layers;
+    enum full_width full = job->distill.sample.full_width;
+    if (job->distill.taps != TAPS_DRAWN) return 0;
+    if (!job->distill.sample.dims && full == FULL_WIDTH_NONE)
+        return contradiction(job, KEY_OF(distill.sample.dims), err,
+                             "is 0 and distill.sample.full_width none: a step would have no taps");
+    if (!job->distill.sample.dims && chosen && full != FULL_WIDTH_ALL)
+        return contradiction(job, KEY_OF(distill.sample.dims), err,
+                             "is 0 and distill.sample.full_width not all: the layers that "
+                             "distill.sample.layers draws would have no taps");
+    return check_rising(job, KEY_OF(distill.sample.from), &job->distill.sample.from, layers - 1,
+                        "the layers below the last end at", err) ||
+                   check_rising(job, KEY_OF(distill.sample.widths), &job->distill.sample.widths,
+                                width, "the student's width is", err)
+               ? -1
+               : 0;
 }
 
 /* Whether HPD targets are used at all. */
@@ -362,7 +403,7 @@ int job_check(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
     if (check_name(job, err) || check_splits(job, err) || check_mining(job, err) ||
         check_teach(job, err) || check_taps(job, job->student.projection, err) ||
-        check_losses(job, err))
+        check_sample(job, job->student.projection, err) || check_losses(job, err))
         return -1;
     return check_evaluation(job, err);
 }
@@ -388,9 +429,8 @@ int job_fit(struct job *job, const struct encoder_config *teacher,
                              "makes the student %d wide, but the HPD targets come from a teacher "
                              "of width %d; set distill.hpd.epochs and distill.loss.hpd to 0",
                              width, teacher->hidden_size);
-    derive_taps(job, width);
-    derive_dims(job, width);
-    if (check_taps(job, width, err)) return -1;
+    derive_of_width(job, width);
+    if (check_taps(job, width, err) || check_sample(job, width, err)) return -1;
     if (check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
                      "the student's width is", err))
         return -1;

@@ -1,5 +1,6 @@
 /* The table of job keys.  Defaults follow methods.md 4.4 to 4.6 where it has a value. */
 #include "distill/job_keys.h"
+#include "distill/recipes.h"
 
 #include <limits.h>
 #include <string.h>
@@ -26,6 +27,10 @@ static const struct key_word similarities[] = {
     {"cosine", SIMILARITY_COSINE}, {"dot", SIMILARITY_DOT}, {0}};
 static const struct key_word weightings[] = {
     {"uniform", TAP_WEIGHTS_UNIFORM}, {"log", TAP_WEIGHTS_LOG}, {"inv", TAP_WEIGHTS_INV}, {0}};
+static const struct key_word tap_policies[] = {{"listed", TAPS_LISTED}, {"drawn", TAPS_DRAWN}, {0}};
+static const struct key_word counts[] = {{"all", EVERY}, {0}};
+static const struct key_word full_widths[] = {
+    {"none", FULL_WIDTH_NONE}, {"last", FULL_WIDTH_LAST}, {"all", FULL_WIDTH_ALL}, {0}};
 static const struct key_word schedules[] = {
     {"linear", SCHEDULE_LINEAR}, {"cosine", SCHEDULE_COSINE}, {"constant", SCHEDULE_CONSTANT}, {0}};
 static const struct key_word systems[] = {{"student", SYSTEM_STUDENT},
@@ -188,12 +193,16 @@ const struct key job_keys[] = {
      .help = "documents that the layer probe searches, the relevant ones among them", "documents",
      FROM(1)},
 
+    {KEY(student.recipe), KEY_WORD, "retort",
+     .help = "a method of the field: it gives values to keys that are not given",
+     .words = recipe_words},
     {KEY(student.init.from), KEY_WORD_OR_PATH, "teacher",
      .help = "where the weights come from; a path: a sentence-transformers folder",
      .words = origins},
     {KEY(student.init.layers), KEY_INTS, "[1, 2, 3]",
-     .help = "blocks of the source, from 1, that become the student's, in this order",
-     BETWEEN(1, 1000)},
+     .help = "blocks of the source, from 1, that become the student's, in this order; 0: a "
+             "random block",
+     BETWEEN(0, 1000)},
     {KEY(student.projection), KEY_INT_OR_WORD, "128",
      .help = "size of the shared linear head after pooling; none: the hidden state itself",
      "dimensions", BETWEEN(1, 16384), .words = no_projection},
@@ -237,6 +246,23 @@ const struct key job_keys[] = {
      .help = "teacher logits are divided by it in listwise_kl", BETWEEN(1e-4, 1e4)},
     {KEY(distill.similarity), KEY_WORD, "cosine",
      .help = "of a query's and a document's vectors", .words = similarities},
+    {KEY(distill.taps), KEY_WORD, "listed",
+     .help = "a step trains all of student.taps, or what distill.sample draws for it",
+     .words = tap_policies},
+    {KEY(distill.sample.layers), KEY_INT_OR_WORD, "1",
+     .help = "layers below the last in a step, beside the last", "layers", BETWEEN(0, 1000),
+     .words = counts},
+    {KEY(distill.sample.from), KEY_INTS, "[]", .help = "what they are drawn from, rising; 0: the "
+     "embeddings", "layers", BETWEEN(0, 1000), .derived = "all below the last"},
+    {KEY(distill.sample.dims), KEY_INT_OR_WORD, "1", .help = "widths of a layer in a step",
+     "dimensions", BETWEEN(0, 1000), .words = counts},
+    {KEY(distill.sample.widths), KEY_INTS, "[]", .help = "what they are drawn from, rising",
+     "dimensions", BETWEEN(1, 16384), 
+     .derived = "8, 16, 32, ... below the full width; and that, where full_width is none"},
+    {KEY(distill.sample.full_width), KEY_WORD, "all",
+     .help = "which layers of a step have the full width besides", .words = full_widths},
+    {KEY(distill.sample.same_widths), KEY_BOOL, "false",
+     .help = "one draw of widths for all layers of a step"},
     {KEY(distill.tap_weights), KEY_WORD, "uniform",
      .help = "weight of a tap of layer l: 1, 1 / (1 + ln l) or 1 / l",
      .words = weightings},

@@ -37,7 +37,8 @@ const struct stage job_stages[] = {
     {"train", "the student, and its control without a teacher",
      "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.temperature distill.teacher_temperature "
-     "distill.similarity distill.tap_weights distill.epochs distill.batch_queries "
+     "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
+     "distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
      "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule",
      "evaluate.systems", "embed score", train_stage, NULL},

@@ -3,19 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *loss_name(enum loss_kind kind)
+static bool copies_full(enum loss_kind kind)
 {
-    static const char *const names[NUM_LOSSES] = {"info_nce", "listwise_kl", "margin_mse",
-                                                  "self_kl", "hpd"};
-    return names[kind];
+    return kind == LOSS_SELF_KL;
 }
 
-void objective_add(struct objective *objective, struct tap tap, enum loss_kind kind, double weight)
+void objective_add(struct objective *objective, struct objective_row row)
 {
-    if (weight == 0) return;
     GROW(objective->rows, objective->count, &objective->capacity);
-    objective->rows[objective->count++] =
-        (struct objective_row){.tap = tap, .kind = kind, .weight = weight};
+    objective->rows[objective->count++] = row;
+}
+
+void objective_clear(struct objective *objective)
+{
+    objective->count = 0;
 }
 
 void objective_free(struct objective *objective)
@@ -43,7 +44,7 @@ int objective_layers(const struct objective *objective, int *layers, int max)
     int count = 0;
     for (size_t r = 0; r < objective->count; r++) {
         count = insert_layer(layers, count, max, objective->rows[r].tap.layer);
-        if (objective->rows[r].kind == LOSS_SELF_KL)
+        if (copies_full(objective->rows[r].kind))
             count = insert_layer(layers, count, max, objective->full.layer);
     }
     return count;
@@ -68,33 +69,69 @@ static void similarity_at(struct similarity *sim, const struct objective *object
                        input->width, tap.dim);
 }
 
-/* One ranking loss on the similarities of its tap. */
-static double ranking_row(struct objective *objective, const struct objective_input *input,
-                          const struct objective_row *row)
+/* ---- the losses, as rows ---- */
+
+typedef double row_loss(struct objective *objective, const struct objective_input *input,
+                        const struct objective_row *row);
+
+static double row_info_nce(struct objective *objective, const struct objective_input *input,
+                           const struct objective_row *row)
 {
-    const struct similarity *sim = &objective->similarity;
-    float *d_s = objective->d_s;
-    switch (row->kind) {
-    case LOSS_INFO_NCE:
-        return info_nce(sim, input->positive, input->mask, row->weight, d_s);
-    case LOSS_LISTWISE_KL:
-        return listwise_kl(sim, &input->lists, objective->teacher_temperature, row->weight, d_s);
-    case LOSS_MARGIN_MSE:
-        return margin_mse(sim, &input->lists, objective->margin_scale, row->weight, d_s);
-    default:
-        REQUIRE(row->kind == LOSS_SELF_KL);
-        return self_kl(sim, objective->full_similarity.s, row->weight, d_s);
-    }
+    return info_nce(&objective->similarity, input->positive, input->mask, row->weight,
+                    objective->d_s);
 }
 
-static double hpd_row(const struct objective_input *input, const struct objective_row *row,
-                      double weight)
+static double row_listwise_kl(struct objective *objective, const struct objective_input *input,
+                              const struct objective_row *row)
 {
-    int at = layer_index(input, row->tap.layer);
-    int dim = row->tap.dim < input->target_width ? row->tap.dim : input->target_width;
-    return hpd_mse(input->z[at], input->width, input->targets, input->target_width,
-                   input->num_queries + input->num_documents, dim, weight, input->d_z[at]);
+    return listwise_kl(&objective->similarity, &input->lists, objective->teacher_temperature,
+                       row->weight, objective->d_s);
 }
+
+static double row_margin_mse(struct objective *objective, const struct objective_input *input,
+                             const struct objective_row *row)
+{
+    return margin_mse(&objective->similarity, &input->lists, objective->margin_scale, row->weight,
+                      objective->d_s);
+}
+
+static double row_self_kl(struct objective *objective, const struct objective_input *input,
+                          const struct objective_row *row)
+{
+    (void)input;
+    return self_kl(&objective->similarity, objective->full_similarity.s, row->weight,
+                   objective->d_s);
+}
+
+static double row_hpd(struct objective *objective, const struct objective_input *input,
+                      const struct objective_row *row)
+{
+    (void)objective;
+    const struct target_rows *targets = &input->targets[row->target];
+    int at = layer_index(input, row->tap.layer);
+    int dim = row->tap.dim < targets->width ? row->tap.dim : targets->width;
+    return hpd_mse(input->z[at], input->width, targets->values, targets->width,
+                   input->num_queries + input->num_documents, dim, row->weight, input->d_z[at]);
+}
+
+static const struct {
+    const char *name;
+    bool on_scores; /* reads the similarities of its tap and adds to d_s; or else to d_z itself */
+    row_loss *evaluate;
+} losses[NUM_LOSSES] = {
+    [LOSS_INFO_NCE] = {"info_nce", true, row_info_nce},
+    [LOSS_LISTWISE_KL] = {"listwise_kl", true, row_listwise_kl},
+    [LOSS_MARGIN_MSE] = {"margin_mse", true, row_margin_mse},
+    [LOSS_SELF_KL] = {"self_kl", true, row_self_kl},
+    [LOSS_HPD] = {"hpd", false, row_hpd},
+};
+
+const char *loss_name(enum loss_kind kind)
+{
+    return losses[kind].name;
+}
+
+/* ---- all rows ---- */
 
 static void reserve_d_s(struct objective *objective, size_t size)
 {
@@ -105,33 +142,28 @@ static void reserve_d_s(struct objective *objective, size_t size)
     memset(objective->d_s, 0, size * sizeof *objective->d_s);
 }
 
-/* All ranking losses of the tap of rows[first]: one similarity, one gradient.  Returns the first
- * row of another tap. */
+/* All rows of the tap of rows[first]: one similarity, one gradient.  Returns the first row of
+ * another tap. */
 static size_t tap_rows(struct objective *objective, const struct objective_input *input,
-                       size_t first, double hpd_factor, double *loss, double *sums)
+                       size_t first, double *loss, double *sums)
 {
     struct tap tap = objective->rows[first].tap;
-    bool ranked = false;
+    bool scored = false;
     size_t r = first;
     for (; r < objective->count && objective->rows[r].tap.layer == tap.layer &&
            objective->rows[r].tap.dim == tap.dim;
          r++) {
         const struct objective_row *row = &objective->rows[r];
-        double weight = row->weight * (row->kind == LOSS_HPD ? hpd_factor : 1), value;
-        if (row->kind == LOSS_HPD) {
-            value = hpd_row(input, row, weight);
-        } else {
-            if (!ranked) {
-                reserve_d_s(objective, (size_t)input->num_queries * (size_t)input->num_documents);
-                similarity_at(&objective->similarity, objective, input, tap);
-            }
-            ranked = true;
-            value = ranking_row(objective, input, row);
+        if (losses[row->kind].on_scores && !scored) {
+            reserve_d_s(objective, (size_t)input->num_queries * (size_t)input->num_documents);
+            similarity_at(&objective->similarity, objective, input, tap);
+            scored = true;
         }
+        double value = losses[row->kind].evaluate(objective, input, row);
         sums[row->kind] += value;
-        *loss += weight * value;
+        *loss += row->weight * value;
     }
-    if (ranked) {
+    if (scored) {
         float *d_z = input->d_z[layer_index(input, tap.layer)];
         similarity_backward(&objective->similarity, objective->d_s, input->width, d_z,
                             d_z + (size_t)input->num_queries * (size_t)input->width);
@@ -140,7 +172,7 @@ static size_t tap_rows(struct objective *objective, const struct objective_input
 }
 
 double objective_evaluate(struct objective *objective, const struct objective_input *input,
-                          double hpd_factor, double sums[NUM_LOSSES])
+                          double sums[NUM_LOSSES])
 {
     double loss = 0;
     memset(sums, 0, NUM_LOSSES * sizeof *sums);
@@ -152,7 +184,6 @@ double objective_evaluate(struct objective *objective, const struct objective_in
             similarity_at(&objective->full_similarity, objective, input, objective->full);
             break;
         }
-    for (size_t r = 0; r < objective->count;)
-        r = tap_rows(objective, input, r, hpd_factor, &loss, sums);
+    for (size_t r = 0; r < objective->count;) r = tap_rows(objective, input, r, &loss, sums);
     return loss;
 }

@@ -1,9 +1,9 @@
-/* The student's loss at all taps: a list of rows (tap, loss, weight), each adding to the gradient
- * of z.
+/* The student's loss in one step: a list of rows (tap, loss, weight, target), each adding to the
+ * gradient of z.
  *
  * No method is a special case: InfoNCE with mined negatives, listwise KL, MarginMSE,
- * self-distillation and HPD are rows of the same list (methods.md 4.5).  Terms are summed over
- * taps.
+ * self-distillation and HPD are rows of the same list (methods.md 4.5), which a schedule draws for
+ * each step (tap_schedule.h).  Terms are summed over rows.
  */
 #ifndef RETORT_OBJECTIVE_H
 #define RETORT_OBJECTIVE_H
@@ -15,8 +15,8 @@ enum loss_kind {
     LOSS_INFO_NCE,
     LOSS_LISTWISE_KL,
     LOSS_MARGIN_MSE,
-    LOSS_SELF_KL,
-    LOSS_HPD,
+    LOSS_SELF_KL, /* towards the full tap's scores */
+    LOSS_HPD,     /* towards a matrix of targets */
     NUM_LOSSES
 };
 const char *loss_name(enum loss_kind kind); /* "info_nce", ... */
@@ -25,6 +25,7 @@ struct objective_row {
     struct tap tap;
     enum loss_kind kind;
     double weight;
+    int target; /* of those that copy a matrix of targets: which */
 };
 
 struct objective {
@@ -39,10 +40,18 @@ struct objective {
     float *d_s;
     size_t d_s_capacity;
 };
-void objective_add(struct objective *objective, struct tap tap, enum loss_kind kind, double weight);
+void objective_add(struct objective *objective, struct objective_row row);
+void objective_clear(struct objective *objective); /* of its rows */
 void objective_free(struct objective *objective);
-/* The distinct layers of the rows and of `full`, rising, into layers (room for max); how many. */
+/* The distinct layers of the rows and of what they copy, rising, into layers (room for max); how
+ * many. */
 int objective_layers(const struct objective *objective, int *layers, int max);
+
+/* What rows of z shall come near to: [num_queries + num_documents, width]. */
+struct target_rows {
+    const float *values;
+    int width;
+};
 
 /* What the losses of one step look at.  The first num_queries rows of z are queries, then
  * num_documents documents. */
@@ -51,17 +60,14 @@ struct objective_input {
     const int *positive;                   /* [num_queries] column of each query's positive */
     const uint8_t *mask;                   /* [num_queries, num_documents] columns of InfoNCE */
     struct candidate_lists lists;          /* teacher's scores; positive first */
-    const float *
-        targets; /* HPD targets of all rows, [num_queries + num_documents, target_width], or NULL */
-    int target_width;
-    const int *layers; /* of z[i] */
+    const struct target_rows *targets;     /* by a row's `target` */
+    const int *layers;                     /* of z[i] */
     int num_layers;
     float *const *z;   /* [num_layers] of [num_queries + num_documents, width] */
     float *const *d_z; /* the same; zeroed, then added to */
 };
-/* The weighted sum of all rows; sums[kind] is the unweighted sum over taps.  hpd_factor multiplies
- * the weights of LOSS_HPD rows (their schedule). */
+/* The weighted sum of all rows; sums[kind] is the unweighted sum over its rows. */
 double objective_evaluate(struct objective *objective, const struct objective_input *input,
-                          double hpd_factor, double sums[NUM_LOSSES]);
+                          double sums[NUM_LOSSES]);
 
 #endif

@@ -1,6 +1,5 @@
 #include "distill/phases.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +7,8 @@ enum { STREAM_HPD_ORDER = 0x500, STREAM_DROPOUT = 0x600 };
 
 void phase_prepare(struct phase_context *context)
 {
-    context->num_layers = objective_layers(&context->objective, context->layers, MAX_TAP_LAYERS);
-    REQUIRE(context->num_layers > 0);
+    context->most_layers = tap_schedule_most_layers(&context->schedule);
+    REQUIRE(context->most_layers > 0 && context->most_layers <= MAX_TAP_LAYERS);
     context->order = xcalloc(context->num_hpd_texts, sizeof *context->order);
 }
 
@@ -19,55 +18,55 @@ static void reserve(struct phase_context *context, size_t rows)
     size_t width = (size_t)context->de->output_size;
     context->rows_capacity = rows;
     context->texts = xrealloc(context->texts, rows, sizeof *context->texts);
-    for (int l = 0; l < context->num_layers; l++) {
+    for (int l = 0; l < context->most_layers; l++) {
         context->z[l] = xrealloc(context->z[l], rows * width, sizeof(float));
         context->d_z[l] = xrealloc(context->d_z[l], rows * width, sizeof(float));
     }
-    if (context->document_targets)
-        context->targets =
-            xrealloc(context->targets, rows * (size_t)context->target_width, sizeof(float));
+    for (int t = 0; t < context->num_targets; t++) {
+        float **values = &context->step_target_values[t];
+        *values = xrealloc(*values, rows * (size_t)context->targets[t].width, sizeof **values);
+        context->step_targets[t] = (struct target_rows){*values, context->targets[t].width};
+    }
 }
 
 /* Row `at` of the step is text `row` of the collection's queries or documents. */
 static void place_text(struct phase_context *context, size_t at, bool is_query, uint32_t row)
 {
     const struct sequences *all = is_query ? context->queries : context->documents;
-    size_t first = all->offsets[row], width = (size_t)context->target_width;
+    size_t first = all->offsets[row];
     context->texts[at] = (struct tape_text){
         .ids = all->ids + first, .types = all->types + first, .length = all->lengths[row]};
-    if (!context->document_targets) return;
-    const float *targets = is_query ? context->query_targets : context->document_targets;
-    memcpy(context->targets + at * width, targets + row * width, width * sizeof(float));
+    for (int t = 0; t < context->num_targets; t++) {
+        const struct text_targets *targets = &context->targets[t];
+        size_t width = (size_t)targets->width;
+        memcpy(context->step_target_values[t] + at * width,
+               (is_query ? targets->queries : targets->documents) + row * width,
+               width * sizeof(float));
+    }
 }
 
-static double hpd_weight(const struct phase_context *context, uint64_t step)
-{
-    double share = (double)step / (double)context->total_steps;
-    return context->hpd_end +
-           (context->hpd_start - context->hpd_end) * 0.5 * (1 + cos(3.14159265358979 * share));
-}
-
-/* Forward, all rows of the objective, backward. */
+/* Forward, all rows of the step, backward. */
 static double run_step(struct phase_context *context, struct objective_input *input, uint64_t step,
                        struct adamw *adamw, struct report *report)
 {
     size_t rows = (size_t)(input->num_queries + input->num_documents);
     uint64_t seed = context->dropout ? random_bits(context->seed, STREAM_DROPOUT, step) | 1 : 0;
-    tape_forward(context->tape, adamw, context->texts, rows, context->layers, context->num_layers,
-                 seed, context->z);
+    int layers[MAX_TAP_LAYERS];
+    tap_schedule_rows(&context->objective, &context->schedule, step);
+    input->num_layers = objective_layers(&context->objective, layers, context->most_layers);
+    tape_forward(context->tape, adamw, context->texts, rows, layers, input->num_layers, seed,
+                 context->z);
     input->width = context->de->output_size;
-    input->targets = context->document_targets ? context->targets : NULL;
-    input->target_width = context->target_width;
-    input->layers = context->layers;
-    input->num_layers = context->num_layers;
+    input->targets = context->step_targets;
+    input->layers = layers;
     input->z = context->z;
     input->d_z = context->d_z;
     double sums[NUM_LOSSES];
-    double loss = objective_evaluate(&context->objective, input, hpd_weight(context, step), sums);
+    double loss = objective_evaluate(&context->objective, input, sums);
     for (int kind = 0; kind < NUM_LOSSES; kind++)
         if (sums[kind] != 0) report_add(report, sums[kind], "%s", loss_name(kind));
     const float *d_z[MAX_TAP_LAYERS];
-    for (int l = 0; l < context->num_layers; l++) d_z[l] = context->d_z[l];
+    for (int l = 0; l < input->num_layers; l++) d_z[l] = context->d_z[l];
     tape_backward(context->tape, d_z, &adamw->gradients);
     return loss;
 }
@@ -116,12 +115,12 @@ double distil_step(void *arg, uint64_t step, struct adamw *adamw, struct report 
 
 void phase_release(struct phase_context *context)
 {
-    for (int l = 0; l < context->num_layers; l++) {
+    for (int l = 0; l < context->most_layers; l++) {
         free(context->z[l]);
         free(context->d_z[l]);
     }
+    for (int t = 0; t < context->num_targets; t++) free(context->step_target_values[t]);
     free(context->texts);
-    free(context->targets);
     free(context->order);
     step_batch_free(&context->batch);
     objective_free(&context->objective);

@@ -6,24 +6,28 @@
 
 #include "data/sequences.h"
 #include "distill/dev_eval.h"
-#include "distill/objective.h"
 #include "distill/step_batch.h"
+#include "distill/tap_schedule.h"
 #include "distill/trainer.h"
 #include "nn/tape.h"
 
-enum { MAX_TAP_LAYERS = 64 };
+enum { MAX_TAP_LAYERS = 64, MAX_TARGETS = MAX_TAP_LAYERS };
+
+/* A matrix of targets of all texts, by row of the collection: [rows, width]. */
+struct text_targets {
+    const float *queries, *documents;
+    int width;
+};
 
 struct phase_context {
     struct dual_encoder *de;
     struct tape *tape;
-    struct objective objective;
+    struct objective objective;                  /* all but the rows */
+    struct tap_schedule schedule;                /* the rows of each step */
     const struct sequences *queries, *documents; /* of the whole collection, by row */
-    const float *query_targets,
-        *document_targets; /* HPD targets by row, [rows, target_width]; NULL: none */
-    int target_width;
-    double hpd_start,
-        hpd_end; /* weight of HPD rows, cosine from one to the other over total_steps */
-    uint64_t total_steps, seed;
+    struct text_targets targets[MAX_TARGETS];
+    int num_targets;
+    uint64_t seed;
     bool dropout;
 
     const uint32_t *hpd_texts; /* HPD: rows, queries counted after all documents */
@@ -36,16 +40,17 @@ struct phase_context {
 
     struct step_batch batch; /* below: memory of a step, kept between steps */
     struct tape_text *texts;
-    float *targets;
+    struct target_rows step_targets[MAX_TARGETS];
+    float *step_target_values[MAX_TARGETS];
     float *z[MAX_TAP_LAYERS], *d_z[MAX_TAP_LAYERS];
-    int layers[MAX_TAP_LAYERS], num_layers;
+    int most_layers; /* of a step: z and d_z beyond are NULL */
     size_t rows_capacity;
     uint32_t *order; /* of HPD texts in `epoch` */
     uint64_t epoch;
     bool has_order;
 };
 
-/* After de, tape, objective and the fields above `batch` are set. */
+/* After de, tape, objective, schedule and the fields above `batch` are set. */
 void phase_prepare(struct phase_context *context);
 double hpd_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
 double distil_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);

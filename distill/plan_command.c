@@ -13,6 +13,7 @@
 #include "distill/inspect.h"
 #include "distill/job_run.h"
 #include "distill/plan.h"
+#include "distill/recipes.h"
 #include "distill/teach_start.h"
 
 enum { SAMPLE = 400, CALIBRATION_PAIRS = 64 };
@@ -302,9 +303,11 @@ int plan_command(int argc, char **argv, struct error *err)
     };
     struct text out = {0};
     int first = options_parse(&help, argc, argv, err), status = first < 0 ? first : 0;
-    if (first > 0 && reference)
+    if (first > 0 && reference) {
         job_reference(&out);
-    else if (first > 0 && schema)
+        text_puts(&out, "\n");
+        recipes_reference(&out);
+    } else if (first > 0 && schema)
         job_schema(&out);
     else if (first > 0 && argc - first != 1)
         status = fail_usage(err, "give one JOB.yaml");

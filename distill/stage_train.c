@@ -1,6 +1,5 @@
 /* The train stage: initial student, HPD on all texts, distillation, and the control that sees
  * labels only. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -115,46 +114,19 @@ static void prepare_dev(struct train_stage *stage)
 
 /* ---- phases ---- */
 
-static double tap_weight(enum tap_weights weights, int layer)
-{
-    if (weights == TAP_WEIGHTS_LOG) return 1 / (1 + log(layer));
-    return weights == TAP_WEIGHTS_INV ? 1.0 / layer : 1;
-}
-
-/* HPD rows weigh 1: their scheduled weight is the step's hpd factor. */
-static void add_rows(struct objective *objective, const struct job *job, bool ranking, bool teacher,
-                     bool hpd)
-{
-    const struct tap_list *taps = &job->student.taps;
-    objective->full = taps->items[taps->count - 1];
-    for (size_t t = 0; t < taps->count; t++) {
-        struct tap tap = taps->items[t];
-        double weight = tap_weight(job->distill.tap_weights, tap.layer);
-        bool full = tap.layer == objective->full.layer && tap.dim == objective->full.dim;
-        if (ranking)
-            objective_add(objective, tap, LOSS_INFO_NCE,
-                          weight * (teacher ? job->distill.loss.info_nce : 1));
-        if (ranking && teacher) {
-            objective_add(objective, tap, LOSS_LISTWISE_KL, weight * job->distill.loss.listwise_kl);
-            objective_add(objective, tap, LOSS_MARGIN_MSE, weight * job->distill.loss.margin_mse);
-        }
-        if (ranking && !full)
-            objective_add(objective, tap, LOSS_SELF_KL, weight * job->distill.loss.self_kl);
-        if (hpd) objective_add(objective, tap, LOSS_HPD, weight);
-    }
-}
-
 static struct phase_context context_of(struct train_stage *stage)
 {
     const struct job *job = stage->run->job;
+    const struct tap_list *taps = &job->student.taps;
     struct phase_context context = {
         .de = &stage->student,
         .tape = dual_encoder_tape(&stage->student, stage->run->pool, tape_keep_bytes),
         .queries = &stage->query_tokens,
         .documents = &stage->document_tokens,
-        .query_targets = stage->targets.queries.values,
-        .document_targets = stage->targets.documents.values,
-        .target_width = stage->pca.output_size,
+        .targets = {{.queries = stage->targets.queries.values,
+                     .documents = stage->targets.documents.values,
+                     .width = stage->pca.output_size}},
+        .num_targets = stage->targets.documents.values ? 1 : 0,
         .seed = (uint64_t)job->seed,
         .dropout = job->distill.dropout > 0,
         .train = &stage->set,
@@ -164,6 +136,19 @@ static struct phase_context context_of(struct train_stage *stage)
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
     context.objective.margin_scale = 1;
+    context.objective.full = taps->items[taps->count - 1];
+    context.schedule = (struct tap_schedule){.full = context.objective.full,
+                                             .layer_weights = job->distill.tap_weights,
+                                             .seed = (uint64_t)job->seed,
+                                             .listed = taps->items,
+                                             .num_listed = taps->count,
+                                             .drawn = job->distill.taps == TAPS_DRAWN,
+                                             .layers = job->distill.sample.layers,
+                                             .from = &job->distill.sample.from,
+                                             .dims = job->distill.sample.dims,
+                                             .widths = &job->distill.sample.widths,
+                                             .full_width = job->distill.sample.full_width,
+                                             .same_widths = job->distill.sample.same_widths};
     return context;
 }
 
@@ -191,7 +176,7 @@ static double evaluate_dev(void *arg, struct report *report)
 static int run_phase(struct train_stage *stage, struct phase *phase, struct phase_context *context,
                      struct error *err)
 {
-    context->total_steps = phase->total_steps;
+    context->schedule.total_steps = phase->total_steps;
     phase_prepare(context);
     phase->arg = context;
     int status = trainer_run(&stage->student.encoder, phase, stage->folder, stage->run->pool, err);
@@ -227,8 +212,7 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     struct phase_context context = context_of(stage);
     context.num_hpd_texts = hpd_texts(&texts, stage->run);
     context.hpd_texts = texts;
-    context.hpd_start = context.hpd_end = 1;
-    add_rows(&context.objective, job, false, true, true);
+    tap_schedule_term(&context.schedule, LOSS_HPD, 1, 1, 0);
     size_t batch = (size_t)job->distill.hpd.batch_texts;
     struct phase phase =
         phase_of(stage, "hpd",
@@ -240,19 +224,31 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     return status;
 }
 
-/* With the teacher: all losses of the job.  Without: as many steps of InfoNCE on the labels. */
+/* With the teacher: all losses of the job.  Without: InfoNCE on the labels. */
+static void add_terms(struct tap_schedule *schedule, const struct job *job, bool teacher)
+{
+    const double labels = teacher ? job->distill.loss.info_nce : 1;
+    const struct loss_term terms[] = {
+        {LOSS_INFO_NCE, labels, labels, 0},
+        {LOSS_LISTWISE_KL, job->distill.loss.listwise_kl, job->distill.loss.listwise_kl, 0},
+        {LOSS_MARGIN_MSE, job->distill.loss.margin_mse, job->distill.loss.margin_mse, 0},
+        {LOSS_SELF_KL, job->distill.loss.self_kl, job->distill.loss.self_kl, 0},
+        {LOSS_HPD, job->distill.loss.hpd.start, job->distill.loss.hpd.end, 0}};
+    for (size_t t = 0; t < sizeof terms / sizeof *terms; t++)
+        if (teacher || terms[t].kind == LOSS_INFO_NCE || terms[t].kind == LOSS_SELF_KL)
+            tap_schedule_term(schedule, terms[t].kind, terms[t].start, terms[t].end,
+                              terms[t].target);
+}
+
+/* The control without a teacher has as many steps. */
 static int distil_phase(struct train_stage *stage, const char *name, bool teacher,
                         struct error *err)
 {
     const struct job *job = stage->run->job;
     struct phase_context context = context_of(stage);
     stage->set.use_teacher = teacher;
-    bool hpd = teacher && (job->distill.loss.hpd.start > 0 || job->distill.loss.hpd.end > 0);
-    if (!hpd) context.document_targets = context.query_targets = NULL;
-    context.hpd_start = job->distill.loss.hpd.start;
-    context.hpd_end = job->distill.loss.hpd.end;
     context.dev = &stage->dev;
-    add_rows(&context.objective, job, true, teacher, hpd);
+    add_terms(&context.schedule, job, teacher);
     uint64_t per_epoch = steps_per_epoch(&stage->set, job->distill.batch_queries);
     struct phase phase = phase_of(stage, name, (uint64_t)job->distill.epochs * per_epoch,
                                   job->distill.learning_rate);

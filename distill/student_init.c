@@ -18,24 +18,30 @@ static void copy_param(struct params *to, int index, const struct params *from, 
     memcpy(params_values(to, index), params_values(from, source), size * sizeof(float));
 }
 
-/* "encoder.layer.7.output.dense.weight" for the student's block 1 when layers[1] is 8. */
-static void source_name(char name[112], const char *student_name, const struct int_list *layers)
+/* "encoder.layer.7.output.dense.weight" for the student's block 1 when layers[1] is 8; false where
+ * the block is a random one. */
+static bool source_name(char name[112], const char *student_name, const struct int_list *layers)
 {
     static const char prefix[] = "encoder.layer.";
     int block, used = 0;
-    if (sscanf(student_name, "encoder.layer.%d%n", &block, &used) == 1)
+    bool in_block = sscanf(student_name, "encoder.layer.%d%n", &block, &used) == 1;
+    if (in_block && layers->items[block] == 0) return false;
+    if (in_block)
         snprintf(name, 112, "%s%d%s", prefix, layers->items[block] - 1, student_name + used);
     else
         snprintf(name, 112, "%s", student_name);
+    return true;
 }
 
 static void copy_blocks(struct dual_encoder *student, const struct encoder *from,
-                        const struct int_list *layers)
+                        const struct int_list *layers, uint64_t seed)
 {
+    params_init_random(&student->params, student->encoder.first_param, student->encoder.last_param,
+                       from->config.initializer_range, seed);
     for (int i = student->encoder.first_param; i < student->encoder.last_param; i++) {
         char name[112];
-        source_name(name, student->params.list[i].name, layers);
-        copy_param(&student->params, i, from->params, name);
+        if (source_name(name, student->params.list[i].name, layers))
+            copy_param(&student->params, i, from->params, name);
     }
 }
 
@@ -43,7 +49,7 @@ static int check_layers(const struct int_list *layers, const struct encoder_conf
                         const char *folder, struct error *err)
 {
     for (size_t i = 0; i < layers->count; i++)
-        if (layers->items[i] < 1 || layers->items[i] > config->num_layers)
+        if (layers->items[i] < 0 || layers->items[i] > config->num_layers)
             return fail_usage(err, "student.init.layers: %s has layers 1 to %d, not %d", folder,
                               config->num_layers, layers->items[i]);
     return 0;
@@ -164,7 +170,7 @@ static int init_from_teacher(struct dual_encoder *out, const struct making *maki
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
                            encoder->config.initializer_range, (uint64_t)run->job->seed);
     else
-        copy_blocks(out, encoder, layers);
+        copy_blocks(out, encoder, layers, (uint64_t)run->job->seed);
     return 0;
 }
 
@@ -177,7 +183,7 @@ static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folde
         check_layers(layers, &folder->encoder.config, path, err) ||
         create(out, making, &folder->encoder.config, path, err))
         return -1;
-    copy_blocks(out, &folder->encoder, layers);
+    copy_blocks(out, &folder->encoder, layers, (uint64_t)making->run->job->seed);
     return 0;
 }
 

@@ -20,6 +20,8 @@ static const char *const documents[PAIRS] = {"the cat sat in the red house",
                                              "moon ate the moon",
                                              "sun and sun"};
 
+static const struct tap taps[] = {{1, 4}, {2, OUT}};
+
 /* Everything that a phase needs, with 8 pairs whose only relevant document is their own. */
 struct phase_case {
     struct dual_encoder de;
@@ -77,10 +79,10 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
                                .tape = dual_encoder_tape(&out->de, out->pool, keep_bytes),
                                .queries = &out->queries,
                                .documents = &out->documents,
-                               .query_targets = out->query_targets,
-                               .document_targets = out->document_targets,
-                               .target_width = TARGET,
-                               .total_steps = 50,
+                               .targets = {{.queries = out->query_targets,
+                                            .documents = out->document_targets,
+                                            .width = TARGET}},
+                               .num_targets = 1,
                                .seed = 13,
                                .dropout = dropout,
                                .hpd_texts = out->hpd_texts,
@@ -88,6 +90,8 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
                                .batch_texts = 2 * PAIRS,
                                .train = &out->set,
                                .batch_queries = PAIRS};
+    out->context.schedule = (struct tap_schedule){
+        .full = {2, OUT}, .listed = taps, .num_listed = 2, .seed = 13, .total_steps = 50};
     out->context.objective = (struct objective){
         .full = {2, OUT}, .cosine = true, .scale = 20, .teacher_temperature = 1, .margin_scale = 1};
 }
@@ -101,11 +105,9 @@ static void case_close(struct phase_case *c)
     pool_close(c->pool);
 }
 
-static void add(struct phase_case *c, enum loss_kind kind, double weight)
+static void add(struct phase_case *c, enum loss_kind kind, double start, double end)
 {
-    objective_add(&c->context.objective, (struct tap){1, 4}, kind, weight);
-    if (kind != LOSS_SELF_KL)
-        objective_add(&c->context.objective, (struct tap){2, OUT}, kind, weight);
+    tap_schedule_term(&c->context.schedule, kind, start, end, 0);
 }
 
 static double entry(const struct report *report, const char *name)
@@ -143,7 +145,7 @@ START_TEST(fifty_steps_learn_eight_pairs)
 {
     struct phase_case c;
     case_open(&c, SIZE_MAX, false);
-    add(&c, LOSS_INFO_NCE, 1);
+    add(&c, LOSS_INFO_NCE, 1, 1);
     phase_prepare(&c.context);
     double before = train(&c, distil_step, 1), after = train(&c, distil_step, 50);
     ck_assert_msg(before > 1, "the loss begins at %g", before);
@@ -156,8 +158,7 @@ START_TEST(fifty_steps_copy_targets)
 {
     struct phase_case c;
     case_open(&c, SIZE_MAX, false);
-    c.context.hpd_start = c.context.hpd_end = 1;
-    add(&c, LOSS_HPD, 1);
+    add(&c, LOSS_HPD, 1, 1);
     phase_prepare(&c.context);
     double before = train(&c, hpd_step, 1), after = train(&c, hpd_step, 100);
     ck_assert_msg(before > 0.3, "the loss begins at %g", before);
@@ -170,9 +171,7 @@ START_TEST(all_losses_together_fall)
 {
     struct phase_case c;
     case_open(&c, SIZE_MAX, true);
-    c.context.hpd_start = 1;
-    c.context.hpd_end = 0.1;
-    for (int kind = 0; kind < NUM_LOSSES; kind++) add(&c, kind, 1);
+    for (int kind = 0; kind < NUM_LOSSES; kind++) add(&c, kind, 1, kind == LOSS_HPD ? 0.1 : 1);
     phase_prepare(&c.context);
     double before = train(&c, distil_step, 1), after = train(&c, distil_step, 50);
     ck_assert_msg(after < 0.5 * before, "the loss goes from %g to %g", before, after);
@@ -187,9 +186,8 @@ static void expect_same_training(step_function *step)
     case_open(&recomputed, 0, true);
     struct phase_case *const both[] = {&kept, &recomputed};
     for (int i = 0; i < 2; i++) {
-        both[i]->context.hpd_start = both[i]->context.hpd_end = 1;
-        if (step == distil_step) add(both[i], LOSS_LISTWISE_KL, 1);
-        add(both[i], LOSS_HPD, 1);
+        if (step == distil_step) add(both[i], LOSS_LISTWISE_KL, 1, 1);
+        add(both[i], LOSS_HPD, 1, 1);
         phase_prepare(&both[i]->context);
         train(both[i], step, 4);
     }
@@ -212,7 +210,7 @@ START_TEST(a_step_can_be_done_again)
     struct phase_case c;
     struct report first = {0}, again = {0};
     case_open(&c, SIZE_MAX, true);
-    add(&c, LOSS_INFO_NCE, 1);
+    add(&c, LOSS_INFO_NCE, 1, 1);
     phase_prepare(&c.context);
     struct adamw a, b;
     adamw_init(&a, &c.de.params), adamw_init(&b, &c.de.params);
@@ -236,9 +234,7 @@ START_TEST(the_weight_of_hpd_falls_by_a_cosine)
 {
     struct phase_case c;
     case_open(&c, SIZE_MAX, false);
-    c.context.hpd_start = 1;
-    c.context.hpd_end = 0.2;
-    add(&c, LOSS_HPD, 1);
+    add(&c, LOSS_HPD, 1, 0.2);
     phase_prepare(&c.context);
     struct adamw adamw;
     adamw_init(&adamw, &c.de.params);
@@ -259,9 +255,8 @@ START_TEST(hpd_epochs_hold_every_text_once)
     struct phase_case c;
     int seen[2 * PAIRS] = {0};
     case_open(&c, SIZE_MAX, false);
-    c.context.hpd_start = c.context.hpd_end = 1;
     c.context.batch_texts = 5; /* 4 steps an epoch, the last of one text */
-    add(&c, LOSS_HPD, 1);
+    add(&c, LOSS_HPD, 1, 1);
     phase_prepare(&c.context);
     struct adamw adamw;
     adamw_init(&adamw, &c.de.params);
@@ -273,8 +268,8 @@ START_TEST(hpd_epochs_hold_every_text_once)
             for (int t = 0; t < 2 * PAIRS; t++) {
                 const float *target = t < PAIRS ? c.document_targets + t * TARGET
                                                 : c.query_targets + (t - PAIRS) * TARGET;
-                seen[t] +=
-                    memcmp(c.context.targets + i * TARGET, target, TARGET * sizeof *target) == 0;
+                seen[t] += memcmp(c.context.step_target_values[0] + i * TARGET, target,
+                                  TARGET * sizeof *target) == 0;
             }
     }
     for (int t = 0; t < 2 * PAIRS; t++) ck_assert_int_eq(seen[t], 1);

@@ -1,0 +1,50 @@
+/* Which rows (tap, loss, weight, target) a training step has.
+ *
+ * Either all listed taps at every step (Starbucks, Zhuang et al. 2024), or taps drawn anew for each
+ * step: some layers below the last, some widths (2DMSE, Li et al. 2024; AdaptiveLayerLoss and
+ * Matryoshka2dLoss of sentence-transformers), or all of them (Matryoshka, ESE).  What is drawn
+ * depends on (seed, step) alone.
+ *
+ * Weights.  A row of a term weighs the term's weight, times, for a listed tap of layer l, w(l); for
+ * a drawn layer l below the last, w(l) / the number of drawn layers; 1 at the last layer.  w(l) is
+ * 1 (uniform), 1 / (1 + ln l) (log; 1 for layer 0) or 1 / l (inv).
+ */
+#ifndef RETORT_TAP_SCHEDULE_H
+#define RETORT_TAP_SCHEDULE_H
+
+#include "distill/job.h"
+#include "distill/objective.h"
+
+/* A loss with its weight: a cosine from `start` at the first step to `end` at the last. */
+struct loss_term {
+    enum loss_kind kind;
+    double start, end;
+    int target;
+};
+
+struct tap_schedule {
+    struct tap full;
+    enum tap_weights layer_weights;
+    struct loss_term terms[NUM_LOSSES];
+    int num_terms;
+    uint64_t seed, total_steps;
+
+    const struct tap *listed; /* where nothing is drawn; rising */
+    size_t num_listed;
+
+    bool drawn;
+    int layers;                  /* drawn of `from` for a step, or EVERY */
+    const struct int_list *from; /* layers below the last, rising */
+    int dims;                    /* drawn of `widths` for a layer and step, or EVERY */
+    const struct int_list *widths;
+    enum full_width full_width; /* which layers have the full width besides */
+    bool same_widths;           /* all layers of a step have the same */
+};
+void tap_schedule_term(struct tap_schedule *schedule, enum loss_kind kind, double start, double end,
+                       int target);
+/* Replaces the rows of *out by those of the step. */
+void tap_schedule_rows(struct objective *out, const struct tap_schedule *schedule, uint64_t step);
+/* At most so many distinct layers have rows in a step, that of the full tap among them. */
+int tap_schedule_most_layers(const struct tap_schedule *schedule);
+
+#endif
