@@ -190,6 +190,7 @@ void progress_end(struct progress *progress)
     double now = seconds_now(), speed = rate(progress, now);
     size_t done = progress->done - progress->skipped;
     show(progress, now);
+    if (!progress->done && !progress->total) return; /* it never began: its error says why */
     duration_words(took, now - progress->started);
     if (progress->done < progress->total)
         note("%s: stopped at %zu of %zu %s after %s", progress->what, progress->done,
