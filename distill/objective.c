@@ -1,4 +1,5 @@
 #include "distill/objective.h"
+#include "distill/vector_losses.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,13 @@ static double hpd_row(const struct objective_input *input, const struct objectiv
 {
     int at = layer_index(input, row->tap.layer);
     int dim = row->tap.dim < input->target_width ? row->tap.dim : input->target_width;
-    return hpd_mse(input->z[at], input->width, input->targets, input->target_width,
-                   input->num_queries + input->num_documents, dim, weight, input->d_z[at]);
+    const struct vector_targets targets = {.z = input->z[at],
+                                           .target = input->targets,
+                                           .n = input->num_queries + input->num_documents,
+                                           .width = input->width,
+                                           .target_width = input->target_width,
+                                           .dim = dim};
+    return hpd_mse(&targets, weight, input->d_z[at]);
 }
 
 static void reserve_d_s(struct objective *objective, size_t size)
