@@ -4,6 +4,7 @@
 
 #include <lapacke.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,4 +70,11 @@ int eigen_largest(double *values, double *vectors, double *matrix, int size, int
     }
     for (int i = 0; i < wanted; i++) fix_sign(vectors + (size_t)i * width, size);
     return 0;
+}
+
+void lapack_version(char version[VERSION_SIZE])
+{
+    lapack_int major, minor, patch;
+    LAPACKE_ilaver(&major, &minor, &patch);
+    snprintf(version, VERSION_SIZE, "%d.%d.%d", (int)major, (int)minor, (int)patch);
 }

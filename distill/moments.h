@@ -18,4 +18,6 @@ void second_moments(double *moments, const float *x, size_t n, const double *mea
  * LAPACK's status where they did not converge or the matrix holds what is not a number. */
 int eigen_largest(double *values, double *vectors, double *matrix, int size, int wanted);
 
+void lapack_version(char version[VERSION_SIZE]);
+
 #endif

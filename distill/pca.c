@@ -4,7 +4,6 @@
 #include "distill/moments.h"
 #include "nn/simd.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -173,11 +172,4 @@ void pca_free(struct pca *pca)
     free(pca->eigenvalues);
     free(pca->mean);
     *pca = (struct pca){0};
-}
-
-void pca_library_version(char version[VERSION_SIZE])
-{
-    lapack_int major, minor, patch;
-    LAPACKE_ilaver(&major, &minor, &patch);
-    snprintf(version, VERSION_SIZE, "%d.%d.%d", (int)major, (int)minor, (int)patch);
 }
