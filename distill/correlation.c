@@ -1,7 +1,7 @@
 /* See correlation.h. */
 #define _GNU_SOURCE
 #include "distill/correlation.h"
-#include "distill/losses.h"
+#include "distill/vector_losses.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "data/progress.h"
 #include "data/sts.h"
 #include "distill/evaluation.h"
-#include "distill/losses.h"
+#include "distill/vector_losses.h"
 
 struct evaluate_call {
     const char *model, *split, *layers, *dims, *output, *trec, *precision;

@@ -4,8 +4,10 @@
  *     s = scale u v'     d_u = scale d_s v,  d_v = scale d_s' u
  *     cross-entropy      d_s = (softmax(s) - [positive]) / queries
  *     KL(P || softmax s) d_s = (softmax(s) - P) / queries
+ *     log(1 + e^-(a - b)) d_a = -1 / (1 + e^(a - b)) = -d_b
  */
 #include "distill/losses.h"
+#include "distill/softmax.h"
 #include "nn/simd.h"
 
 #include <math.h>
@@ -88,7 +90,7 @@ static void reserve_all(struct similarity *sim, int num_queries, int num_documen
     reserve(&sim->u_norm, &sim->u_norm_capacity, q);
     reserve(&sim->v_norm, &sim->v_norm_capacity, d);
     reserve(&sim->s, &sim->s_capacity, q * d);
-    reserve(&sim->scratch, &sim->scratch_capacity, 3 * d + width);
+    reserve(&sim->scratch, &sim->scratch_capacity, 4 * (q > d ? q : d) + 1 + width);
     sim->num_queries = num_queries, sim->num_documents = num_documents, sim->dim = dim;
 }
 
@@ -162,79 +164,6 @@ void similarity_free(struct similarity *sim)
     *sim = (struct similarity){0};
 }
 
-/* ---- softmax ---- */
-
-/* e^x for EXP_ZERO <= x <= 0, within 2e-7 of it relatively; 0 at EXP_ZERO.  x = n ln 2 + r,
- * |r| <= ln 2 / 2, ln 2 in two parts (Cody and Waite), e^r by Cephes' polynomial.  No branch and
- * no conversion, so that loops over it vectorise: n is read from the low bits of
- * x / ln 2 + 1.5 * 2^23. */
-#define EXP_ZERO (-88.0f)
-static inline float exp_negative(float x)
-{
-    const float round = 12582912.0f;
-    float shifted = x * 1.44269504f + round;
-    float n = shifted - round;
-    float r = x - n * 0.693359375f - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    union {
-        float value;
-        uint32_t bits;
-    } power = {.value = shifted};
-    power.bits = (power.bits + 127u) << 23; /* 2^n, 0 for n = -127; the bits of `round` fall out */
-    return p * power.value;
-}
-
-/* In 16 lanes, since compilers take a maximum apart only where NaN may be ignored. */
-SIMD_CLONES
-static float row_maximum(const float *x, int n)
-{
-    float lanes[16];
-    int j = 0;
-    for (int k = 0; k < 16; k++) lanes[k] = -INFINITY;
-    for (; j + 16 <= n; j += 16)
-        for (int k = 0; k < 16; k++) lanes[k] = x[j + k] > lanes[k] ? x[j + k] : lanes[k];
-    for (; j < n; j++) lanes[0] = x[j] > lanes[0] ? x[j] : lanes[0];
-    for (int k = 1; k < 16; k++) lanes[0] = lanes[k] > lanes[0] ? lanes[k] : lanes[0];
-    return lanes[0];
-}
-
-/* p = softmax(x / temperature) over n entries (p may be x); returns
- * log(sum of exp(x / temperature)).  Entries of -INFINITY get 0; one at least must be finite. */
-SIMD_CLONES
-static double softmax(float *p, const float *x, int n, double temperature)
-{
-    const float inverse = (float)(1 / temperature), largest = row_maximum(x, n);
-    for (int j = 0; j < n; j++) {
-        float below = (x[j] - largest) * inverse;
-        p[j] = below < EXP_ZERO ? EXP_ZERO : below;
-    }
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < n; j++) {
-        p[j] = exp_negative(p[j]);
-        sum += (double)p[j];
-    }
-    const float share = (float)(1 / sum);
-#pragma omp simd
-    for (int j = 0; j < n; j++) p[j] *= share;
-    return (double)largest / temperature + log(sum);
-}
-
-/* d += factor * (q - p) */
-SIMD_CLONES
-static void add_difference(float *restrict d, const float *restrict q, const float *restrict p,
-                           int n, float factor)
-{
-#pragma omp simd
-    for (int j = 0; j < n; j++) d[j] += factor * (q[j] - p[j]);
-}
-
 /* ---- losses on a query's row ---- */
 
 double info_nce(const struct similarity *sim, const int *positive, const uint8_t *mask,
@@ -258,17 +187,29 @@ double info_nce(const struct similarity *sim, const int *positive, const uint8_t
     return loss / sim->num_queries;
 }
 
-/* sum of p (log p - log q), log p = x / temperature - log_x, log q = y - log_y */
-SIMD_CLONES
-static double divergence(const float *p, const float *x, double temperature, double log_x,
-                         const float *y, double log_y, int n)
+double info_nce_transposed(const struct similarity *sim, const int *positive, const uint8_t *mask,
+                           double weight, float *d_s)
 {
-    const double inverse = 1 / temperature;
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < n; j++)
-        sum += (double)p[j] * (((double)x[j] * inverse - log_x) - ((double)y[j] - log_y));
-    return sum;
+    const int queries = sim->num_queries;
+    const size_t columns = (size_t)sim->num_documents;
+    const float factor = (float)(weight / queries);
+    float *p = sim->scratch; /* [queries] */
+    double loss = 0;
+    for (int i = 0; i < queries; i++) {
+        const size_t column = (size_t)positive[i];
+        REQUIRE(column < columns);
+        for (int j = 0; j < queries; j++) {
+            const size_t at = (size_t)j * columns + column;
+            bool counts = positive[j] != positive[i] && (!mask || mask[at]);
+            p[j] = counts || j == i ? sim->s[at] : -INFINITY;
+        }
+        const float s = p[i];
+        loss += softmax(p, p, queries, 1) - (double)s;
+        if (!d_s) continue;
+        for (int j = 0; j < queries; j++) d_s[(size_t)j * columns + column] += factor * p[j];
+        d_s[(size_t)i * columns + column] -= factor;
+    }
+    return loss / queries;
 }
 
 double listwise_kl(const struct similarity *sim, const struct candidate_lists *lists,
@@ -288,7 +229,8 @@ double listwise_kl(const struct similarity *sim, const struct candidate_lists *l
         for (int k = 0; k < length; k++) s[k] = sim->s[row + (size_t)column[k]];
         double log_teacher = softmax(p, teacher, length, teacher_temperature);
         double log_student = softmax(q, s, length, 1);
-        loss += divergence(p, teacher, teacher_temperature, log_teacher, s, log_student, length);
+        loss += softmax_divergence(p, teacher, teacher_temperature, log_teacher, s, log_student,
+                                   length);
         if (!d_s) continue;
         for (int k = 0; k < length; k++) d_s[row + (size_t)column[k]] += factor * (q[k] - p[k]);
     }
@@ -324,123 +266,203 @@ double margin_mse(const struct similarity *sim, const struct candidate_lists *li
 
 double self_kl(const struct similarity *sim, const float *full, double weight, float *d_s)
 {
-    const int columns = sim->num_documents;
-    float *p = sim->scratch, *q = p + columns; /* [columns] each */
+    const size_t columns = (size_t)sim->num_documents;
     double loss = 0;
-    for (int i = 0; i < sim->num_queries; i++) {
-        const size_t row = (size_t)i * (size_t)columns;
-        double log_full = softmax(p, full + row, columns, 1);
-        double log_student = softmax(q, sim->s + row, columns, 1);
-        loss += divergence(p, full + row, 1, log_full, sim->s + row, log_student, columns);
-        if (d_s) add_difference(d_s + row, q, p, columns, (float)(weight / sim->num_queries));
-    }
+    for (size_t i = 0; i < (size_t)sim->num_queries; i++)
+        loss += softmax_kl(full + i * columns, sim->s + i * columns, sim->num_documents, 1,
+                           weight / sim->num_queries, d_s ? d_s + i * columns : NULL, NULL);
     return loss / sim->num_queries;
 }
 
-/* ---- regression on vectors ---- */
-
-double hpd_mse(const float *z, int width, const float *target, int target_width, int n, int dim,
-               double weight, float *d_z)
+double score_mse(const struct similarity *sim, const float *full, double weight, float *d_s)
 {
-    REQUIRE(dim > 0 && dim <= width && dim <= target_width);
-    if (n == 0) return 0;
-    const double elements = (double)n * dim;
-    const float factor = (float)(2 * weight / elements);
+    const size_t scores = (size_t)sim->num_queries * (size_t)sim->num_documents;
+    const float factor = (float)(2 * weight / (double)scores);
     double loss = 0;
-    for (int i = 0; i < n; i++) {
-        const float *row = z + (size_t)i * (size_t)width;
-        const float *wanted = target + (size_t)i * (size_t)target_width;
-        for (int j = 0; j < dim; j++) {
-            double error = (double)row[j] - (double)wanted[j];
-            loss += error * error;
-        }
-        if (!d_z) continue;
-        float *gradient = d_z + (size_t)i * (size_t)width;
-        for (int j = 0; j < dim; j++) gradient[j] += factor * (row[j] - wanted[j]);
-    }
-    return loss / elements;
-}
-
-/* ---- pairs ---- */
-
-/* Norms of rows a and b and the cosine between them; false, and cosine 0, where one has no
- * direction. */
-static bool pair_angle(const float *a, const float *b, int dim, double *norm_a, double *norm_b,
-                       double *cosine)
-{
-    *norm_a = sqrt(dot_double(a, a, dim)), *norm_b = sqrt(dot_double(b, b, dim));
-    bool has_angle = *norm_a > SHORTEST && *norm_b > SHORTEST;
-    *cosine = has_angle ? dot_double(a, b, dim) / (*norm_a * *norm_b) : 0;
-    return has_angle;
-}
-
-void pair_cosines(float *cosines, const float *za, const float *zb, int n, int width, int dim)
-{
-    REQUIRE(dim > 0 && dim <= width);
-    for (size_t i = 0; i < (size_t)n; i++) {
-        double norm_a, norm_b, cosine;
-        const size_t row = i * (size_t)width;
-        pair_angle(za + row, zb + row, dim, &norm_a, &norm_b, &cosine);
-        cosines[i] = (float)cosine;
-    }
-}
-
-void pair_cosines_backward(const float *d_cosines, const float *za, const float *zb, int n,
-                           int width, int dim, float *d_za, float *d_zb)
-{
-    REQUIRE(dim > 0 && dim <= width);
-    for (size_t i = 0; i < (size_t)n; i++) {
-        const size_t row = i * (size_t)width;
-        const float *a = za + row, *b = zb + row;
-        double norm_a, norm_b, cosine;
-        if (!pair_angle(a, b, dim, &norm_a, &norm_b, &cosine)) continue;
-        for (int j = 0; j < dim; j++) {
-            double unit_a = a[j] / norm_a, unit_b = b[j] / norm_b;
-            d_za[row + (size_t)j] += (float)(d_cosines[i] * (unit_b - cosine * unit_a) / norm_a);
-            d_zb[row + (size_t)j] += (float)(d_cosines[i] * (unit_a - cosine * unit_b) / norm_b);
-        }
-    }
-}
-
-/* The largest of 0 and scale (cos_j - cos_i) over pairs with label_i > label_j: what the exponents
- * are taken from. */
-static double largest_exponent(const float *cosines, const float *labels, int n, double scale)
-{
-    double largest = 0;
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++)
-            if (labels[i] > labels[j])
-                largest = fmax(largest, scale * ((double)cosines[j] - (double)cosines[i]));
-    return largest;
-}
-
-double cosent(const float *cosines, const float *labels, int n, double scale, double weight,
-              float *d_cosines)
-{
-    const double largest = largest_exponent(cosines, labels, n, scale);
-    double sum = exp(-largest);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++)
-            if (labels[i] > labels[j])
-                sum += exp(scale * ((double)cosines[j] - (double)cosines[i]) - largest);
-    for (int i = 0; d_cosines && i < n; i++)
-        for (int j = 0; j < n; j++) {
-            if (!(labels[i] > labels[j])) continue;
-            double e = exp(scale * ((double)cosines[j] - (double)cosines[i]) - largest);
-            const float gradient = (float)(weight * scale * e / sum);
-            d_cosines[j] += gradient;
-            d_cosines[i] -= gradient;
-        }
-    return largest + log(sum);
-}
-
-double cosine_mse(const float *cosines, const float *labels, int n, double weight, float *d_cosines)
-{
-    double loss = 0;
-    for (int i = 0; i < n; i++) {
-        double error = (double)cosines[i] - (double)labels[i];
+#pragma omp simd reduction(+ : loss)
+    for (size_t i = 0; i < scores; i++) {
+        double error = (double)sim->s[i] - (double)full[i];
         loss += error * error;
-        if (d_cosines) d_cosines[i] += (float)(2 * weight * error / n);
     }
-    return n ? loss / n : 0;
+    for (size_t i = 0; d_s && i < scores; i++) d_s[i] += factor * (sim->s[i] - full[i]);
+    return loss / (double)scores;
+}
+
+/* ---- losses on the order of a list ---- */
+
+/* One query's list, in the similarity's scratch. */
+struct list {
+    int length;
+    const int *columns;   /* [length], as in candidate_lists */
+    const float *teacher; /* [length] */
+    float *s;             /* [length] student's scores */
+    float *rank;          /* [length] of each entry by the student, from 1 */
+    float *gain;          /* [length] share of the ideal DCG that an entry gives at rank 1 */
+    float *discount;      /* [length + 1] of ranks 1 .. length + 1: 1 / log2(1 + rank) */
+};
+
+static struct list list_of(const struct similarity *sim, const struct candidate_lists *lists, int i)
+{
+    const size_t columns = (size_t)sim->num_documents;
+    const int first = lists->starts[i];
+    struct list list = {.length = lists->starts[i + 1] - first,
+                        .columns = lists->columns + first,
+                        .teacher = lists->teacher + first,
+                        .s = sim->scratch,
+                        .rank = sim->scratch + columns,
+                        .gain = sim->scratch + 2 * columns,
+                        .discount = sim->scratch + 3 * columns};
+    REQUIRE(list.length >= 0 && list.length <= sim->num_documents);
+    for (int k = 0; k < list.length; k++)
+        list.s[k] = sim->s[(size_t)i * columns + (size_t)list.columns[k]];
+    return list;
+}
+
+/* 1 + the entries before i in descending order; of equals the earlier comes first. */
+static int rank_of(const float *values, int length, int i)
+{
+    int rank = 1;
+    for (int j = 0; j < length; j++)
+        rank += values[j] > values[i] || (values[j] == values[i] && j < i);
+    return rank;
+}
+
+/* Ranks, discounts and gains (2^y - 1) / (their DCG in the teacher's order), y in (0, 1]. */
+static void prepare_ndcg(const struct list *list, double teacher_temperature)
+{
+    float best = -INFINITY;
+    double ideal = 0;
+    for (int k = 0; k <= list->length; k++) list->discount[k] = (float)(1 / log2(2.0 + k));
+    for (int k = 0; k < list->length; k++)
+        if (list->teacher[k] > best) best = list->teacher[k];
+    for (int k = 0; k < list->length; k++) {
+        double y = exp(((double)list->teacher[k] - (double)best) / teacher_temperature);
+        list->rank[k] = (float)rank_of(list->s, list->length, k);
+        list->gain[k] = (float)(exp2(y) - 1);
+        ideal += (double)list->gain[k] *
+                 (double)list->discount[rank_of(list->teacher, list->length, k) - 1];
+    }
+    for (int k = 0; k < list->length; k++) list->gain[k] = (float)((double)list->gain[k] / ideal);
+}
+
+/* What a pair of entries weighs in NDCG. */
+static double lambda_weight(const struct list *list, int i, int j)
+{
+    const double mu = 10; /* as published */
+    const float *discount = list->discount;
+    const int a = (int)list->rank[i], b = (int)list->rank[j], apart = a > b ? a - b : b - a;
+    double bound = 0; /* ranks are equal only where scores are not numbers */
+    if (apart) bound = (double)discount[apart - 1] - (double)discount[apart];
+    double swap = fabs((double)discount[a - 1] - (double)discount[b - 1]);
+    return (mu * bound + swap) * fabs((double)list->gain[i] - (double)list->gain[j]);
+}
+
+/* Sum over the pairs with teacher_i > teacher_j of w_ij log(1 + e^(s_j - s_i)); factor * gradient is
+ * added to d_s, the query's row. */
+static double ordered_pairs(const struct list *list, bool ndcg, double factor, float *d_s)
+{
+    double loss = 0;
+    for (int i = 0; i < list->length; i++) {
+        double gradient = 0;
+        for (int j = 0; j < list->length; j++) {
+            const bool above = list->teacher[i] > list->teacher[j];
+            if (!above && !(list->teacher[i] < list->teacher[j])) continue;
+            const double weight = ndcg ? lambda_weight(list, i, j) : 1;
+            const double behind = above ? (double)list->s[j] - (double)list->s[i]
+                                        : (double)list->s[i] - (double)list->s[j];
+            const double e = exp(-fabs(behind)), wrong = (behind > 0 ? 1 : e) / (1 + e);
+            if (above) loss += weight * (fmax(behind, 0) + log1p(e));
+            gradient += above ? -weight * wrong : weight * wrong;
+        }
+        if (d_s) d_s[list->columns[i]] += (float)(factor * gradient);
+    }
+    return loss;
+}
+
+static int count_ordered_pairs(const struct candidate_lists *lists, int num_lists)
+{
+    int count = 0;
+    for (int l = 0; l < num_lists; l++)
+        for (int i = lists->starts[l]; i < lists->starts[l + 1]; i++)
+            for (int j = lists->starts[l]; j < lists->starts[l + 1]; j++)
+                count += lists->teacher[i] > lists->teacher[j];
+    return count;
+}
+
+static double order_loss(const struct similarity *sim, const struct candidate_lists *lists,
+                         bool ndcg, double teacher_temperature, double weight, float *d_s)
+{
+    const int pairs = count_ordered_pairs(lists, sim->num_queries);
+    double loss = 0;
+    for (int i = 0; pairs && i < sim->num_queries; i++) {
+        const struct list list = list_of(sim, lists, i);
+        float *row = d_s ? d_s + (size_t)i * (size_t)sim->num_documents : NULL;
+        if (ndcg && list.length > 1) prepare_ndcg(&list, teacher_temperature);
+        loss += ordered_pairs(&list, ndcg, weight / pairs, row);
+    }
+    return pairs ? loss / pairs : 0;
+}
+
+double ranknet(const struct similarity *sim, const struct candidate_lists *lists, double weight,
+               float *d_s)
+{
+    return order_loss(sim, lists, false, 1, weight, d_s);
+}
+
+double lambda_loss(const struct similarity *sim, const struct candidate_lists *lists,
+                   double teacher_temperature, double weight, float *d_s)
+{
+    const double bits = 1 / log(2);
+    return bits * order_loss(sim, lists, true, teacher_temperature, bits * weight, d_s);
+}
+
+/* The rank of entry i by the teacher; equals share the mean of theirs. */
+static double shared_rank(const float *values, int length, int i)
+{
+    int greater = 0, equal = 0;
+    for (int j = 0; j < length; j++)
+        greater += values[j] > values[i], equal += values[j] == values[i];
+    return greater + (equal + 1) / 2.0;
+}
+
+static double logistic(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+/* Sum over the list of (rank - approximate rank)^2 / log2(1 + rank); d_rank [length], its gradient by
+ * approximate ranks, into list->gain. */
+static double rank_errors(const struct list *list, double alpha)
+{
+    double loss = 0;
+    for (int i = 0; i < list->length; i++) {
+        const double rank = shared_rank(list->teacher, list->length, i);
+        double near = 1;
+        for (int j = 0; j < list->length; j++)
+            if (j != i) near += logistic(alpha * ((double)list->s[j] - (double)list->s[i]));
+        loss += (rank - near) * (rank - near) / log2(1 + rank);
+        list->gain[i] = (float)(2 * (near - rank) / log2(1 + rank));
+    }
+    return loss;
+}
+
+double adr_mse(const struct similarity *sim, const struct candidate_lists *lists, double alpha,
+               double weight, float *d_s)
+{
+    const int documents = lists->starts[sim->num_queries] - lists->starts[0];
+    double loss = 0;
+    for (int i = 0; i < sim->num_queries; i++) {
+        const struct list list = list_of(sim, lists, i);
+        loss += rank_errors(&list, alpha);
+        for (int k = 0; d_s && k < list.length; k++) {
+            double gradient = 0;
+            for (int j = 0; j < list.length; j++) {
+                double p = logistic(alpha * ((double)list.s[j] - (double)list.s[k]));
+                gradient += alpha * p * (1 - p) * ((double)list.gain[j] - (double)list.gain[k]);
+            }
+            d_s[(size_t)i * (size_t)sim->num_documents + (size_t)list.columns[k]] +=
+                (float)(weight / documents * gradient);
+        }
+    }
+    return documents ? loss / documents : 0;
 }

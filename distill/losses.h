@@ -31,7 +31,7 @@ struct similarity {
     float *v_columns; /* [dim, num_documents]: v transposed */
     float *u_norm, *v_norm; /* [num_queries], [num_documents]: lengths before */
     float *s;               /* [num_queries, num_documents] */
-    float *scratch;         /* [3 * num_documents + dim] */
+    float *scratch;         /* [4 * max(num_queries, num_documents) + 1 + dim] */
     size_t u_capacity, v_capacity, v_columns_capacity, u_norm_capacity, v_norm_capacity, s_capacity,
         scratch_capacity;
 };
@@ -57,6 +57,12 @@ struct candidate_lists {
  * all); positive[i] is its column, which counts whatever its mask says. */
 double info_nce(const struct similarity *sim, const int *positive, const uint8_t *mask,
                 double weight, float *d_s);
+/* The other direction, document to query: cross-entropy of query i among the queries in the column
+ * of its positive, over those whose mask allows this document; a query with the same positive is no
+ * negative.  Half the sum of both is sentence-transformers' symmetric loss (directions query_to_doc
+ * and doc_to_query, partition per_direction), where the texts of a batch are distinct. */
+double info_nce_transposed(const struct similarity *sim, const int *positive, const uint8_t *mask,
+                           double weight, float *d_s);
 /* KL(softmax(teacher / teacher_temperature) || softmax(s)) over each query's list; no
  * temperature-squared factor.  A list of none or one adds nothing, its query still counts in the
  * mean. */
@@ -66,29 +72,36 @@ double listwise_kl(const struct similarity *sim, const struct candidate_lists *l
  * positive.  0 where no list has a negative. */
 double margin_mse(const struct similarity *sim, const struct candidate_lists *lists, double k,
                   double weight, float *d_s);
+/* RankNet (Burges et al. 2005): mean over all pairs of a list with teacher_i > teacher_j of
+ * log(1 + exp(s_j - s_i)).  0 where no list has such a pair.  sentence-transformers' RankNetLoss
+ * counts in bits: this / ln 2. */
+double ranknet(const struct similarity *sim, const struct candidate_lists *lists, double weight,
+               float *d_s);
+/* LambdaLoss (Wang et al. 2018), NDCG-Loss2++: mean over the pairs of ranknet of
+ *     (10 |1/D(|r_i - r_j|) - 1/D(|r_i - r_j| + 1)| + |1/D(r_i) - 1/D(r_j)|) |G_i - G_j|
+ *         log2(1 + exp(s_j - s_i)),
+ * r: ranks by the student (equals: the earlier entry first), which give no gradient;
+ * D(r) = log2(1 + r); G = (2^y - 1) / (the list's ideal DCG), relevance
+ * y = exp((teacher - its maximum in the list) / teacher_temperature).  sentence-transformers'
+ * LambdaLoss on labels y. */
+double lambda_loss(const struct similarity *sim, const struct candidate_lists *lists,
+                   double teacher_temperature, double weight, float *d_s);
+/* ADR-MSE (Schlatt et al. 2025, Rank-DistiLLM): mean over all entries of
+ *     (t_i - r_i)^2 / log2(1 + t_i),  r_i = 1 + sum over j != i of 1 / (1 + exp(alpha (s_i - s_j))),
+ * t: ranks by the teacher, equals sharing the mean of theirs.  sentence-transformers' ADRMSELoss. */
+double adr_mse(const struct similarity *sim, const struct candidate_lists *lists, double alpha,
+               double weight, float *d_s);
 /* KL(softmax(full) || softmax(s)) over all columns; full [num_queries, num_documents] is constant
- * (detached): the s of the full tap on the same texts. */
+ * (detached): the s of the full tap on the same texts.
+ * Over lists: listwise_kl with the full tap's s as teacher, temperature 1. */
 double self_kl(const struct similarity *sim, const float *full, double weight, float *d_s);
-
-/* Mean over n * dim of (z - target)^2 on the first dim columns of z [n, width], target [n,
- * target_width]; d_z [n, width]. */
-double hpd_mse(const float *z, int width, const float *target, int target_width, int n, int dim,
-               double weight, float *d_z);
-
-/* ---- pairs (STS) ---- */
-
-/* cosines[i] = cosine of the first dim columns of row i of za and of zb [n, width]; 0 where one is
- * shorter than 1e-12. */
-void pair_cosines(float *cosines, const float *za, const float *zb, int n, int width, int dim);
-/* Adds to d_za, d_zb [n, width], given d_cosines [n]. */
-void pair_cosines_backward(const float *d_cosines, const float *za, const float *zb, int n,
-                           int width, int dim, float *d_za, float *d_zb);
-/* CoSENT: log(1 + sum over label_i > label_j of exp(scale (cos_j - cos_i))); cosines, labels,
- * d_cosines [n]. */
-double cosent(const float *cosines, const float *labels, int n, double scale, double weight,
-              float *d_cosines);
-/* Mean of (cos - label)^2. */
-double cosine_mse(const float *cosines, const float *labels, int n, double weight,
-                  float *d_cosines);
+/* Mean over all entries of (s - full)^2, full as above.  With z as queries and as documents, full
+ * the cosines of the HPD targets, this compares the Gram matrices of a batch:
+ *     struct similarity sim = {.cosine = true, .scale = 1}, wanted = sim;
+ *     similarity_forward(&sim, z, n, z, n, width, dim);
+ *     similarity_forward(&wanted, target, n, target, n, target_width, dim);
+ *     loss += a * score_mse(&sim, wanted.s, a, d_s);               // d_s [n, n]
+ *     similarity_backward(&sim, d_s, width, d_z, d_z); */
+double score_mse(const struct similarity *sim, const float *full, double weight, float *d_s);
 
 #endif

@@ -1,4 +1,5 @@
 #include "distill/objective.h"
+#include "distill/vector_losses.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -103,15 +104,26 @@ static double row_self_kl(struct objective *objective, const struct objective_in
                    objective->d_s);
 }
 
+/* The tap's vectors beside the row's matrix of targets. */
+static struct vector_targets targets_of(const struct objective_input *input,
+                                        const struct objective_row *row)
+{
+    const struct target_rows *targets = &input->targets[row->target];
+    return (struct vector_targets){
+        .z = input->z[layer_index(input, row->tap.layer)],
+        .target = targets->values,
+        .n = input->num_queries + input->num_documents,
+        .width = input->width,
+        .target_width = targets->width,
+        .dim = row->tap.dim < targets->width ? row->tap.dim : targets->width};
+}
+
 static double row_hpd(struct objective *objective, const struct objective_input *input,
                       const struct objective_row *row)
 {
+    const struct vector_targets targets = targets_of(input, row);
     (void)objective;
-    const struct target_rows *targets = &input->targets[row->target];
-    int at = layer_index(input, row->tap.layer);
-    int dim = row->tap.dim < targets->width ? row->tap.dim : targets->width;
-    return hpd_mse(input->z[at], input->width, targets->values, targets->width,
-                   input->num_queries + input->num_documents, dim, row->weight, input->d_z[at]);
+    return hpd_mse(&targets, row->weight, input->d_z[layer_index(input, row->tap.layer)]);
 }
 
 static const struct {

@@ -1,19 +1,13 @@
-/* See pca.h.  The second moments of n rows are summed in double, a block of rows at a time, on the
- * upper triangle only. */
+/* See pca.h. */
 #include "distill/pca.h"
 #include "data/safetensors.h"
+#include "distill/moments.h"
 #include "nn/simd.h"
 
-#include <lapacke.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Rows that are converted to double and added together: a block of 384 columns is 48 KB. */
-enum { BLOCK_ROWS = 16 };
-
-/* ---- moments ---- */
 
 static int check_finite(const float *x, size_t n, int cols, struct error *err)
 {
@@ -32,39 +26,6 @@ static void column_means(double *mean, const float *x, size_t n, int cols)
     for (int j = 0; j < cols; j++) mean[j] /= (double)n;
 }
 
-/* row[j] += sum over r of weights[r * cols] * block[r * cols + j], j in 0..n-1: a row of
- * block' block. */
-SIMD_CLONES
-static void add_moments(double *restrict row, const double *restrict weights,
-                        const double *restrict block, size_t cols, int n)
-{
-    for (size_t r = 0; r < BLOCK_ROWS; r += 4) {
-        const double *x = block + r * cols, *w = weights + r * cols;
-        const double w0 = w[0], w1 = w[cols], w2 = w[2 * cols], w3 = w[3 * cols];
-#pragma omp simd
-        for (int j = 0; j < n; j++)
-            row[j] += (w0 * x[j] + w1 * x[cols + (size_t)j]) +
-                      (w2 * x[2 * cols + (size_t)j] + w3 * x[3 * cols + (size_t)j]);
-    }
-}
-
-/* moments [cols, cols], upper triangle: (X - mean)'(X - mean) / n. */
-static void second_moments(double *moments, const float *x, size_t n, const double *mean, int cols)
-{
-    const size_t width = (size_t)cols;
-    double *block = xaligned(BLOCK_ROWS * width, sizeof *block);
-    for (size_t first = 0; first < n; first += BLOCK_ROWS) {
-        for (size_t r = 0; r < BLOCK_ROWS; r++)
-            for (size_t j = 0; j < width; j++)
-                block[r * width + j] =
-                    first + r < n ? (double)x[(first + r) * width + j] - mean[j] : 0;
-        for (size_t i = 0; i < width; i++)
-            add_moments(moments + i * width + i, block + i, block + i, width, cols - (int)i);
-    }
-    for (size_t i = 0; i < width * width; i++) moments[i] /= (double)n;
-    free(block);
-}
-
 /* ---- components ---- */
 
 static void allocate(struct pca *pca, int input_size, int output_size)
@@ -78,41 +39,26 @@ static void allocate(struct pca *pca, int input_size, int output_size)
     };
 }
 
-/* A vector's sign is free: the largest-magnitude entry (the first of equals) becomes positive. */
-static void store_component(float *out, const double *vector, int size)
-{
-    int largest = 0;
-    for (int j = 1; j < size; j++)
-        if (fabs(vector[j]) > fabs(vector[largest])) largest = j;
-    double sign = vector[largest] < 0 ? -1 : 1;
-    for (int j = 0; j < size; j++) out[j] = (float)(sign * vector[j]);
-}
-
-/* The largest eigenvalues of moments (destroyed) and their vectors, into *pca.  Row-major upper is
- * column-major lower; vectors come as rows of [output_size, input_size], values ascending. */
+/* The largest eigenvalues of moments (destroyed) and their vectors, into *pca. */
 static int decompose(struct pca *pca, double *moments, struct error *err)
 {
     const int size = pca->input_size, wanted = pca->output_size;
-    const size_t width = (size_t)size;
+    const size_t width = (size_t)size, outputs = (size_t)wanted;
     double trace = 0;
     for (size_t i = 0; i < width; i++) trace += moments[i * width + i];
     if (trace <= 0) return fail(err, "PCA: the vectors are all equal; there is no component");
     double *values = xcalloc(width, sizeof *values);
-    double *vectors = xcalloc((size_t)wanted * width, sizeof *vectors);
-    int *support = xcalloc(2 * (size_t)wanted, sizeof *support), found = 0, status = 0;
-    int info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'L', size, moments, size, 0, 0,
-                              size - wanted + 1, size, 0, &found, values, vectors, size, support);
-    if (info != 0 || found != wanted)
+    double *vectors = xcalloc(outputs * width, sizeof *vectors);
+    int status = 0, info = eigen_largest(values, vectors, moments, size, wanted);
+    if (info)
         status = fail(err, "PCA: the eigenvalues did not converge (LAPACK's dsyevr: %d)", info);
-    for (int i = 0; !status && i < wanted; i++) {
-        const size_t from = (size_t)(wanted - 1 - i);
-        store_component(pca->components + (size_t)i * width, vectors + from * width, size);
-        pca->eigenvalues[i] = (float)fmax(values[from], 0); /* rounding may fall below zero */
-        pca->explained += fmax(values[from], 0) / trace;
+    for (size_t i = 0; i < outputs * width; i++) pca->components[i] = (float)vectors[i];
+    for (size_t i = 0; i < outputs; i++) {
+        pca->eigenvalues[i] = (float)fmax(values[i], 0); /* rounding may fall below zero */
+        pca->explained += fmax(values[i], 0) / trace;
     }
     free(values);
     free(vectors);
-    free(support);
     return status;
 }
 
@@ -226,11 +172,4 @@ void pca_free(struct pca *pca)
     free(pca->eigenvalues);
     free(pca->mean);
     *pca = (struct pca){0};
-}
-
-void pca_library_version(char version[VERSION_SIZE])
-{
-    lapack_int major, minor, patch;
-    LAPACKE_ilaver(&major, &minor, &patch);
-    snprintf(version, VERSION_SIZE, "%d.%d.%d", (int)major, (int)minor, (int)patch);
 }

@@ -31,6 +31,4 @@ int pca_write(const struct pca *pca, const char *path, struct error *err);
 int pca_read(struct pca *out, const char *path, struct error *err);
 void pca_free(struct pca *pca);
 
-void pca_library_version(char version[VERSION_SIZE]);
-
 #endif

@@ -6,7 +6,7 @@
 #include "data/source.h"
 #include "data/unicode.h"
 #include "data/yaml.h"
-#include "distill/pca.h"
+#include "distill/moments.h"
 #include "nn/dnn.h"
 #include "nn/kernels.h"
 
@@ -17,7 +17,7 @@ static const struct {
     {"oneDNN", dnn_library_version},   {"libarchive", source_library_version},
     {"zlib", lines_library_version},   {"libyaml", yaml_library_version},
     {"jansson", json_library_version}, {"utf8proc", unicode_library_version},
-    {"LAPACK", pca_library_version},   {"xxHash", hash_library_version},
+    {"LAPACK", lapack_version},        {"xxHash", hash_library_version},
 };
 
 void versions_print(void)

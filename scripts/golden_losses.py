@@ -1,26 +1,59 @@
 #!/usr/bin/env python3
-"""Writes the golden vectors of the losses, the optimiser and PCA from PyTorch and NumPy.
+"""Writes the golden vectors of the losses, the optimiser and PCA from PyTorch, NumPy and sentence-transformers.
 
-    python3 scripts/golden_losses.py          (torch, transformers, safetensors, numpy)
+    $(sh scripts/venv.sh) scripts/golden_losses.py          (the versions are in each file's metadata)
 
-Files: tests/distill/golden_losses.safetensors, tests/distill/golden_pca.safetensors,
-tests/nn/golden_adamw.safetensors.  Inputs are rounded to f32 first; losses and components are then
-computed in f64.  Nothing here shares code with the C program.
+Files: tests/distill/golden_losses.safetensors, golden_reference.safetensors and golden_pca.safetensors there,
+tests/nn/golden_adamw.safetensors.  Inputs are rounded to f32 first; losses and components are then computed in f64
+(sentence-transformers' losses of cross-encoders in f32).  Nothing here shares code with the C program.
+
+golden_reference has the losses of sentence-transformers 6.2.0 themselves, driven by a model whose layers' outputs are
+given: values, and gradients with respect to every layer's embeddings.  Conventions of that version which
+tests/distill/test_reference_losses.c reproduces as rows (tap, loss, weight), and which differ from papers or elsewhere:
+
+* AdaptiveLayerLoss (and Matryoshka2dLoss) count the embeddings' output as layer 0 (Hugging Face's hidden states), so
+  index i is block i, and an index drawn uniformly from 0 .. L-1 trains the embedding layer too.
+* Layer weights: uniform 1, log 1 / (1 + ln(1 + i)), linear 1 / (1 + i), with that i; divided by the number of drawn
+  layers, times prior_layers_weight.  The KL term has neither weight nor division: T * kl_div_weight * KL, for each
+  drawn layer; its target (the last layer) is detached (2DMSE: not), and it sees all columns' rows at full width, not
+  normalised, before Matryoshka's cut.
+* Matryoshka2dLoss by default draws one width for the last layer and another one for the drawn layer.
+* MatryoshkaLoss normalises after every cut, at full width too: inside it, a loss on dot products (MarginMSELoss,
+  DistillKLDivLoss) becomes one on cosines.  Widths are summed by weight, not averaged.
+* Symmetric in-batch loss (directions query_to_doc and doc_to_query, partition per_direction): half the sum of both.
+* MarginMSELoss: mean over all (query, negative), dot products.  DistillKLDivLoss: times the student's temperature
+  squared, student's and teacher's temperature separate, dot products; a mean over queries.
+* CoSENTLoss, AnglELoss: scale 20, log(1 + sum), no mean.  AnglELoss's similarity is the AnglE repository's 'sum'.
+* LambdaLoss, RankNetLoss (cross-encoders): mean over the ordered pairs of the whole batch, in bits.  ADRMSELoss: mean
+  over all documents of the batch, alpha 1.
+* A zero vector: torch's normalize gives it a gradient of 1e12 times what comes in, here it gets none.
 """
+
+import contextlib
+import logging
+import math
+import random
+from types import SimpleNamespace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.numpy import save_file
+from sentence_transformers import SentenceTransformer
+from sentence_transformers import __version__ as st_version
+from sentence_transformers.cross_encoder import losses as pair_losses
+from sentence_transformers.sentence_transformer import losses as st
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import get_cosine_schedule_with_warmup
 
 SEED = 20240607
 WIDTH, DIM, QUERIES, DOCUMENTS = 12, 8, 4, 9
 
 
-def made_by():
+def made_by(name):
     """One key alone: safetensors writes several in an order that changes from run to run."""
     by = f"golden_losses.py seed {SEED}, torch {torch.__version__}, numpy {np.__version__}"
+    by += f", sentence-transformers {st_version}" if "reference" in name else ""
     return {"made_by": by}
 
 
@@ -109,6 +142,166 @@ def losses(out, generator):
         out |= {name + ".dq": f32(leaf_q.grad), name + ".dd": f32(leaf_d.grad)}
 
 
+class GivenLayers(Transformer):
+    """Stands where sentence-transformers has its transformer: each layer's output is a given input, one token a text."""
+
+    def __init__(self, width):
+        torch.nn.Module.__init__(self)
+        self.width = width
+        self.model = SimpleNamespace(config=SimpleNamespace(output_hidden_states=False))
+
+    def forward(self, features, **kwargs):
+        layers = [features[key] for key in sorted(features) if key.startswith("layer")]
+        features |= {"all_layer_embeddings": layers, "token_embeddings": layers[-1]}
+        return features
+
+    def get_embedding_dimension(self):
+        return self.width
+
+
+@contextlib.contextmanager
+def recorded_draws(draws):
+    """What random.sample gives meanwhile."""
+    original = random.sample
+
+    def sample(population, count):
+        draws.extend(original(population, count))
+        return draws[-count:]
+
+    random.sample = sample
+    try:
+        yield
+    finally:
+        random.sample = original
+
+
+# Of golden_reference: query i, its positive (document i) and its negative (document BATCH + i).
+LAYERS, BATCH, SIZE, CUT = 4, 4, 8, 3
+ROWS = 3 * BATCH
+
+
+def reference_cases(model, scores, labels):
+    """(name, loss, number of columns, labels) of sentence-transformers."""
+    ranking = st.MultipleNegativesRankingLoss(model)
+    cached = {"mini_batch_size": 3}
+    both = {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
+    cut = {"matryoshka_dims": [CUT, SIZE], "matryoshka_weights": [0.5, 1]}
+    layers = {"n_layers_per_step": -1}
+    other = {"layer_weighting": "log", "last_layer_weight": 2, "prior_layers_weight": 0.7, "kl_div_weight": 1.5}
+    other |= {"kl_temperature": 0.5} | layers
+    linear = {"layer_weighting": "linear", "kl_temperature": 0} | layers
+    in_batch, cosent, angle = st.CachedMultipleNegativesRankingLoss, st.CoSENTLoss(model), st.AnglELoss(model)
+    kl = st.DistillKLDivLoss(model, temperature=2.0)
+    return [
+        ("in_batch", in_batch(model, **cached), 3, None),
+        ("symmetric", in_batch(model, **cached, **both), 3, None),
+        ("matryoshka", st.MatryoshkaLoss(model, ranking, **cut), 3, None),
+        ("matryoshka_cached", st.MatryoshkaLoss(model, in_batch(model, **cached), **cut), 3, None),
+        ("adaptive", st.AdaptiveLayerLoss(model, ranking, **layers), 3, None),
+        ("adaptive_log", st.AdaptiveLayerLoss(model, ranking, **other), 3, None),
+        ("adaptive_linear", st.AdaptiveLayerLoss(model, ranking, **linear), 3, None),
+        ("matryoshka2d", st.Matryoshka2dLoss(model, ranking, **cut, **layers, n_dims_per_step=-1), 3, None),
+        ("matryoshka2d_drawn", st.Matryoshka2dLoss(model, ranking, **cut), 3, None),
+        ("margin_mse", st.MarginMSELoss(model), 3, scores),
+        ("matryoshka_margin_mse", st.MatryoshkaLoss(model, st.MarginMSELoss(model), **cut), 3, scores),
+        ("distill_kl", kl, 3, scores),
+        ("matryoshka_distill_kl", st.MatryoshkaLoss(model, kl, **cut), 3, scores),
+        ("cosent", cosent, 2, labels),
+        ("angle", angle, 2, labels),
+        ("matryoshka_angle", st.MatryoshkaLoss(model, angle, **cut), 2, labels),
+        ("matryoshka2d_cosent", st.Matryoshka2dLoss(model, cosent, **cut, **layers, n_dims_per_step=-1), 2, labels),
+    ]
+
+
+def reference(out, generator):
+    """sentence-transformers' losses of embeddings; what is drawn: (layer, width of the last, of the layer)."""
+    logging.disable(logging.WARNING)
+    layers = torch.randn(LAYERS, ROWS, SIZE, generator=generator)
+    out["layers"] = f32(layers)
+    model = SentenceTransformer(modules=[GivenLayers(SIZE), Pooling(SIZE, "mean")], device="cpu")
+    random.seed(SEED)
+    scores = torch.tensor([[5.0, -2.0], [3.0, 3.0], [-1.0, 4.0], [9.5, -11.0]]).double()
+    labels = torch.tensor([0.25, 1.0, 0.25, 0.5]).double()
+    out |= {"scores": f32(scores), "labels": f32(labels)}
+    for name, function, columns, wanted in reference_cases(model, scores, labels):
+        leaf, draws = layers.double().requires_grad_(), []
+        tokens = torch.ones(BATCH, 1, dtype=torch.long)
+        features = [
+            {"input_ids": tokens, "attention_mask": tokens}
+            | {f"layer{i}": leaf[i, c * BATCH : (c + 1) * BATCH, None] for i in range(LAYERS)}
+            for c in range(columns)
+        ]
+        with recorded_draws(draws):
+            loss = function(features, wanted)
+        loss.backward()
+        out |= {name + ".loss": f32(loss.reshape(1)), name + ".dz": f32(leaf.grad)}
+        if name == "matryoshka2d_drawn":  # widths are drawn as indices of the widths, descending
+            last, layer, lower = draws
+            out["drawn"] = np.array([layer, (SIZE, CUT)[last], (SIZE, CUT)[lower]], np.int32)
+
+
+def published(out):
+    """2DMSE's divergence of coordinates and ESE's compression, as the AnglE repository has them, by an exact SVD."""
+    layers = torch.from_numpy(out["layers"]).double()
+
+    def divergence(z, target, temperature):
+        return F.kl_div(F.log_softmax(z / temperature, 1), F.softmax(target / temperature, 1), reduction="batchmean")
+
+    def compress(x, temperature):
+        values = x.detach()
+        u, s, _ = torch.linalg.svd(F.softmax(values.T @ values / SIZE**0.5, -1))
+        u = u * u.gather(0, u.abs().argmax(0, keepdim=True)).sign()
+        target = values @ u[:, :CUT] @ torch.diag(s[:CUT])
+        return F.mse_loss(x[:, :CUT], target) + temperature * divergence(x[:, :CUT], target, temperature)
+
+    cases = {
+        "coordinates": lambda z: math.log(4) * divergence(z[2], z[3], 1),  # both layers have gradients
+        "compress": lambda z: compress(z[1], 1) / (1 + math.log(2)) + compress(z[3], 0.7),
+    }
+    for name, function in cases.items():
+        leaf = layers.clone().requires_grad_()
+        loss = function(leaf)
+        loss.backward()
+        out |= {name + ".loss": f32(loss.reshape(1)), name + ".dz": f32(leaf.grad)}
+
+
+class GivenScores(torch.nn.Module):
+    """Stands where sentence-transformers has its cross-encoder: a document's text is the place of its logit."""
+
+    num_labels, device = 1, torch.device("cpu")
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = logits
+
+    def preprocess(self, pairs, **kwargs):
+        return {"place": torch.tensor([int(document) for _, document in pairs])}
+
+    def forward(self, features):
+        return {"scores": self.logits[features["place"]]}
+
+
+def orders(out, generator, temperature=1.5):
+    """Losses on the order of lists; LambdaLoss' labels are exp((teacher - its maximum) / temperature)."""
+    lengths = [4, 1, 6, 2]
+    logits = 2 * torch.randn(sum(lengths), generator=generator)
+    teacher = [torch.tensor(x) for x in ([5.0, -2, -2, 1.5], [3.0], [-1, 4, 0.5, 4, -3, 2], [1.0, 1.0])]
+    relevance = [torch.exp((x - x.max()) / temperature) for x in teacher]
+    documents = [[str(j) for j in range(sum(lengths[:i]), sum(lengths[: i + 1]))] for i in range(len(lengths))]
+    out |= {"order.logits": f32(logits), "order.teacher": f32(torch.cat(teacher))}
+    out["order.starts"] = np.cumsum([0] + lengths).astype(np.int32)
+    cases = [
+        ("ranknet", pair_losses.RankNetLoss, teacher),
+        ("lambda", pair_losses.LambdaLoss, relevance),
+        ("adr_mse", pair_losses.ADRMSELoss, teacher),
+    ]
+    for name, function, labels in cases:
+        leaf = logits.clone().requires_grad_()
+        loss = function(GivenScores(leaf))([["q"] * len(lengths), documents], labels)
+        loss.backward()
+        out |= {name + ".loss": f32(loss.reshape(1)), name + ".ds": f32(leaf.grad)}
+
+
 def adamw(out, generator, steps=6):
     """torch.optim.AdamW in f32: decay on w only, joint clipping, cosine schedule with warm-up."""
     w = torch.nn.Parameter(torch.randn(7, 5, generator=generator))
@@ -150,8 +343,12 @@ def main():
     losses(files["distill/golden_losses"], generator)
     adamw(files["nn/golden_adamw"], generator)
     pca(files["distill/golden_pca"], np.random.default_rng(SEED))
+    files["distill/golden_reference"] = {}
+    reference(files["distill/golden_reference"], generator)
+    published(files["distill/golden_reference"])
+    orders(files["distill/golden_reference"], generator)
     for name, tensors in files.items():
-        save_file(tensors, f"tests/{name}.safetensors", made_by())
+        save_file(tensors, f"tests/{name}.safetensors", made_by(name))
 
 
 if __name__ == "__main__":

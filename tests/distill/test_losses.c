@@ -2,7 +2,9 @@
  * gradient by central differences, over a table of shapes with masks, ties, single queries, zero
  * vectors and large logits. */
 #include "distill/losses.h"
+#include "distill/vector_losses.h"
 #include "tests/golden.h"
+#include "tests/loss_twin.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -11,22 +13,6 @@
 
 /* ---- one loss on one set of embeddings ---- */
 
-enum kind { INFO_NCE, LISTWISE, MARGIN, SELF, TOGETHER, NUM_KINDS };
-
-struct setup {
-    int queries, documents, width, dim;
-    bool cosine, masked;
-    double scale, teacher_temperature, k;
-    float *zq, *zd; /* [queries, width], [documents, width] */
-    int *positive;
-    uint8_t *mask;
-    struct candidate_lists lists;
-    float *full; /* [queries, documents] */
-};
-
-/* Weights of the four losses in TOGETHER. */
-static const double TOGETHER_WEIGHTS[] = {1, 0.5, 0.25, 2};
-
 static double loss_of(const struct setup *x, enum kind kind, const struct similarity *sim,
                       double weight, float *d_s)
 {
@@ -34,16 +20,27 @@ static double loss_of(const struct setup *x, enum kind kind, const struct simila
     switch (kind) {
     case INFO_NCE:
         return info_nce(sim, x->positive, x->masked ? x->mask : NULL, weight, d_s);
+    case TRANSPOSED:
+        return info_nce_transposed(sim, x->positive, x->masked ? x->mask : NULL, weight, d_s);
     case LISTWISE:
         return listwise_kl(sim, &x->lists, x->teacher_temperature, weight, d_s);
     case MARGIN:
         return margin_mse(sim, &x->lists, x->k, weight, d_s);
     case SELF:
         return self_kl(sim, x->full, weight, d_s);
+    case SCORES:
+        return score_mse(sim, x->full, weight, d_s);
+    case RANKNET:
+        return ranknet(sim, &x->lists, weight, d_s);
+    case LAMBDA:
+        return lambda_loss(sim, &x->lists, x->teacher_temperature, weight, d_s);
+    case ADR:
+        return adr_mse(sim, &x->lists, ADR_ALPHA, weight, d_s);
     default:
         for (int part = INFO_NCE; part < TOGETHER; part++)
-            sum += TOGETHER_WEIGHTS[part] *
-                   loss_of(x, (enum kind)part, sim, weight * TOGETHER_WEIGHTS[part], d_s);
+            if (TOGETHER_WEIGHTS[part] != 0)
+                sum += TOGETHER_WEIGHTS[part] *
+                       loss_of(x, (enum kind)part, sim, weight * TOGETHER_WEIGHTS[part], d_s);
         return sum;
     }
 }
@@ -61,80 +58,6 @@ static double library_loss(const struct setup *x, enum kind kind, struct similar
     ck_assert(alone == loss || (isnan(alone) && isnan(loss)));
     similarity_backward(sim, d_s, x->width, d_zq, d_zd);
     free(d_s);
-    return loss;
-}
-
-/* ---- the naive twin, in double, on copies of the embeddings ---- */
-
-static double naive_score(const struct setup *x, const double *q, const double *d)
-{
-    double dot = 0, qq = 0, dd = 0;
-    for (int j = 0; j < x->dim; j++) dot += q[j] * d[j], qq += q[j] * q[j], dd += d[j] * d[j];
-    if (!x->cosine) return x->scale * dot;
-    return qq == 0 || dd == 0 ? 0 : x->scale * dot / sqrt(qq * dd);
-}
-
-static double log_sum_exp(const double *x, int n)
-{
-    double largest = -INFINITY, sum = 0;
-    for (int i = 0; i < n; i++) largest = fmax(largest, x[i]);
-    for (int i = 0; i < n; i++) sum += exp(x[i] - largest);
-    return largest + log(sum);
-}
-
-static double naive_kl(const double *target, const double *scores, int n)
-{
-    double log_target = log_sum_exp(target, n), log_scores = log_sum_exp(scores, n), sum = 0;
-    for (int i = 0; i < n; i++)
-        sum += exp(target[i] - log_target) * (target[i] - log_target - scores[i] + log_scores);
-    return sum;
-}
-
-static double naive_row(const struct setup *x, enum kind kind, int i, const double *s, int margins)
-{
-    double target[64], scores[64], sum = 0;
-    int n = 0, first = x->lists.starts[i], last = x->lists.starts[i + 1];
-    switch (kind) {
-    case INFO_NCE:
-        for (int j = 0; j < x->documents; j++)
-            if (!x->masked || x->mask[i * x->documents + j] || j == x->positive[i])
-                scores[n++] = s[j];
-        return (log_sum_exp(scores, n) - s[x->positive[i]]) / x->queries;
-    case LISTWISE:
-        for (int j = first; j < last; j++, n++) {
-            target[n] = (double)x->lists.teacher[j] / x->teacher_temperature;
-            scores[n] = s[x->lists.columns[j]];
-        }
-        return n ? naive_kl(target, scores, n) / x->queries : 0;
-    case MARGIN:
-        for (int j = first + 1; j < last; j++) {
-            double e = s[x->lists.columns[first]] - s[x->lists.columns[j]];
-            e -= x->k * ((double)x->lists.teacher[first] - (double)x->lists.teacher[j]);
-            sum += e * e / margins;
-        }
-        return sum;
-    case SELF:
-        for (int j = 0; j < x->documents; j++) target[j] = (double)x->full[i * x->documents + j];
-        return naive_kl(target, s, x->documents) / x->queries;
-    default:
-        for (int part = INFO_NCE; part < TOGETHER; part++)
-            sum += TOGETHER_WEIGHTS[part] * naive_row(x, (enum kind)part, i, s, margins);
-        return sum;
-    }
-}
-
-static double naive_loss(const struct setup *x, enum kind kind, const double *zq, const double *zd)
-{
-    double loss = 0, s[64];
-    int margins = 0;
-    for (int i = 0; i < x->queries; i++)
-        if (x->lists.starts[i + 1] > x->lists.starts[i])
-            margins += x->lists.starts[i + 1] - x->lists.starts[i] - 1;
-    for (int i = 0; i < x->queries; i++) {
-        for (int j = 0; j < x->documents; j++)
-            s[j] = naive_score(x, zq + i * x->width, zd + j * x->width);
-        loss += naive_row(x, kind, i, s, margins);
-    }
     return loss;
 }
 
@@ -196,7 +119,8 @@ static struct setup make_setup(const struct shape *shape)
         for (int j = 1; j < x.documents; j += 2)
             memcpy(x.zd + j * x.width, x.zd, (size_t)x.width * sizeof *x.zd);
         for (int i = 0; i < x.queries * x.documents; i++) x.full[i] = 2;
-        for (int i = 0; i < x.lists.starts[x.queries]; i++) ((float *)x.lists.teacher)[i] = -1;
+        for (int i = 0; i < x.lists.starts[x.queries]; i++)
+            ((float *)x.lists.teacher)[i] = (float)-(i % 2);
     }
     if (strcmp(shape->special, "zeros") == 0) { /* zero as far as the cut reaches */
         memset(x.zq, 0, (size_t)x.dim * sizeof *x.zq);
@@ -298,7 +222,8 @@ START_TEST(large_logits_do_not_overflow)
         double loss = library_loss(&x, (enum kind)kind, &sim, 1, d_zq, d_zd);
         double expected = naive_loss(&x, (enum kind)kind, zq, zd);
         ck_assert(isfinite(loss));
-        ck_assert_double_eq_tol(loss / expected, 1, 1e-5);
+        ck_assert_msg(fabs(loss - expected) <= 1e-5 * fabs(expected),
+                      "kind %d: %.9g, expected %.9g", kind, loss, expected);
         for (int i = 0; i < QUERIES * WIDTH; i++) ck_assert(isfinite(d_zq[i]));
         for (int i = 0; i < DOCUMENTS * WIDTH; i++) ck_assert(isfinite(d_zd[i]));
     }
@@ -322,97 +247,69 @@ START_TEST(not_a_number_is_not_hidden)
 }
 END_TEST
 
-/* ---- the other losses ---- */
-
-START_TEST(hpd_compares_prefixes)
+static double naive_cosine(const double *a, const double *b, int dim)
 {
-    const float z[] = {1, 2, 9, 3, 4, 9}, target[] = {0, 0, 7, 7, 1, 4, 7, 7};
-    float d_z[] = {1, 1, 1, 1, 1, 1};
-    ck_assert_double_eq_tol(hpd_mse(z, 3, target, 4, 2, 2, 0.5, d_z), (1 + 4 + 4 + 0) / 4.0, 1e-12);
-    const float expected[] = {1 + 0.25f, 1 + 0.5f, 1, 1 + 0.5f, 1, 1};
-    check_close(d_z, expected, 6, 1e-7);
-    ck_assert_double_eq_tol(hpd_mse(z, 3, target, 4, 2, 2, 0.5, NULL), 2.25, 1e-12);
-    ck_assert_double_eq(hpd_mse(z, 3, target, 4, 0, 2, 1, d_z), 0);
+    double ab = 0, aa = 0, bb = 0;
+    for (int j = 0; j < dim; j++) ab += a[j] * b[j], aa += a[j] * a[j], bb += b[j] * b[j];
+    return aa == 0 || bb == 0 ? 0 : ab / sqrt(aa * bb);
 }
-END_TEST
 
-static double naive_cosent(const double *c, const float *labels, int n, double scale)
+static double naive_gram(const double *z, int width, const double *target, int target_width, int n,
+                         int dim)
 {
-    double terms[256] = {0};
-    int count = 1;
+    double sum = 0;
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++)
-            if (labels[i] > labels[j]) terms[count++] = scale * (c[j] - c[i]);
-    return log_sum_exp(terms, count);
+            sum += pow(naive_cosine(z + i * width, z + j * width, dim) -
+                           naive_cosine(target + i * target_width, target + j * target_width, dim),
+                       2);
+    return sum / n / n;
 }
 
-static void check_cosent(const float *cosines, const float *labels, int n, double scale)
+START_TEST(self_kl_over_lists_is_listwise_kl)
 {
-    float d[16];
-    double *c = doubles(cosines, n);
-    for (int i = 0; i < n; i++) d[i] = 1;
-    double loss = cosent(cosines, labels, n, scale, 0.4, d);
-    ck_assert_double_eq_tol(loss, naive_cosent(c, labels, n, scale), 1e-9 * fmax(1, loss));
-    for (int i = 0; i < n; i++) {
-        double was = c[i];
-        c[i] = was + 1e-6;
-        double above = naive_cosent(c, labels, n, scale);
-        c[i] = was - 1e-6;
-        double below = naive_cosent(c, labels, n, scale);
-        c[i] = was;
-        double numeric = 0.4 * (above - below) / 2e-6, analytic = (double)d[i] - 1;
-        ck_assert_double_eq_tol(analytic, numeric, 1e-6 * fmax(1, fabs(numeric)));
-    }
-    free(c);
-}
-
-START_TEST(cosent_orders_pairs)
-{
-    const float cosines[] = {0.9f, 0.1f, 0.4f, 0.4f, -0.7f, 0.2f};
-    const float labels[] = {0.2f, 0.9f, 0.5f, 0.5f, 1, 0}; /* a tie, and pairs in the wrong order */
-    check_cosent(cosines, labels, 6, 20);
-    check_cosent(cosines, labels, 6, 1);
-    check_cosent(cosines, labels, 1, 20);
-    const float equal[] = {3, 3, 3, 3, 3, 3};
-    ck_assert_double_eq(cosent(cosines, equal, 6, 20, 1, NULL), 0);
-    const float far[] = {1, -1}, wrong[] = {0, 1};
-    ck_assert_double_eq_tol(cosent(far, wrong, 2, 1e5, 1, NULL), 2e5, 1e-6); /* no overflow */
+    struct shape shape = {3, 7, 10, 6, true, false, 20, ""};
+    struct setup x = make_setup(&shape);
+    int starts[4] = {0, 7, 14, 21}, columns[21];
+    for (int i = 0; i < 21; i++) columns[i] = i % 7;
+    const struct candidate_lists lists = {starts, columns, x.full};
+    struct similarity sim = {.cosine = true, .scale = 20};
+    float d_lists[21] = {0}, d_rows[21] = {0};
+    similarity_forward(&sim, x.zq, 3, x.zd, 7, 10, 6);
+    double rows = self_kl(&sim, x.full, 1, d_rows);
+    ck_assert_double_eq_tol(listwise_kl(&sim, &lists, 1, 1, d_lists), rows, 1e-6 * rows);
+    check_close(d_lists, d_rows, 21, 1e-6);
+    similarity_free(&sim);
+    free_setup(&x);
 }
 END_TEST
 
-START_TEST(pair_cosines_and_their_gradient)
+/* The Gram matrices of a batch, as losses.h has it: both sides of the gradient fall on z. */
+START_TEST(score_mse_compares_gram_matrices)
 {
-    enum { N = 5, WIDTH = 7, DIM = 4 };
-    float *za = values(1, N, WIDTH, 1), *zb = values(2, N, WIDTH, 3);
-    memset(za + 2 * WIDTH, 0, DIM * sizeof *za);
-    float cosines[N], d_cosines[N], d_za[N * WIDTH], d_zb[N * WIDTH];
-    for (int i = 0; i < N * WIDTH; i++) d_za[i] = d_zb[i] = 1; /* gradients are added */
-    const float labels[N] = {0.1f, 0.9f, 0.3f, 0.5f, 0.7f};
-    pair_cosines(cosines, za, zb, N, WIDTH, DIM);
-    ck_assert_float_eq(cosines[2], 0);
-    memset(d_cosines, 0, sizeof d_cosines);
-    double loss = cosine_mse(cosines, labels, N, 2, d_cosines);
-    pair_cosines_backward(d_cosines, za, zb, N, WIDTH, DIM, d_za, d_zb);
-    struct setup x = {.dim = DIM, .cosine = true, .scale = 1};
-    double expected = 0, *a = doubles(za, N * WIDTH), *b = doubles(zb, N * WIDTH);
+    enum { N = 5, WIDTH = 6, TARGET = 7, DIM = 4 };
+    float *z = values(1, N, WIDTH, 1), *target = values(2, N, TARGET, 2);
+    memset(z + 3 * WIDTH, 0, WIDTH * sizeof *z);
+    struct similarity sim = {.cosine = true, .scale = 1}, wanted = sim;
+    float d_s[N * N] = {0}, d_z[N * WIDTH] = {0};
+    similarity_forward(&sim, z, N, z, N, WIDTH, DIM);
+    similarity_forward(&wanted, target, N, target, N, TARGET, DIM);
+    double loss = score_mse(&sim, wanted.s, 0.7, d_s);
+    similarity_backward(&sim, d_s, WIDTH, d_z, d_z);
+    double *moved = doubles(z, N * WIDTH), *fixed = doubles(target, N * TARGET);
+    ck_assert_double_eq_tol(loss, naive_gram(moved, WIDTH, fixed, TARGET, N, DIM), 1e-6);
     for (int i = 0; i < N * WIDTH; i++) {
-        const int row = i / WIDTH;
-        double *sides[] = {a, b}, *row_a = a + row * WIDTH, *row_b = b + row * WIDTH;
-        const double error = naive_score(&x, row_a, row_b) - (double)labels[row];
-        if (i % WIDTH == 0) expected += error * error / N;
-        for (int side = 0; side < 2; side++) {
-            double was = sides[side][i];
-            sides[side][i] = was + 1e-6;
-            double above = naive_score(&x, row_a, row_b);
-            sides[side][i] = was - 1e-6;
-            double below = naive_score(&x, row_a, row_b);
-            sides[side][i] = was;
-            double numeric = row == 2 ? 0 : 2 * 2 * error / N * (above - below) / 2e-6;
-            ck_assert_double_eq_tol((double)(side ? d_zb : d_za)[i] - 1, numeric, 1e-6);
-        }
+        const double was = moved[i];
+        moved[i] = was + 1e-5;
+        double above = naive_gram(moved, WIDTH, fixed, TARGET, N, DIM);
+        moved[i] = was - 1e-5;
+        double below = naive_gram(moved, WIDTH, fixed, TARGET, N, DIM);
+        moved[i] = was;
+        double numeric = i / WIDTH == 3 ? 0 : 0.7 * (above - below) / 2e-5;
+        ck_assert_double_eq_tol((double)d_z[i], numeric, 1e-6);
     }
-    ck_assert_double_eq_tol(loss, expected, 1e-6);
-    free(za), free(zb), free(a), free(b);
+    similarity_free(&sim), similarity_free(&wanted);
+    free(z), free(target), free(moved), free(fixed);
 }
 END_TEST
 
@@ -502,7 +399,8 @@ START_TEST(equals_torch)
     check_ranking_golden(st, "margin_mse", MARGIN, &x, 2e-6);
     check_pair_golden(st, "cosent", true, &x, labels, 1, 2e-6);
     check_pair_golden(st, "cosine_mse", false, &x, labels, 1, 2e-6);
-    double loss = hpd_mse(x.zq, 12, target, 8, 4, 8, 1, d_z);
+    const struct vector_targets hpd = {x.zq, target, 4, 12, 8, 8};
+    double loss = hpd_mse(&hpd, 1, d_z);
     check_golden(st, "hpd_mse", loss, d_z, 48, NULL, 0, 1e-6);
     free(labels), free(target);
     free_setup(&x);
@@ -545,7 +443,8 @@ START_TEST(equals_the_shared_golden_values)
     check_ranking_golden(st, "margin_mse_dot", MARGIN, &x, 1e-5);
     check_pair_golden(st, "cosent_scale20", true, &x, labels, 5, 1e-5);
     check_pair_golden(st, "cosine_mse_labels", false, &x, labels, 5, 1e-5);
-    double loss = hpd_mse(zq, 24, target, 24, 6, 16, 1, d_z);
+    const struct vector_targets hpd = {zq, target, 6, 24, 24, 16};
+    double loss = hpd_mse(&hpd, 1, d_z);
     check_golden(st, "hpd_mse_first16", loss, d_z, 144, NULL, 0, 1e-5);
     free(zq), free(zd), free(teacher), free(labels), free(target);
     safetensors_close(st);
@@ -558,9 +457,8 @@ int main(void)
         TEST(values_and_gradients_equal_a_naive_twin),
         TEST(large_logits_do_not_overflow),
         TEST(not_a_number_is_not_hidden),
-        TEST(hpd_compares_prefixes),
-        TEST(cosent_orders_pairs),
-        TEST(pair_cosines_and_their_gradient),
+        TEST(self_kl_over_lists_is_listwise_kl),
+        TEST(score_mse_compares_gram_matrices),
         TEST(equals_torch),
         TEST(equals_the_shared_golden_values),
         {0},

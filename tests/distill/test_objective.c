@@ -1,5 +1,6 @@
 /* distill/objective: equal to the separate losses, gradients by differences. */
 #include "distill/objective.h"
+#include "distill/vector_losses.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -83,7 +84,8 @@ static double separate(const struct objective_case *c, const struct objective_ro
     double value = 0;
     if (row->kind == LOSS_HPD) {
         int dim = row->tap.dim < TARGET ? row->tap.dim : TARGET;
-        return hpd_mse(z, WIDTH, c->targets, TARGET, ROWS, dim, row->weight, d_z[at]);
+        const struct vector_targets t = {z, c->targets, ROWS, WIDTH, TARGET, dim};
+        return hpd_mse(&t, row->weight, d_z[at]);
     }
     struct similarity sim = {.cosine = c->objective.cosine, .scale = c->objective.scale};
     struct similarity whole = sim;
