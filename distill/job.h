@@ -38,6 +38,7 @@ enum { BY_PROBE = -1 }; /* distill.hpd.layer and .form */
 enum { EVERY = -1 };    /* distill.sample.layers and .dims */
 /* student.taps at each step, or what distill.sample draws for it. */
 enum tap_policy { TAPS_LISTED, TAPS_DRAWN };
+enum hpd_loss { HPD_MSE, HPD_COSINE, HPD_GRAM };
 enum full_width { FULL_WIDTH_NONE, FULL_WIDTH_LAST, FULL_WIDTH_ALL };
 
 struct int_list {
@@ -118,15 +119,24 @@ struct job {
             int layer; /* or BY_PROBE */
             int form;  /* enum text_form, or BY_PROBE */
             bool centred;
+            enum hpd_loss loss;
             int epochs, batch_texts, max_texts; /* max_texts 0: all */
             double learning_rate;
         } hpd;
         struct {
-            double info_nce, listwise_kl, margin_mse, self_kl;
+            double info_nce, listwise_kl, margin_mse, ranknet, lambda, adr_mse, self_kl;
+            double coordinate_kl, compress;
             struct {
                 double start, end;
             } hpd; /* weight at the first and the last step */
         } loss;
+        struct {
+            bool both_directions; /* from documents to queries, too */
+        } info_nce;
+        struct {
+            double temperature;
+            bool rising_weights, detached;
+        } coordinate_kl;
         enum tap_policy taps;
         struct {
             int layers, dims;             /* a step; or EVERY */

@@ -259,21 +259,22 @@ static bool uses_hpd(const struct job *job)
 
 static int check_losses(const struct job *job, struct error *err)
 {
-    double taught = job->distill.loss.info_nce + job->distill.loss.listwise_kl +
-                    job->distill.loss.margin_mse + job->distill.loss.hpd.start +
+    double lists = job->distill.loss.listwise_kl + job->distill.loss.margin_mse +
+                   job->distill.loss.ranknet + job->distill.loss.lambda + job->distill.loss.adr_mse;
+    double taught = job->distill.loss.info_nce + lists + job->distill.loss.hpd.start +
                     job->distill.loss.hpd.end;
     if (taught == 0 && job->distill.epochs > 0)
         return contradiction(job, KEY_OF(distill.epochs), err,
-                             "is %d, but every weight in distill.loss (self_kl aside) is 0",
+                             "is %d, but every weight in distill.loss (self_kl, coordinate_kl and "
+                             "compress aside) is 0",
                              job->distill.epochs);
     if (job->distill.hpd.epochs == 0 && job->distill.epochs == 0)
         return contradiction(job, KEY_OF(distill.epochs), err,
                              "and distill.hpd.epochs are both 0: nothing is trained");
-    if (job->mine.negatives_per_query == 0 &&
-        job->distill.loss.listwise_kl + job->distill.loss.margin_mse > 0)
+    if (job->mine.negatives_per_query == 0 && lists > 0)
         return contradiction(job, KEY_OF(mine.negatives_per_query), err,
-                             "is 0, but listwise_kl and margin_mse in distill.loss compare a "
-                             "positive with negatives; set their weights to 0");
+                             "is 0, but listwise_kl, margin_mse, ranknet, lambda and adr_mse in "
+                             "distill.loss compare a query's documents; set their weights to 0");
     if (job->distill.max_document_tokens > job->data.max_document_tokens)
         return contradiction(job, KEY_OF(distill.max_document_tokens), err,
                              "is %d, more than data.max_document_tokens (%d)",

@@ -28,6 +28,8 @@ static const struct key_word similarities[] = {
 static const struct key_word weightings[] = {
     {"uniform", TAP_WEIGHTS_UNIFORM}, {"log", TAP_WEIGHTS_LOG}, {"inv", TAP_WEIGHTS_INV}, {0}};
 static const struct key_word tap_policies[] = {{"listed", TAPS_LISTED}, {"drawn", TAPS_DRAWN}, {0}};
+static const struct key_word hpd_losses[] = {
+    {"mse", HPD_MSE}, {"cosine", HPD_COSINE}, {"gram", HPD_GRAM}, {0}};
 static const struct key_word counts[] = {{"all", EVERY}, {0}};
 static const struct key_word full_widths[] = {
     {"none", FULL_WIDTH_NONE}, {"last", FULL_WIDTH_LAST}, {"all", FULL_WIDTH_ALL}, {0}};
@@ -221,6 +223,10 @@ const struct key job_keys[] = {
      .help = "how a text is put into the teacher: alone or paired with itself", .words = forms},
     {KEY(distill.hpd.centred), KEY_BOOL, "false",
      .help = "subtract the mean before the PCA"},
+    {KEY(distill.hpd.loss), KEY_WORD, "mse",
+     .help = "of vectors against their targets; gram: the cosines among a step's texts against "
+             "those of their targets",
+     .words = hpd_losses},
     {KEY(distill.hpd.epochs), KEY_INT, "2",
      .help = "passes over all texts in the first stage; 0: none", "epochs", BETWEEN(0, 1000)},
     {KEY(distill.hpd.batch_texts), KEY_INT, "128",
@@ -236,10 +242,30 @@ const struct key job_keys[] = {
      .help = "weight of the teacher's distribution over each query's candidates", BETWEEN(0, 1e6)},
     {KEY(distill.loss.margin_mse), KEY_DOUBLE, "0",
      .help = "weight of the teacher's margins between positive and negatives", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.ranknet), KEY_DOUBLE, "0",
+     .help = "weight of the teacher's order of each pair of candidates (RankNet)", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.lambda), KEY_DOUBLE, "0",
+     .help = "weight of the same, each pair by its share of nDCG (LambdaLoss)", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.adr_mse), KEY_DOUBLE, "0",
+     .help = "weight of the squared error of soft ranks (ADR-MSE)", BETWEEN(0, 1e6)},
     {KEY(distill.loss.self_kl), KEY_DOUBLE, "1",
      .help = "weight of the full student's distribution, for the smaller taps", BETWEEN(0, 1e6)},
+    {KEY(distill.loss.coordinate_kl), KEY_DOUBLE, "0",
+     .help = "weight of the last layer's distribution over coordinates, for the layers below it "
+             "(2DMSE, AdaptiveLayerLoss)",
+     BETWEEN(0, 1e6)},
+    {KEY(distill.loss.compress), KEY_DOUBLE, "0",
+     .help = "weight of a layer's own projection to a tap's dimensions (ESE)", BETWEEN(0, 1e6)},
     {KEY(distill.loss.hpd), KEY_RANGE, "[1, 0.1]",
      .help = "weight of the PCA targets, from the first step to the last", BETWEEN(0, 1e6)},
+    {KEY(distill.info_nce.both_directions), KEY_BOOL, "false",
+     .help = "info_nce is the mean of both: a document chooses among the queries, too"},
+    {KEY(distill.coordinate_kl.temperature), KEY_DOUBLE, "0.3",
+     .help = "of both distributions of coordinates", BETWEEN(1e-4, 1e4)},
+    {KEY(distill.coordinate_kl.rising_weights), KEY_BOOL, "false",
+     .help = "coordinate_kl weighs ln(2 + layer)"},
+    {KEY(distill.coordinate_kl.detached), KEY_BOOL, "true",
+     .help = "coordinate_kl moves the lower layer alone"},
     {KEY(distill.temperature), KEY_DOUBLE, "0.05",
      .help = "student scores are similarity / temperature", BETWEEN(1e-4, 1e4)},
     {KEY(distill.teacher_temperature), KEY_DOUBLE, "1",

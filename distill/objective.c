@@ -6,7 +6,7 @@
 
 static bool copies_full(enum loss_kind kind)
 {
-    return kind == LOSS_SELF_KL;
+    return kind == LOSS_SELF_KL || kind == LOSS_COORDINATE_KL;
 }
 
 void objective_add(struct objective *objective, struct objective_row row)
@@ -24,8 +24,12 @@ void objective_free(struct objective *objective)
 {
     free(objective->rows);
     free(objective->d_s);
+    free(objective->d_gram);
     similarity_free(&objective->similarity);
     similarity_free(&objective->full_similarity);
+    similarity_free(&objective->gram);
+    similarity_free(&objective->target_gram);
+    ese_free(&objective->ese);
     *objective = (struct objective){0};
 }
 
@@ -72,6 +76,17 @@ static void similarity_at(struct similarity *sim, const struct objective *object
 
 /* ---- the losses, as rows ---- */
 
+/* A gradient of zeros, in a buffer that grows. */
+static float *zeroed(float **buffer, size_t *capacity, size_t size)
+{
+    if (size > *capacity) {
+        *buffer = xrealloc(*buffer, size, sizeof **buffer);
+        *capacity = size;
+    }
+    memset(*buffer, 0, size * sizeof **buffer);
+    return *buffer;
+}
+
 typedef double row_loss(struct objective *objective, const struct objective_input *input,
                         const struct objective_row *row);
 
@@ -80,6 +95,14 @@ static double row_info_nce(struct objective *objective, const struct objective_i
 {
     return info_nce(&objective->similarity, input->positive, input->mask, row->weight,
                     objective->d_s);
+}
+
+static double row_info_nce_transposed(struct objective *objective,
+                                      const struct objective_input *input,
+                                      const struct objective_row *row)
+{
+    return info_nce_transposed(&objective->similarity, input->positive, input->mask, row->weight,
+                               objective->d_s);
 }
 
 static double row_listwise_kl(struct objective *objective, const struct objective_input *input,
@@ -96,6 +119,25 @@ static double row_margin_mse(struct objective *objective, const struct objective
                       objective->d_s);
 }
 
+static double row_ranknet(struct objective *objective, const struct objective_input *input,
+                          const struct objective_row *row)
+{
+    return ranknet(&objective->similarity, &input->lists, row->weight, objective->d_s);
+}
+
+static double row_lambda(struct objective *objective, const struct objective_input *input,
+                         const struct objective_row *row)
+{
+    return lambda_loss(&objective->similarity, &input->lists, objective->teacher_temperature,
+                       row->weight, objective->d_s);
+}
+
+static double row_adr_mse(struct objective *objective, const struct objective_input *input,
+                          const struct objective_row *row)
+{
+    return adr_mse(&objective->similarity, &input->lists, 1, row->weight, objective->d_s);
+}
+
 static double row_self_kl(struct objective *objective, const struct objective_input *input,
                           const struct objective_row *row)
 {
@@ -109,13 +151,13 @@ static struct vector_targets targets_of(const struct objective_input *input,
                                         const struct objective_row *row)
 {
     const struct target_rows *targets = &input->targets[row->target];
-    return (struct vector_targets){
-        .z = input->z[layer_index(input, row->tap.layer)],
-        .target = targets->values,
-        .n = input->num_queries + input->num_documents,
-        .width = input->width,
-        .target_width = targets->width,
-        .dim = row->tap.dim < targets->width ? row->tap.dim : targets->width};
+    return (struct vector_targets){.z = input->z[layer_index(input, row->tap.layer)],
+                                   .target = targets->values,
+                                   .n = input->num_queries + input->num_documents,
+                                   .width = input->width,
+                                   .target_width = targets->width,
+                                   .dim = row->tap.dim < targets->width ? row->tap.dim
+                                                                        : targets->width};
 }
 
 static double row_hpd(struct objective *objective, const struct objective_input *input,
@@ -126,16 +168,71 @@ static double row_hpd(struct objective *objective, const struct objective_input 
     return hpd_mse(&targets, row->weight, input->d_z[layer_index(input, row->tap.layer)]);
 }
 
+static double row_hpd_cosine(struct objective *objective, const struct objective_input *input,
+                             const struct objective_row *row)
+{
+    const struct vector_targets targets = targets_of(input, row);
+    (void)objective;
+    return hpd_cosine(&targets, row->weight, input->d_z[layer_index(input, row->tap.layer)]);
+}
+
+static double row_hpd_gram(struct objective *objective, const struct objective_input *input,
+                           const struct objective_row *row)
+{
+    const struct vector_targets t = targets_of(input, row);
+    struct similarity *gram = &objective->gram, *wanted = &objective->target_gram;
+    float *d_z = input->d_z[layer_index(input, row->tap.layer)];
+    gram->cosine = wanted->cosine = true;
+    gram->scale = wanted->scale = 1;
+    similarity_forward(gram, t.z, t.n, t.z, t.n, t.width, t.dim);
+    similarity_forward(wanted, t.target, t.n, t.target, t.n, t.target_width, t.dim);
+    float *d_s = zeroed(&objective->d_gram, &objective->d_gram_capacity, (size_t)t.n * (size_t)t.n);
+    double value = score_mse(gram, wanted->s, row->weight, d_s);
+    similarity_backward(gram, d_s, t.width, d_z, d_z);
+    return value;
+}
+
+static double row_coordinate_kl(struct objective *objective, const struct objective_input *input,
+                                const struct objective_row *row)
+{
+    int at = layer_index(input, row->tap.layer), full = layer_index(input, objective->full.layer);
+    const struct vector_targets targets = {.z = input->z[at],
+                                           .target = input->z[full],
+                                           .n = input->num_queries + input->num_documents,
+                                           .width = input->width,
+                                           .target_width = input->width,
+                                           .dim = row->tap.dim};
+    return coordinate_kl(&targets, objective->coordinate_temperature, row->weight, input->d_z[at],
+                         objective->coordinate_detached ? NULL : input->d_z[full]);
+}
+
+static double row_compress(struct objective *objective, const struct objective_input *input,
+                           const struct objective_row *row)
+{
+    int at = layer_index(input, row->tap.layer);
+    return ese_compress(&objective->ese, input->z[at], input->num_queries + input->num_documents,
+                        input->width, row->tap.dim, 1, row->weight, input->d_z[at]);
+}
+
 static const struct {
     const char *name;
     bool on_scores; /* reads the similarities of its tap and adds to d_s; or else to d_z itself */
     row_loss *evaluate;
 } losses[NUM_LOSSES] = {
     [LOSS_INFO_NCE] = {"info_nce", true, row_info_nce},
+    [LOSS_INFO_NCE_TRANSPOSED] = {"info_nce_transposed", true, row_info_nce_transposed},
     [LOSS_LISTWISE_KL] = {"listwise_kl", true, row_listwise_kl},
     [LOSS_MARGIN_MSE] = {"margin_mse", true, row_margin_mse},
+    [LOSS_RANKNET] = {"ranknet", true, row_ranknet},
+    [LOSS_LAMBDA] = {"lambda", true, row_lambda},
+    [LOSS_ADR_MSE] = {"adr_mse", true, row_adr_mse},
     [LOSS_SELF_KL] = {"self_kl", true, row_self_kl},
+    [LOSS_COORDINATE_KL] = {"coordinate_kl", false, row_coordinate_kl},
+    [LOSS_COMPRESS] = {"compress", false, row_compress},
     [LOSS_HPD] = {"hpd", false, row_hpd},
+    [LOSS_HPD_COSINE] = {"hpd_cosine", false, row_hpd_cosine},
+    [LOSS_HPD_GRAM] = {"hpd_gram", false, row_hpd_gram},
+    [LOSS_ALIGN] = {"align", false, row_hpd},
 };
 
 const char *loss_name(enum loss_kind kind)
@@ -144,15 +241,6 @@ const char *loss_name(enum loss_kind kind)
 }
 
 /* ---- all rows ---- */
-
-static void reserve_d_s(struct objective *objective, size_t size)
-{
-    if (size > objective->d_s_capacity) {
-        objective->d_s = xrealloc(objective->d_s, size, sizeof *objective->d_s);
-        objective->d_s_capacity = size;
-    }
-    memset(objective->d_s, 0, size * sizeof *objective->d_s);
-}
 
 /* All rows of the tap of rows[first]: one similarity, one gradient.  Returns the first row of
  * another tap. */
@@ -167,7 +255,8 @@ static size_t tap_rows(struct objective *objective, const struct objective_input
          r++) {
         const struct objective_row *row = &objective->rows[r];
         if (losses[row->kind].on_scores && !scored) {
-            reserve_d_s(objective, (size_t)input->num_queries * (size_t)input->num_documents);
+            zeroed(&objective->d_s, &objective->d_s_capacity,
+                   (size_t)input->num_queries * (size_t)input->num_documents);
             similarity_at(&objective->similarity, objective, input, tap);
             scored = true;
         }

@@ -8,15 +8,27 @@
 #ifndef RETORT_OBJECTIVE_H
 #define RETORT_OBJECTIVE_H
 
+#include "distill/ese.h"
 #include "distill/losses.h"
 #include "student/dual_encoder.h"
 
 enum loss_kind {
+    /* of scores */
     LOSS_INFO_NCE,
+    LOSS_INFO_NCE_TRANSPOSED,
     LOSS_LISTWISE_KL,
     LOSS_MARGIN_MSE,
+    LOSS_RANKNET,
+    LOSS_LAMBDA,
+    LOSS_ADR_MSE,
     LOSS_SELF_KL, /* towards the full tap's scores */
-    LOSS_HPD,     /* towards a matrix of targets */
+    /* of vectors */
+    LOSS_COORDINATE_KL, /* towards the full tap's coordinates, at a layer's full width */
+    LOSS_COMPRESS,      /* ESE's: towards a projection of the layer's full width */
+    LOSS_HPD,           /* towards a matrix of targets */
+    LOSS_HPD_COSINE,
+    LOSS_HPD_GRAM,
+    LOSS_ALIGN, /* towards the matrix of targets of the layer's own, at its full width */
     NUM_LOSSES
 };
 const char *loss_name(enum loss_kind kind); /* "info_nce", ... */
@@ -31,14 +43,18 @@ struct objective_row {
 struct objective {
     struct objective_row *rows; /* grouped by tap */
     size_t count, capacity;
-    struct tap full; /* what self_kl copies */
+    struct tap full; /* what self_kl and coordinate_kl copy */
     bool cosine;     /* or dot */
     double scale;    /* 1 / temperature */
     double teacher_temperature;
     double margin_scale; /* k of MarginMSE: student's units per teacher logit */
+    double coordinate_temperature;
+    bool coordinate_detached; /* coordinate_kl moves the lower layer alone */
     struct similarity similarity, full_similarity;
-    float *d_s;
-    size_t d_s_capacity;
+    struct similarity gram, target_gram; /* of hpd_gram */
+    struct ese ese;
+    float *d_s, *d_gram;
+    size_t d_s_capacity, d_gram_capacity;
 };
 void objective_add(struct objective *objective, struct objective_row row);
 void objective_clear(struct objective *objective); /* of its rows */

@@ -114,6 +114,9 @@ static void prepare_dev(struct train_stage *stage)
 
 /* ---- phases ---- */
 
+static const enum loss_kind hpd_losses[] = {
+    [HPD_MSE] = LOSS_HPD, [HPD_COSINE] = LOSS_HPD_COSINE, [HPD_GRAM] = LOSS_HPD_GRAM};
+
 static struct phase_context context_of(struct train_stage *stage)
 {
     const struct job *job = stage->run->job;
@@ -136,19 +139,23 @@ static struct phase_context context_of(struct train_stage *stage)
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
     context.objective.margin_scale = 1;
+    context.objective.coordinate_temperature = job->distill.coordinate_kl.temperature;
+    context.objective.coordinate_detached = job->distill.coordinate_kl.detached;
     context.objective.full = taps->items[taps->count - 1];
-    context.schedule = (struct tap_schedule){.full = context.objective.full,
-                                             .layer_weights = job->distill.tap_weights,
-                                             .seed = (uint64_t)job->seed,
-                                             .listed = taps->items,
-                                             .num_listed = taps->count,
-                                             .drawn = job->distill.taps == TAPS_DRAWN,
-                                             .layers = job->distill.sample.layers,
-                                             .from = &job->distill.sample.from,
-                                             .dims = job->distill.sample.dims,
-                                             .widths = &job->distill.sample.widths,
-                                             .full_width = job->distill.sample.full_width,
-                                             .same_widths = job->distill.sample.same_widths};
+    context.schedule =
+        (struct tap_schedule){.full = context.objective.full,
+                              .layer_weights = job->distill.tap_weights,
+                              .rising_coordinates = job->distill.coordinate_kl.rising_weights,
+                              .seed = (uint64_t)job->seed,
+                              .listed = taps->items,
+                              .num_listed = taps->count,
+                              .drawn = job->distill.taps == TAPS_DRAWN,
+                              .layers = job->distill.sample.layers,
+                              .from = &job->distill.sample.from,
+                              .dims = job->distill.sample.dims,
+                              .widths = &job->distill.sample.widths,
+                              .full_width = job->distill.sample.full_width,
+                              .same_widths = job->distill.sample.same_widths};
     return context;
 }
 
@@ -212,7 +219,7 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     struct phase_context context = context_of(stage);
     context.num_hpd_texts = hpd_texts(&texts, stage->run);
     context.hpd_texts = texts;
-    tap_schedule_term(&context.schedule, LOSS_HPD, 1, 1, 0);
+    tap_schedule_term(&context.schedule, hpd_losses[job->distill.hpd.loss], 1, 1, 0);
     size_t batch = (size_t)job->distill.hpd.batch_texts;
     struct phase phase =
         phase_of(stage, "hpd",
@@ -224,20 +231,40 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     return status;
 }
 
-/* With the teacher: all losses of the job.  Without: InfoNCE on the labels. */
-static void add_terms(struct tap_schedule *schedule, const struct job *job, bool teacher)
+/* InfoNCE of the labels. */
+static void add_labels(struct tap_schedule *schedule, const struct job *job, double weight)
 {
-    const double labels = teacher ? job->distill.loss.info_nce : 1;
+    bool both = job->distill.info_nce.both_directions;
+    double forward = both ? weight / 2 : weight, back = both ? weight / 2 : 0;
+    tap_schedule_term(schedule, LOSS_INFO_NCE, forward, forward, 0);
+    tap_schedule_term(schedule, LOSS_INFO_NCE_TRANSPOSED, back, back, 0);
+}
+
+/* What the teacher gives. */
+static void add_teacher(struct tap_schedule *schedule, const struct job *job)
+{
     const struct loss_term terms[] = {
-        {LOSS_INFO_NCE, labels, labels, 0},
         {LOSS_LISTWISE_KL, job->distill.loss.listwise_kl, job->distill.loss.listwise_kl, 0},
         {LOSS_MARGIN_MSE, job->distill.loss.margin_mse, job->distill.loss.margin_mse, 0},
-        {LOSS_SELF_KL, job->distill.loss.self_kl, job->distill.loss.self_kl, 0},
-        {LOSS_HPD, job->distill.loss.hpd.start, job->distill.loss.hpd.end, 0}};
+        {LOSS_RANKNET, job->distill.loss.ranknet, job->distill.loss.ranknet, 0},
+        {LOSS_LAMBDA, job->distill.loss.lambda, job->distill.loss.lambda, 0},
+        {LOSS_ADR_MSE, job->distill.loss.adr_mse, job->distill.loss.adr_mse, 0},
+        {hpd_losses[job->distill.hpd.loss], job->distill.loss.hpd.start, job->distill.loss.hpd.end,
+         0}};
     for (size_t t = 0; t < sizeof terms / sizeof *terms; t++)
-        if (teacher || terms[t].kind == LOSS_INFO_NCE || terms[t].kind == LOSS_SELF_KL)
-            tap_schedule_term(schedule, terms[t].kind, terms[t].start, terms[t].end,
-                              terms[t].target);
+        tap_schedule_term(schedule, terms[t].kind, terms[t].start, terms[t].end, terms[t].target);
+}
+
+/* What the student gives itself.  The published factor of a distribution over coordinates is its
+ * temperature. */
+static void add_own(struct tap_schedule *schedule, const struct job *job)
+{
+    double coordinates = job->distill.loss.coordinate_kl * job->distill.coordinate_kl.temperature;
+    tap_schedule_term(schedule, LOSS_SELF_KL, job->distill.loss.self_kl, job->distill.loss.self_kl,
+                      0);
+    tap_schedule_term(schedule, LOSS_COORDINATE_KL, coordinates, coordinates, 0);
+    tap_schedule_term(schedule, LOSS_COMPRESS, job->distill.loss.compress,
+                      job->distill.loss.compress, 0);
 }
 
 /* The control without a teacher has as many steps. */
@@ -248,7 +275,9 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     struct phase_context context = context_of(stage);
     stage->set.use_teacher = teacher;
     context.dev = &stage->dev;
-    add_terms(&context.schedule, job, teacher);
+    add_labels(&context.schedule, job, teacher ? job->distill.loss.info_nce : 1);
+    if (teacher) add_teacher(&context.schedule, job);
+    add_own(&context.schedule, job);
     uint64_t per_epoch = steps_per_epoch(&stage->set, job->distill.batch_queries);
     struct phase phase = phase_of(stage, name, (uint64_t)job->distill.epochs * per_epoch,
                                   job->distill.learning_rate);

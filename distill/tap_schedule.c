@@ -27,19 +27,42 @@ static double layer_weight(enum tap_weights weights, int layer)
     return weights == TAP_WEIGHTS_INV ? 1.0 / layer : 1;
 }
 
-/* All terms at one tap. */
+static bool is_of_layers(enum loss_kind kind)
+{
+    return kind == LOSS_COORDINATE_KL || kind == LOSS_ALIGN;
+}
+
+/* All terms of one tap. */
 static void add_tap(struct objective *out, const struct tap_schedule *schedule, struct tap tap,
                     double weight, uint64_t step)
 {
-    bool full = tap.layer == schedule->full.layer && tap.dim == schedule->full.dim;
+    bool wide = tap.dim == schedule->full.dim, full = wide && tap.layer == schedule->full.layer;
     for (int t = 0; t < schedule->num_terms; t++) {
         const struct loss_term *term = &schedule->terms[t];
-        if (full && term->kind == LOSS_SELF_KL) continue;
-        objective_add(out,
-                      (struct objective_row){.tap = tap,
-                                             .kind = term->kind,
-                                             .weight = weight * term_weight(schedule, term, step),
-                                             .target = term->target});
+        if (is_of_layers(term->kind) || (full && term->kind == LOSS_SELF_KL) ||
+            (wide && term->kind == LOSS_COMPRESS))
+            continue;
+        double scheduled = weight * term_weight(schedule, term, step);
+        objective_add(out, (struct objective_row){tap, term->kind, scheduled, term->target});
+    }
+}
+
+/* All terms of one layer. */
+static void add_layer_terms(struct objective *out, const struct tap_schedule *schedule, int layer,
+                            uint64_t step)
+{
+    const struct tap tap = {layer, schedule->full.dim};
+    for (int t = 0; t < schedule->num_terms; t++) {
+        const struct loss_term *term = &schedule->terms[t];
+        double weight = term_weight(schedule, term, step);
+        if (term->kind == LOSS_COORDINATE_KL && layer < schedule->full.layer)
+            objective_add(out,
+                          (struct objective_row){
+                              tap, term->kind,
+                              weight * (schedule->rising_coordinates ? log(2 + layer) : 1), 0});
+        if (term->kind == LOSS_ALIGN && layer > 0)
+            objective_add(
+                out, (struct objective_row){tap, term->kind, weight, term->target + layer - 1});
     }
 }
 
@@ -73,15 +96,20 @@ static void add_layer(struct objective *out, const struct tap_schedule *schedule
         if (chosen[i] && !(whole && widths->items[i] == schedule->full.dim))
             add_tap(out, schedule, (struct tap){layer, widths->items[i]}, weight, step);
     if (whole) add_tap(out, schedule, (struct tap){layer, schedule->full.dim}, weight, step);
+    add_layer_terms(out, schedule, layer, step);
     free(chosen);
 }
 
 void tap_schedule_rows(struct objective *out, const struct tap_schedule *schedule, uint64_t step)
 {
     objective_clear(out);
-    for (size_t t = 0; !schedule->drawn && t < schedule->num_listed; t++)
-        add_tap(out, schedule, schedule->listed[t],
-                layer_weight(schedule->layer_weights, schedule->listed[t].layer), step);
+    for (size_t t = 0; !schedule->drawn && t < schedule->num_listed; t++) {
+        int layer = schedule->listed[t].layer;
+        bool last = t + 1 == schedule->num_listed || schedule->listed[t + 1].layer != layer;
+        add_tap(out, schedule, schedule->listed[t], layer_weight(schedule->layer_weights, layer),
+                step);
+        if (last) add_layer_terms(out, schedule, layer, step);
+    }
     if (!schedule->drawn) return;
     const struct int_list *from = schedule->from;
     bool *chosen = xcalloc(from->count, sizeof *chosen);

@@ -8,6 +8,10 @@
  * Weights.  A row of a term weighs the term's weight, times, for a listed tap of layer l, w(l); for
  * a drawn layer l below the last, w(l) / the number of drawn layers; 1 at the last layer.  w(l) is
  * 1 (uniform), 1 / (1 + ln l) (log; 1 for layer 0) or 1 / l (inv).
+ *
+ * Terms that are no tap's but a layer's have one row a layer, at its full width: coordinate_kl below
+ * the last, weighing 1 or (rising) ln(2 + l) times the term's weight; align, whose matrix of targets
+ * is the term's `target` + l - 1.  self_kl has no row at the full tap, compress none at full width.
  */
 #ifndef RETORT_TAP_SCHEDULE_H
 #define RETORT_TAP_SCHEDULE_H
@@ -25,6 +29,7 @@ struct loss_term {
 struct tap_schedule {
     struct tap full;
     enum tap_weights layer_weights;
+    bool rising_coordinates; /* coordinate_kl weighs ln(2 + l) */
     struct loss_term terms[NUM_LOSSES];
     int num_terms;
     uint64_t seed, total_steps;

@@ -413,7 +413,12 @@ START_TEST(printed_keys_are_those_below_a_prefix)
     ck_assert_str_eq(text.bytes, "distill.loss.info_nce: 1\n"
                                  "distill.loss.listwise_kl: 1\n"
                                  "distill.loss.margin_mse: 0\n"
+                                 "distill.loss.ranknet: 0\n"
+                                 "distill.loss.lambda: 0\n"
+                                 "distill.loss.adr_mse: 0\n"
                                  "distill.loss.self_kl: 1\n"
+                                 "distill.loss.coordinate_kl: 0\n"
+                                 "distill.loss.compress: 0\n"
                                  "distill.loss.hpd: [1, 0.1]\n");
     text_clear(&text);
     job_print_keys(&job, "student.taps", &text);

@@ -39,7 +39,8 @@ static void case_open(struct objective_case *out, bool cosine)
                                         .cosine = cosine,
                                         .scale = cosine ? 4 : 1.5,
                                         .teacher_temperature = 2,
-                                        .margin_scale = 0.7};
+                                        .margin_scale = 0.7,
+                                        .coordinate_temperature = 0.5};
     out->input = (struct objective_input){
         .num_queries = NQ,
         .num_documents = ND,
@@ -64,7 +65,7 @@ static void add_all(struct objective *objective)
     const struct tap taps[] = {{1, 3}, {3, 2}, {3, WIDTH}};
     for (int t = 0; t < 3; t++)
         for (int kind = 0; kind < NUM_LOSSES; kind++)
-            if (t < 2 || kind != LOSS_SELF_KL)
+            if (t < 2 || (kind != LOSS_SELF_KL && kind != LOSS_COMPRESS))
                 add(objective, taps[t], kind, 0.3 + 0.1 * kind + 0.05 * t);
 }
 
@@ -74,43 +75,99 @@ static double evaluate(struct objective_case *c)
     return objective_evaluate(&c->objective, &c->input, sums);
 }
 
+static double of_scores(const struct objective_case *c, const struct objective_row *row,
+                        struct similarity *sim, const struct similarity *whole, float *d_s)
+{
+    const struct candidate_lists *lists = &c->input.lists;
+    const struct objective *objective = &c->objective;
+    switch (row->kind) {
+    case LOSS_INFO_NCE:
+        return info_nce(sim, positive, mask, row->weight, d_s);
+    case LOSS_INFO_NCE_TRANSPOSED:
+        return info_nce_transposed(sim, positive, mask, row->weight, d_s);
+    case LOSS_LISTWISE_KL:
+        return listwise_kl(sim, lists, objective->teacher_temperature, row->weight, d_s);
+    case LOSS_MARGIN_MSE:
+        return margin_mse(sim, lists, objective->margin_scale, row->weight, d_s);
+    case LOSS_RANKNET:
+        return ranknet(sim, lists, row->weight, d_s);
+    case LOSS_LAMBDA:
+        return lambda_loss(sim, lists, objective->teacher_temperature, row->weight, d_s);
+    case LOSS_ADR_MSE:
+        return adr_mse(sim, lists, 1, row->weight, d_s);
+    default:
+        ck_assert_int_eq(row->kind, LOSS_SELF_KL);
+        return self_kl(sim, whole->s, row->weight, d_s);
+    }
+}
+
+static double gram_mse(const float *z, const float *target, int dim, int target_dim, double weight,
+                       float *d_z)
+{
+    struct similarity sim = {.cosine = true, .scale = 1}, wanted = sim;
+    float d_s[ROWS * ROWS] = {0};
+    similarity_forward(&sim, z, ROWS, z, ROWS, WIDTH, dim);
+    similarity_forward(&wanted, target, ROWS, target, ROWS, TARGET, target_dim);
+    double value = score_mse(&sim, wanted.s, weight, d_s);
+    similarity_backward(&sim, d_s, WIDTH, d_z, d_z);
+    similarity_free(&sim), similarity_free(&wanted);
+    return value;
+}
+
+static double of_vectors(const struct objective_case *c, const struct objective_row *row,
+                         const float *z, float *d_z, float *d_full)
+{
+    int dim = row->tap.dim < TARGET ? row->tap.dim : TARGET;
+    const struct vector_targets t = {z, c->targets, ROWS, WIDTH, TARGET, dim},
+                                full = {z, c->z[1], ROWS, WIDTH, WIDTH, row->tap.dim};
+    struct ese ese = {0};
+    double value;
+    switch (row->kind) {
+    case LOSS_HPD_COSINE:
+        return hpd_cosine(&t, row->weight, d_z);
+    case LOSS_HPD_GRAM:
+        return gram_mse(z, c->targets, dim, dim, row->weight, d_z);
+    case LOSS_COORDINATE_KL:
+        return coordinate_kl(&full, c->objective.coordinate_temperature, row->weight, d_z,
+                             c->objective.coordinate_detached ? NULL : d_full);
+    case LOSS_COMPRESS:
+        value = ese_compress(&ese, z, ROWS, WIDTH, row->tap.dim, 1, row->weight, d_z);
+        ese_free(&ese);
+        return value;
+    default:
+        ck_assert(row->kind == LOSS_HPD || row->kind == LOSS_ALIGN);
+        return hpd_mse(&t, row->weight, d_z);
+    }
+}
+
 /* The value and gradient of one row by the losses' own functions. */
 static double separate(const struct objective_case *c, const struct objective_row *row,
                        float d_z[LAYERS][ROWS * WIDTH])
 {
     int at = row->tap.layer == layers[0] ? 0 : 1;
-    float d_s[NQ * ND] = {0};
     const float *z = c->z[at], *full = c->z[1];
-    double value = 0;
-    if (row->kind == LOSS_HPD) {
-        int dim = row->tap.dim < TARGET ? row->tap.dim : TARGET;
-        const struct vector_targets t = {z, c->targets, ROWS, WIDTH, TARGET, dim};
-        return hpd_mse(&t, row->weight, d_z[at]);
-    }
+    if (row->kind > LOSS_SELF_KL) return of_vectors(c, row, z, d_z[at], d_z[1]);
+    float d_s[NQ * ND] = {0};
     struct similarity sim = {.cosine = c->objective.cosine, .scale = c->objective.scale};
     struct similarity whole = sim;
     similarity_forward(&sim, z, NQ, z + NQ * WIDTH, ND, WIDTH, row->tap.dim);
     similarity_forward(&whole, full, NQ, full + NQ * WIDTH, ND, WIDTH, WIDTH);
-    if (row->kind == LOSS_INFO_NCE) value = info_nce(&sim, positive, mask, row->weight, d_s);
-    if (row->kind == LOSS_LISTWISE_KL)
-        value = listwise_kl(&sim, &c->input.lists, 2, row->weight, d_s);
-    if (row->kind == LOSS_MARGIN_MSE)
-        value = margin_mse(&sim, &c->input.lists, c->objective.margin_scale, row->weight, d_s);
-    if (row->kind == LOSS_SELF_KL) value = self_kl(&sim, whole.s, row->weight, d_s);
+    double value = of_scores(c, row, &sim, &whole, d_s);
     similarity_backward(&sim, d_s, WIDTH, d_z[at], d_z[at] + NQ * WIDTH);
     similarity_free(&sim);
     similarity_free(&whole);
     return value;
 }
 
-static void check_sum(bool cosine)
+static void check_sum(bool cosine, bool detached)
 {
     struct objective_case c;
     double expected = 0, sums[NUM_LOSSES], expected_sums[NUM_LOSSES] = {0};
     float d_z[LAYERS][ROWS * WIDTH] = {0};
     case_open(&c, cosine);
+    c.objective.coordinate_detached = detached;
     add_all(&c.objective);
-    ck_assert_uint_eq(c.objective.count, 3 * NUM_LOSSES - 1);
+    ck_assert_uint_eq(c.objective.count, 3 * NUM_LOSSES - 2);
     double loss = objective_evaluate(&c.objective, &c.input, sums);
     for (size_t r = 0; r < c.objective.count; r++) {
         const struct objective_row *row = &c.objective.rows[r];
@@ -128,8 +185,8 @@ static void check_sum(bool cosine)
 
 START_TEST(it_is_the_sum_of_its_rows)
 {
-    check_sum(true);
-    check_sum(false);
+    check_sum(true, true);
+    check_sum(false, false);
 }
 END_TEST
 
@@ -151,24 +208,31 @@ static void check_differences(struct objective_case *c, int l)
     check_close(analytic, numeric, ROWS * WIDTH, 3e-3);
 }
 
+/* Those of the last layer that copy something of the student's own have no gradient there. */
+static bool copies(int kind)
+{
+    return kind == LOSS_SELF_KL || kind == LOSS_COORDINATE_KL || kind == LOSS_COMPRESS;
+}
+
 START_TEST(gradients_are_those_of_differences)
 {
     for (int cosine = 0; cosine < 2; cosine++) {
         struct objective_case c;
         case_open(&c, cosine);
         for (int kind = 0; kind < NUM_LOSSES; kind++) {
-            add(&c.objective, (struct tap){1, 3}, kind, 0.5 + 0.1 * kind);
-            if (kind != LOSS_SELF_KL)
-                add(&c.objective, (struct tap){3, WIDTH}, kind, 0.4 + 0.1 * kind);
+            if (kind != LOSS_COMPRESS && kind != LOSS_LAMBDA)
+                add(&c.objective, (struct tap){1, 3}, kind, 0.5 + 0.1 * kind);
+            if (!copies(kind)) add(&c.objective, (struct tap){3, WIDTH}, kind, 0.4 + 0.1 * kind);
         }
         check_differences(&c, 0);
         objective_free(&c.objective);
         case_open(&c, cosine);
         for (int kind = 0; kind < NUM_LOSSES; kind++)
-            if (kind != LOSS_SELF_KL) {
+            if (!copies(kind) && kind != LOSS_LAMBDA) {
                 add(&c.objective, (struct tap){3, 2}, kind, 0.4 + 0.1 * kind);
                 add(&c.objective, (struct tap){3, WIDTH}, kind, 0.4 + 0.1 * kind);
             }
+        add(&c.objective, (struct tap){1, 4}, LOSS_COORDINATE_KL, 0.7); /* not detached */
         check_differences(&c, 1);
         objective_free(&c.objective);
     }

@@ -74,15 +74,15 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
         out->document_targets[i] = test_value(61, (uint64_t)i);
     }
     for (uint32_t i = 0; i < 2 * PAIRS; i++) out->hpd_texts[i] = i;
+    const struct text_targets targets = {
+        .queries = out->query_targets, .documents = out->document_targets, .width = TARGET};
     out->context =
         (struct phase_context){.de = &out->de,
                                .tape = dual_encoder_tape(&out->de, out->pool, keep_bytes),
                                .queries = &out->queries,
                                .documents = &out->documents,
-                               .targets = {{.queries = out->query_targets,
-                                            .documents = out->document_targets,
-                                            .width = TARGET}},
-                               .num_targets = 1,
+                               .targets = {targets, targets},
+                               .num_targets = 2, /* for layers 1 and 2 */
                                .seed = 13,
                                .dropout = dropout,
                                .hpd_texts = out->hpd_texts,
@@ -92,8 +92,13 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
                                .batch_queries = PAIRS};
     out->context.schedule = (struct tap_schedule){
         .full = {2, OUT}, .listed = taps, .num_listed = 2, .seed = 13, .total_steps = 50};
-    out->context.objective = (struct objective){
-        .full = {2, OUT}, .cosine = true, .scale = 20, .teacher_temperature = 1, .margin_scale = 1};
+    out->context.objective = (struct objective){.full = {2, OUT},
+                                                .cosine = true,
+                                                .scale = 20,
+                                                .teacher_temperature = 1,
+                                                .margin_scale = 1,
+                                                .coordinate_temperature = 1,
+                                                .coordinate_detached = true};
 }
 
 static void case_close(struct phase_case *c)
