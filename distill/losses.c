@@ -357,8 +357,8 @@ static double lambda_weight(const struct list *list, int i, int j)
     return (mu * bound + swap) * fabs((double)list->gain[i] - (double)list->gain[j]);
 }
 
-/* Sum over the pairs with teacher_i > teacher_j of w_ij log(1 + e^(s_j - s_i)); factor * gradient is
- * added to d_s, the query's row. */
+/* Sum over the pairs with teacher_i > teacher_j of w_ij log(1 + e^(s_j - s_i)); factor * gradient
+ * is added to d_s, the query's row. */
 static double ordered_pairs(const struct list *list, bool ndcg, double factor, float *d_s)
 {
     double loss = 0;
@@ -430,8 +430,8 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* Sum over the list of (rank - approximate rank)^2 / log2(1 + rank); d_rank [length], its gradient by
- * approximate ranks, into list->gain. */
+/* Sum over the list of (rank - approximate rank)^2 / log2(1 + rank); its gradient by approximate
+ * ranks goes into list->gain. */
 static double rank_errors(const struct list *list, double alpha)
 {
     double loss = 0;
