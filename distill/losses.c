@@ -264,13 +264,27 @@ double margin_mse(const struct similarity *sim, const struct candidate_lists *li
     return loss / margins;
 }
 
+/* d += factor * (q - p) */
+SIMD_CLONES
+static void add_difference(float *restrict d, const float *restrict q, const float *restrict p,
+                           int n, float factor)
+{
+#pragma omp simd
+    for (int j = 0; j < n; j++) d[j] += factor * (q[j] - p[j]);
+}
+
 double self_kl(const struct similarity *sim, const float *full, double weight, float *d_s)
 {
-    const size_t columns = (size_t)sim->num_documents;
+    const int columns = sim->num_documents;
+    float *p = sim->scratch, *q = p + columns; /* [columns] each */
     double loss = 0;
-    for (size_t i = 0; i < (size_t)sim->num_queries; i++)
-        loss += softmax_kl(full + i * columns, sim->s + i * columns, sim->num_documents, 1,
-                           weight / sim->num_queries, d_s ? d_s + i * columns : NULL, NULL);
+    for (int i = 0; i < sim->num_queries; i++) {
+        const size_t row = (size_t)i * (size_t)columns;
+        double log_full = softmax(p, full + row, columns, 1);
+        double log_student = softmax(q, sim->s + row, columns, 1);
+        loss += softmax_divergence(p, full + row, 1, log_full, sim->s + row, log_student, columns);
+        if (d_s) add_difference(d_s + row, q, p, columns, (float)(weight / sim->num_queries));
+    }
     return loss / sim->num_queries;
 }
 
