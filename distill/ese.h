@@ -1,5 +1,5 @@
-/* ESE's compression loss (Espresso Sentence Embeddings, Li et al. 2024; AnglE's AngleESETrainer): the
- * first k columns learn to hold what the whole vector holds.
+/* ESE's compression loss (Espresso Sentence Embeddings, Li et al. 2024; AnglE's AngleESETrainer):
+ * the first k columns learn to hold what the whole vector holds.
  *
  *     struct ese ese = {0};
  *     loss += a * ese_compress(&ese, z, n, 384, 64, 1, a, d_z);   // d_z [n, 384]

@@ -264,13 +264,27 @@ double margin_mse(const struct similarity *sim, const struct candidate_lists *li
     return loss / margins;
 }
 
+/* d += factor * (q - p) */
+SIMD_CLONES
+static void add_difference(float *restrict d, const float *restrict q, const float *restrict p,
+                           int n, float factor)
+{
+#pragma omp simd
+    for (int j = 0; j < n; j++) d[j] += factor * (q[j] - p[j]);
+}
+
 double self_kl(const struct similarity *sim, const float *full, double weight, float *d_s)
 {
-    const size_t columns = (size_t)sim->num_documents;
+    const int columns = sim->num_documents;
+    float *p = sim->scratch, *q = p + columns; /* [columns] each */
     double loss = 0;
-    for (size_t i = 0; i < (size_t)sim->num_queries; i++)
-        loss += softmax_kl(full + i * columns, sim->s + i * columns, sim->num_documents, 1,
-                           weight / sim->num_queries, d_s ? d_s + i * columns : NULL, NULL);
+    for (int i = 0; i < sim->num_queries; i++) {
+        const size_t row = (size_t)i * (size_t)columns;
+        double log_full = softmax(p, full + row, columns, 1);
+        double log_student = softmax(q, sim->s + row, columns, 1);
+        loss += softmax_divergence(p, full + row, 1, log_full, sim->s + row, log_student, columns);
+        if (d_s) add_difference(d_s + row, q, p, columns, (float)(weight / sim->num_queries));
+    }
     return loss / sim->num_queries;
 }
 
@@ -357,8 +371,8 @@ static double lambda_weight(const struct list *list, int i, int j)
     return (mu * bound + swap) * fabs((double)list->gain[i] - (double)list->gain[j]);
 }
 
-/* Sum over the pairs with teacher_i > teacher_j of w_ij log(1 + e^(s_j - s_i)); factor * gradient is
- * added to d_s, the query's row. */
+/* Sum over the pairs with teacher_i > teacher_j of w_ij log(1 + e^(s_j - s_i)); factor * gradient
+ * is added to d_s, the query's row. */
 static double ordered_pairs(const struct list *list, bool ndcg, double factor, float *d_s)
 {
     double loss = 0;
@@ -430,8 +444,8 @@ static double logistic(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* Sum over the list of (rank - approximate rank)^2 / log2(1 + rank); d_rank [length], its gradient by
- * approximate ranks, into list->gain. */
+/* Sum over the list of (rank - approximate rank)^2 / log2(1 + rank); its gradient by approximate
+ * ranks goes into list->gain. */
 static double rank_errors(const struct list *list, double alpha)
 {
     double loss = 0;

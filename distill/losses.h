@@ -87,8 +87,10 @@ double ranknet(const struct similarity *sim, const struct candidate_lists *lists
 double lambda_loss(const struct similarity *sim, const struct candidate_lists *lists,
                    double teacher_temperature, double weight, float *d_s);
 /* ADR-MSE (Schlatt et al. 2025, Rank-DistiLLM): mean over all entries of
- *     (t_i - r_i)^2 / log2(1 + t_i),  r_i = 1 + sum over j != i of 1 / (1 + exp(alpha (s_i - s_j))),
- * t: ranks by the teacher, equals sharing the mean of theirs.  sentence-transformers' ADRMSELoss. */
+ *     (t_i - r_i)^2 / log2(1 + t_i),
+ *     r_i = 1 + sum over j != i of 1 / (1 + exp(alpha (s_i - s_j))),
+ * t: ranks by the teacher, equals sharing the mean of theirs.  sentence-transformers' ADRMSELoss
+ * (alpha 1). */
 double adr_mse(const struct similarity *sim, const struct candidate_lists *lists, double alpha,
                double weight, float *d_s);
 /* KL(softmax(full) || softmax(s)) over all columns; full [num_queries, num_documents] is constant

@@ -76,46 +76,82 @@ double softmax_divergence(const float *p, const float *x, double temperature, do
     return sum;
 }
 
-/* e^((x - largest) * inverse) */
-static inline float exp_below(float x, float largest, float inverse)
+/* ---- the divergence of two rows, without memory for their probabilities ---- */
+
+enum { BLOCK = 128 }; /* entries exponentiated at once */
+
+/* softmax(x / temperature) = share * e^((x - largest) * inverse) */
+struct exponential {
+    float largest, inverse, share;
+    double scale;   /* 1 / temperature */
+    double log_sum; /* log(sum of exp(x / temperature)) */
+};
+
+/* p [n], n <= BLOCK.  In two loops, since compilers take no comparison into the second where NaN may
+ * not be ignored. */
+SIMD_CLONES
+static void probabilities(float *restrict p, const float *restrict x, int n,
+                          const struct exponential *of)
 {
-    float below = (x - largest) * inverse;
-    return exp_negative(below < EXP_ZERO ? EXP_ZERO : below);
+    const float largest = of->largest, inverse = of->inverse, share = of->share;
+    for (int j = 0; j < n; j++) {
+        float below = (x[j] - largest) * inverse;
+        p[j] = below < EXP_ZERO ? EXP_ZERO : below;
+    }
+#pragma omp simd
+    for (int j = 0; j < n; j++) p[j] = share * exp_negative(p[j]);
 }
 
-SIMD_CLONES
-static double sum_of_exp(const float *x, int n, float largest, float inverse)
+static int block_size(int n, int first)
 {
+    return n - first < BLOCK ? n - first : BLOCK;
+}
+
+static struct exponential exponential_of(const float *x, int n, double temperature)
+{
+    struct exponential of = {row_maximum(x, n), (float)(1 / temperature), 1, 1 / temperature, 0};
+    float p[BLOCK];
     double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < n; j++) sum += (double)exp_below(x[j], largest, inverse);
-    return sum;
+    for (int first = 0; first < n; first += BLOCK) {
+        const int size = block_size(n, first);
+        probabilities(p, x + first, size, &of);
+        for (int j = 0; j < size; j++) sum += (double)p[j];
+    }
+    of.share = (float)(1 / sum);
+    of.log_sum = (double)of.largest / temperature + log(sum);
+    return of;
 }
 
-/* Both rows are exponentiated again where they are needed: no memory for p and q. */
-SIMD_CLONES
+/* log p - log q of one entry */
+static double log_ratio(const struct exponential *p, float target, const struct exponential *q,
+                        float x)
+{
+    return ((double)target - (double)x) * p->scale - (p->log_sum - q->log_sum);
+}
+
 double softmax_kl(const float *target, const float *x, int n, double temperature, double factor,
                   float *d_x, float *d_target)
 {
-    const double scale = 1 / temperature;
-    const float inverse = (float)scale, top = row_maximum(target, n), top_x = row_maximum(x, n);
-    const double sum = sum_of_exp(target, n, top, inverse),
-                 sum_x = sum_of_exp(x, n, top_x, inverse);
-    const double offset = ((double)top * scale + log(sum)) - ((double)top_x * scale + log(sum_x));
-    const float share = (float)(1 / sum), share_x = (float)(1 / sum_x);
+    const struct exponential of_target = exponential_of(target, n, temperature);
+    const struct exponential of_x = exponential_of(x, n, temperature);
+    const float change = (float)(factor / temperature);
+    float p[BLOCK], q[BLOCK];
     double kl = 0;
-#pragma omp simd reduction(+ : kl)
-    for (int j = 0; j < n; j++)
-        kl += (double)(share * exp_below(target[j], top, inverse)) *
-              (((double)target[j] - (double)x[j]) * scale - offset);
-    const float change = (float)(factor * scale);
-    for (int j = 0; d_x && j < n; j++)
-        d_x[j] += change * (share_x * exp_below(x[j], top_x, inverse) -
-                            share * exp_below(target[j], top, inverse));
-    for (int j = 0; d_target && j < n; j++) {
-        double log_ratio = ((double)target[j] - (double)x[j]) * scale - offset;
-        d_target[j] +=
-            change * share * exp_below(target[j], top, inverse) * (float)(log_ratio - kl);
+    for (int first = 0; first < n; first += BLOCK) {
+        const int size = block_size(n, first);
+        probabilities(p, target + first, size, &of_target);
+        for (int j = 0; j < size; j++)
+            kl += (double)p[j] * log_ratio(&of_target, target[first + j], &of_x, x[first + j]);
+    }
+    for (int first = 0; (d_x || d_target) && first < n; first += BLOCK) {
+        const int size = block_size(n, first);
+        probabilities(p, target + first, size, &of_target);
+        probabilities(q, x + first, size, &of_x);
+        for (int j = 0; d_x && j < size; j++) d_x[first + j] += change * (q[j] - p[j]);
+        for (int j = first; d_target && j < first + size; j++) {
+            const double above = log_ratio(&of_target, target[j], &of_x, x[j]) - kl;
+            d_target[j] += change * p[j - first] * (float)above;
+        }
     }
     return kl;
 }

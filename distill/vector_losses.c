@@ -1,8 +1,8 @@
-/* See vector_losses.h.  Gradients, with c = a . b / (|a| |b|) and a, b turned by 90 degrees, i a and
- * i b, (re, im) -> (-im, re):
+/* See vector_losses.h.  Gradients, with c = a . b / (|a| |b|), and i a, i b turned by 90 degrees,
+ * (re, im) -> (-im, re):
  *
- *     c                        d_a = (b / |b| - c a / |a|) / |a|
- *     (a . b + a . ib) / ...   the same with b + ib in the place of b for a, a - ia of a for b
+ *     c                             d_a = (b / |b| - c a / |a|) / |a|
+ *     (a . b + a . ib) / (|a| |b|)  the same with b + ib in the place of b, for d_b a - ia of a
  */
 #include "distill/vector_losses.h"
 #include "distill/softmax.h"
@@ -102,13 +102,14 @@ static float turned(const float *x, int j, int dim)
     return half + j < dim ? -x[half + j] : 0;
 }
 
-/* d_a += factor * ((b + turn * ib) / |b| - cosine a / |a|) / |a| */
-static void add_gradient(float *d_a, const float *a, double norm_a, const float *b, double norm_b,
-                         int dim, int turn, double cosine, double factor)
+/* d_a += factor * ((b + turn ib) / |b| - cosine a / |a|) / |a| */
+static void add_gradient(float *d_a, const float *a, const float *b, const struct angle *angle,
+                         int dim, int turn, double factor)
 {
     for (int j = 0; j < dim; j++) {
         double towards = (double)b[j] + (turn ? turn * (double)turned(b, j, dim) : 0);
-        d_a[j] += (float)(factor * (towards / norm_b - cosine * a[j] / norm_a) / norm_a);
+        double along = angle->cosine * a[j] / angle->norm_a;
+        d_a[j] += (float)(factor * (towards / angle->norm_b - along) / angle->norm_a);
     }
 }
 
@@ -121,8 +122,8 @@ double hpd_cosine(const struct vector_targets *t, double weight, float *d_z)
         const struct angle angle = angle_between(row, wanted, t->dim, false);
         loss += 1 - angle.cosine;
         if (d_z && angle.exists)
-            add_gradient(gradient_of(d_z, i, t->width), row, angle.norm_a, wanted, angle.norm_b,
-                         t->dim, 0, angle.cosine, -weight / t->n);
+            add_gradient(gradient_of(d_z, i, t->width), row, wanted, &angle, t->dim, 0,
+                         -weight / t->n);
     }
     return t->n ? loss / t->n : 0;
 }
@@ -148,8 +149,9 @@ static void pair_backward(double d_value, const float *a, const float *b, int di
     if (!angle.exists) return;
     const double c = angle.cosine, sign = !complex || c > 0 ? 1 : c < 0 ? -1 : 0;
     const double factor = sign * d_value;
-    add_gradient(d_a, a, angle.norm_a, b, angle.norm_b, dim, complex ? 1 : 0, c, factor);
-    add_gradient(d_b, b, angle.norm_b, a, angle.norm_a, dim, complex ? -1 : 0, c, factor);
+    const struct angle back = {true, angle.norm_b, angle.norm_a, c};
+    add_gradient(d_a, a, b, &angle, dim, complex ? 1 : 0, factor);
+    add_gradient(d_b, b, a, &back, dim, complex ? -1 : 0, factor);
 }
 
 void pair_cosines(float *cosines, const float *za, const float *zb, int n, int width, int dim)

@@ -30,11 +30,11 @@ double hpd_mse(const struct vector_targets *t, double weight, float *d_z);
  * variant on Gram matrices: score_mse in losses.h.) */
 double hpd_cosine(const struct vector_targets *t, double weight, float *d_z);
 /* Mean over rows of KL(softmax(target / temperature) || softmax(z / temperature)) over the
- * coordinates, of vectors that are not normalised: what 2DMSE, AdaptiveLayerLoss and ESE pull a lower
- * tap to the last layer with.  No factor of temperature: 2DMSE has its square, its later trainer
- * temperature * ln(2 + layer), AdaptiveLayerLoss and ESE temperature; all are the caller's weight.
- * d_target [n, target_width]: NULL where the target is constant (detached: AdaptiveLayerLoss from
- * sentence-transformers 5.2 on, ESE), else its gradient is added, too (2DMSE). */
+ * coordinates, of vectors that are not normalised: what 2DMSE, AdaptiveLayerLoss and ESE pull a
+ * lower tap towards its target with.  No factor of temperature: 2DMSE has its square, its later
+ * trainer temperature * ln(2 + layer), AdaptiveLayerLoss and ESE temperature; all are the caller's
+ * weight.  d_target [n, target_width]: NULL where the target is constant (detached:
+ * sentence-transformers 6.2.0, ESE), else its gradient is added, too (2DMSE). */
 double coordinate_kl(const struct vector_targets *t, double temperature, double weight, float *d_z,
                      float *d_target);
 
@@ -46,14 +46,14 @@ void pair_cosines(float *cosines, const float *za, const float *zb, int n, int w
 /* Adds to d_za, d_zb [n, width], given d_cosines [n]. */
 void pair_cosines_backward(const float *d_cosines, const float *za, const float *zb, int n,
                            int width, int dim, float *d_za, float *d_zb);
-/* AnglE's similarity (Li and Li 2024), for cosent in the place of cosines.  The first half of the dim
- * columns are real parts, the second imaginary ones (an odd dim: as if one zero followed, so the
- * middle column is real and alone): with the Hermitian product h = sum of a_k conj(b_k),
+/* AnglE's similarity (Li and Li 2024), for cosent in the place of cosines.  The first half of the
+ * dim columns are real parts, the second imaginary ones (an odd dim: as if one zero followed, so
+ * the middle column is real alone): with the Hermitian product h = sum of a_k conj(b_k),
  *     angles[i] = |Re h + Im h| / (|a| |b|),
- * 0 where one is shorter than 1e-12, no gradient where it is 0.  This is both the AnglE repository's
- * sum over the normalised complex quotients (its pooling 'sum') and sentence-transformers'
- * pairwise_angle_sim, which write the same number: a / b = a conj(b) / |b|^2.  Note that which
- * columns make a complex number changes with dim. */
+ * 0 where one is shorter than 1e-12, no gradient where it is 0.  The AnglE repository sums complex
+ * quotients, their magnitudes normalised (pooling 'sum'), sentence-transformers' pairwise_angle_sim
+ * a cosine and a sine: the same number, since a / b = a conj(b) / |b|^2.  Which columns make a
+ * complex number changes with dim. */
 void pair_angles(float *angles, const float *za, const float *zb, int n, int width, int dim);
 void pair_angles_backward(const float *d_angles, const float *za, const float *zb, int n, int width,
                           int dim, float *d_za, float *d_zb);

@@ -143,7 +143,7 @@ def losses(out, generator):
 
 
 class GivenLayers(Transformer):
-    """Stands where sentence-transformers has its transformer: each layer's output is a given input, one token a text."""
+    """Stands where sentence-transformers has its transformer: layers' outputs are given, one token a text."""
 
     def __init__(self, width):
         torch.nn.Module.__init__(self)

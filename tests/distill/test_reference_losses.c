@@ -1,6 +1,6 @@
 /* The losses of sentence-transformers 6.2.0 themselves, of 2DMSE and of ESE, each as a sum of rows
- * (tap, loss, weight): values, and gradients by the embeddings of every layer.  How the reference is
- * driven, and its conventions: scripts/golden_losses.py. */
+ * (tap, loss, weight): values, and gradients by the embeddings of every layer.  How the reference
+ * is driven, and its conventions: scripts/golden_losses.py. */
 #include "distill/ese.h"
 #include "distill/losses.h"
 #include "distill/vector_losses.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX = 64 }; /* columns of a twin's row */
+enum { MAX = 320 }; /* columns of a twin's row */
 
 static float *values(uint64_t stream, int count, double size)
 {
@@ -146,6 +146,7 @@ START_TEST(vectors_and_targets_equal_naive_twins)
     check_targets(2, 40, 33, 33, 5);
     check_targets(1, 3, 1, 1, 1);
     check_targets(15, 16, 20, 16, 0.5);
+    check_targets(2, 301, 300, 300, 1); /* more than one block */
     check_targets(0, 4, 4, 4, 1);
 }
 END_TEST
@@ -264,7 +265,7 @@ static void naive_projection(double *p, const double *x, int rows, int n, int k)
 static void check_ese(struct ese *ese, int rows, int width, int k, double size)
 {
     float *z = values(7, rows * width, size), *d_z = ones(rows * width);
-    double *x = doubles(z, rows * width), p[MAX * 4];
+    double *x = doubles(z, rows * width), p[MAX];
     naive_projection(p, x, rows, width, k);
     ese_project(ese, z, rows, width, k);
     for (int i = 0; i < rows * k; i++) {
