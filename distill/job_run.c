@@ -36,7 +36,8 @@ const struct stage job_stages[] = {
      "", "mine", score_stage, NULL},
     {"train", "the student, and its control without a teacher",
      "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
-     "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature distill.teacher_temperature "
+     "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature "
+     "distill.teacher_temperature "
      "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
      "distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "

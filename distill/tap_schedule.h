@@ -9,9 +9,10 @@
  * a drawn layer l below the last, w(l) / the number of drawn layers; 1 at the last layer.  w(l) is
  * 1 (uniform), 1 / (1 + ln l) (log; 1 for layer 0) or 1 / l (inv).
  *
- * Terms that are no tap's but a layer's have one row a layer, at its full width: coordinate_kl below
- * the last, weighing 1 or (rising) ln(2 + l) times the term's weight; align, whose matrix of targets
- * is the term's `target` + l - 1.  self_kl has no row at the full tap, compress none at full width.
+ * Terms that are no tap's but a layer's have one row a layer, at its full width: coordinate_kl
+ * below the last, weighing 1 or (rising) ln(2 + l) times the term's weight; align, whose matrix of
+ * targets is the term's `target` + l - 1.  self_kl has no row at the full tap, compress none
+ * at full width.
  */
 #ifndef RETORT_TAP_SCHEDULE_H
 #define RETORT_TAP_SCHEDULE_H

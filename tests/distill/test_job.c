@@ -9,7 +9,6 @@
 
 #include "data/output.h"
 #include "distill/job_keys.h"
-#include "distill/recipes.h"
 
 static const char smallest[] = "data: {collection: c.tar.gz}\n"
                                "teacher: {model: ../m}\n";
@@ -346,63 +345,6 @@ START_TEST(printed_jobs_read_back_the_same)
 }
 END_TEST
 
-START_TEST(a_recipe_gives_what_the_job_leaves_out)
-{
-    struct job job;
-    struct error err;
-    const char *const settings[] = {"distill.loss.self_kl=0.5", NULL};
-    char *yaml = smallest_and("student: {recipe: starbucks, pooling: mean}\n");
-    check_ok(read_with(&job, yaml, settings, &err), &err);
-    ck_assert_int_eq(job.student.projection, 0);          /* the recipe's */
-    ck_assert_int_eq(job.student.pooling, POOLING_MEAN);  /* the file's */
-    ck_assert_double_eq(job.distill.loss.self_kl, 0.5);   /* the setting's */
-    ck_assert_double_eq(job.distill.loss.listwise_kl, 0); /* the recipe's */
-    ck_assert_int_eq(job.distill.similarity, SIMILARITY_DOT);
-    ck_assert_int_eq(job.distill.batch_queries, 32); /* the default */
-    struct text printed = {0}, again = {0};
-    job_print(&job, &printed);
-    job_free(&job);
-    check_ok(job_read_string(&job, "/other/place.yaml", printed.bytes, NULL, &err), &err);
-    job_print(&job, &again);
-    ck_assert_str_eq(again.bytes, printed.bytes);
-    text_free(&printed), text_free(&again);
-    job_free(&job);
-    free(yaml);
-}
-END_TEST
-
-START_TEST(every_recipe_is_a_job)
-{
-    const struct encoder_config model = {.num_layers = 6, .hidden_size = 384};
-    for (const struct key_word *recipe = recipe_words; recipe->word; recipe++) {
-        struct job job;
-        struct error err;
-        char *yaml = smallest_and("student: {recipe: ");
-        char *whole = xasprintf("%s%s}\n", yaml, recipe->word);
-        check_ok(read_with(&job, whole, NULL, &err), &err);
-        ck_assert_int_eq(job.student.recipe, recipe->value);
-        check_ok(job_fit(&job, &model, &model, &err), &err);
-        job_free(&job);
-        free(yaml), free(whole);
-    }
-}
-END_TEST
-
-START_TEST(a_contradiction_of_a_recipe_names_it)
-{
-    struct job job;
-    struct error err;
-    char *yaml = smallest_and("student: {recipe: margin-mse}\nmine: {negatives_per_query: 0}\n");
-    check_failed(read_with(&job, yaml, NULL, &err), &err, STATUS_USAGE,
-                 "slim.yaml:4:", "mine.negatives_per_query");
-    free(yaml);
-    yaml = smallest_and("student: {recipe: de2ce}\ndistill: {sample: {full_width: none}}\n");
-    check_failed(read_with(&job, yaml, NULL, &err), &err, STATUS_USAGE,
-                 "student.recipe de2ce: ", "distill.sample.dims");
-    free(yaml);
-}
-END_TEST
-
 START_TEST(printed_keys_are_those_below_a_prefix)
 {
     struct job job;
@@ -587,9 +529,6 @@ int main(void)
         TEST(a_contradiction_names_where_its_key_was_set),
         TEST(required_keys_and_absent_files),
         TEST(printed_jobs_read_back_the_same),
-        TEST(a_recipe_gives_what_the_job_leaves_out),
-        TEST(every_recipe_is_a_job),
-        TEST(a_contradiction_of_a_recipe_names_it),
         TEST(printed_keys_are_those_below_a_prefix),
         TEST(printed_jobs_are_nested_and_absolute),
         TEST(models_complete_a_job),
