@@ -20,7 +20,7 @@ static int read_job(struct job *out, const char *keys, const struct string_list 
 START_TEST(a_recipe_gives_what_the_job_leaves_out)
 {
     struct job job;
-    struct error err;
+    struct error err = {0};
     const char *items[] = {"distill.loss.self_kl=0.5"};
     const struct string_list settings = {items, 1, 1};
     const char *yaml = "student: {recipe: starbucks, pooling: mean}\n";
@@ -47,7 +47,7 @@ START_TEST(every_recipe_is_a_job)
     const struct encoder_config model = {.num_layers = 6, .hidden_size = 384};
     for (const struct key_word *recipe = recipe_words; recipe->word; recipe++) {
         struct job job;
-        struct error err;
+        struct error err = {0};
         char *yaml = xasprintf("student: {recipe: %s}\n", recipe->word);
         check_ok(read_job(&job, yaml, NULL, &err), &err);
         ck_assert_int_eq(job.student.recipe, recipe->value);
@@ -61,10 +61,11 @@ END_TEST
 START_TEST(a_contradiction_of_a_recipe_names_it)
 {
     struct job job;
-    struct error err;
+    struct error err = {0};
     const char *yaml = "student: {recipe: margin-mse}\nmine: {negatives_per_query: 0}\n";
     check_failed(read_job(&job, yaml, NULL, &err), &err, STATUS_USAGE,
                  "slim.yaml:4:", "mine.negatives_per_query");
+    err = (struct error){0};
     yaml = "student: {recipe: de2ce}\ndistill: {sample: {full_width: none}}\n";
     check_failed(read_job(&job, yaml, NULL, &err), &err, STATUS_USAGE,
                  "student.recipe de2ce: ", "distill.sample.dims");
