@@ -87,8 +87,8 @@ struct exponential {
     double log_sum; /* log(sum of exp(x / temperature)) */
 };
 
-/* p [n], n <= BLOCK.  In two loops, since compilers take no comparison into the second where NaN may
- * not be ignored. */
+/* p [n], n <= BLOCK.  In two loops, since compilers take no comparison into the second where NaN
+ * may not be ignored. */
 SIMD_CLONES
 static void probabilities(float *restrict p, const float *restrict x, int n,
                           const struct exponential *of)
