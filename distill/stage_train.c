@@ -30,9 +30,10 @@ struct train_stage {
 
 /* ---- what training reads ---- */
 
-/* What the initial projection is made from. */
+/* What the initial projection is made from, where the vectors are those of the teacher's layers. */
 static int read_start(struct train_stage *stage, struct error *err)
 {
+    if (stage->run->job->distill.hpd.source != VECTORS_TEACHER) return 0;
     char *pca = job_run_path(stage->run, "pca.safetensors");
     char *choice = job_run_path(stage->run, "representations/choice.json");
     struct json *json = NULL;
@@ -128,7 +129,7 @@ static struct phase_context context_of(struct train_stage *stage)
         .documents = &stage->document_tokens,
         .targets = {{.queries = stage->targets.queries.values,
                      .documents = stage->targets.documents.values,
-                     .width = stage->pca.output_size}},
+                     .width = (int)stage->targets.documents.cols}},
         .num_targets = stage->targets.documents.values ? 1 : 0,
         .seed = (uint64_t)job->seed,
         .dropout = job->distill.dropout > 0,
@@ -305,7 +306,8 @@ static int save_init(struct train_stage *stage, struct error *err)
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    if (targets_read(&stage->targets, run, err) || read_start(stage, err) ||
+    bool has_targets = run->job->distill.hpd.source != VECTORS_NONE;
+    if ((has_targets && targets_read(&stage->targets, run, err)) || read_start(stage, err) ||
         start_student(stage, err) || save_init(stage, err))
         return -1;
     split_candidates(stage);
@@ -324,7 +326,8 @@ static int train_all(struct train_stage *stage, struct error *err)
 static int read_candidates(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    char *scores = job_run_path(run, "scores.trec"), *mined = job_run_path(run, "candidates.trec");
+    char *scores = job_run_path(run, job_has_scores(run->job) ? "scores.trec" : "candidates.trec");
+    char *mined = job_run_path(run, "candidates.trec");
     int status = candidate_sets_read(&stage->candidates, &run->collection, scores, err);
     if (!status) status = candidate_sets_read(&stage->mined, &run->collection, mined, err);
     free(scores);

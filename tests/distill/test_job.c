@@ -405,7 +405,7 @@ START_TEST(models_complete_a_job)
     check_ok(read_with(&job, smallest, (const char *[]){"student.projection=none", NULL}, &err),
              &err);
     ck_assert_uint_eq(job.student.taps.count, 0);
-    check_ok(job_fit(&job, &teacher, &teacher, &err), &err);
+    check_ok(job_fit(&job, &(struct job_models){&teacher, &teacher, NULL, 384}, &err), &err);
     ck_assert_uint_eq(job.student.taps.count, 5);
     ck_assert_int_eq(job.student.taps.items[0].dim, 96);
     ck_assert_int_eq(job.student.taps.items[4].dim, 384);
@@ -423,7 +423,7 @@ START_TEST(models_complete_a_job)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         check_ok(read_with(&job, smallest, (const char *[]){rows[i].setting, NULL}, &err), &err);
-        int result = job_fit(&job, &teacher, rows[i].start, &err);
+        int result = job_fit(&job, &(struct job_models){&teacher, rows[i].start, NULL, 384}, &err);
         check_failed(result, &err, STATUS_USAGE, rows[i].words, rows[i].more);
         job_free(&job);
     }
@@ -499,7 +499,8 @@ START_TEST(every_key_is_documented_and_well_formed)
     }
     ck_assert_msg(strstr(text.bytes, "| `seed` | `13` | a whole number of at least 0 |") != NULL,
                   "%s", text.bytes);
-    ck_assert_ptr_nonnull(strstr(text.bytes, "| `teacher.model` | required | teach or a path |"));
+    ck_assert_ptr_nonnull(
+        strstr(text.bytes, "| `teacher.model` | required | teach, none or a path |"));
     text_free(&text);
 }
 END_TEST
