@@ -214,19 +214,23 @@ int job_read_string(struct job *out, const char *path, const char *text,
                     const struct string_list *settings, struct error *err);
 /* Whether a key of words or a path is left at the word "none". */
 bool job_is_none(const char *value);
-/* Whether candidates get a teacher's score at all. */
+/* Whether candidates get a teacher's score at all; whether teacher.model is asked for it: it need
+ * not be where it weighs nothing and fills no gap. */
 bool job_has_scores(const struct job *job);
+bool job_asks_model(const struct job *job);
 /* Where the teacher is, or what it is taught from, for people; freshly allocated. */
 char *job_teacher_words(const struct job *job);
 /* The shape of the teacher, which is not absent: what its folder says, or what it will be taught from; then with the
  * vocabulary's greatest size. */
 int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err);
+/* Of the vectors that HPD copies, 0 where there are none; fails where they, or the model that makes
+ * them, cannot be read. */
+int job_vector_width(int *out, const struct job *job, struct error *err);
 /* What only the models can tell. */
 struct job_models {
     const struct encoder_config *teacher; /* NULL where it is absent */
     const struct encoder_config *start;   /* what the student is made from: the teacher for
                                              `teacher` and `random` */
-    const struct encoder_config *encoder; /* distill.hpd.encoder, or NULL */
     int vector_width;                     /* of the vectors that HPD copies; 0: there are none */
 };
 /* Whether student.init.layers and distill.hpd.layer are there, what width the student has without a

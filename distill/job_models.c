@@ -50,37 +50,44 @@ int job_teacher_config(struct encoder_config *out, const struct job *job, struct
     return encoder_config_from_hf(out, &config, err);
 }
 
-/* The shape of distill.hpd.encoder and the width of the vectors that HPD copies. */
-static int fit_vectors(const struct job *job, struct job_models *models,
-                       struct encoder_config *encoder, struct error *err)
+static int encoder_width(int *out, const char *folder, struct error *err)
 {
+    struct encoder_config config;
     struct st_config st = {0};
-    size_t rows, cols;
-    int labels, status;
+    int labels, status = read_config(&config, folder, &labels, err);
+    if (!status) status = st_config_read(&st, folder, err);
+    if (!status) *out = st.dense_folder ? st.dense_out : config.hidden_size;
+    st_config_free(&st);
+    return status;
+}
+
+int job_vector_width(int *out, const struct job *job, struct error *err)
+{
+    struct encoder_config teacher;
+    size_t rows, cols = 0;
+    int status = 0;
+    *out = 0;
     switch (job->distill.hpd.source) {
     case VECTORS_NONE:
-        return 0;
+        break;
     case VECTORS_TEACHER:
-        models->vector_width = models->teacher->hidden_size;
-        return 0;
+        status = job_teacher_config(&teacher, job, err);
+        if (!status) *out = teacher.hidden_size;
+        break;
     case VECTORS_ENCODER:
-        status = read_config(encoder, job->distill.hpd.encoder, &labels, err);
-        if (!status) status = st_config_read(&st, job->distill.hpd.encoder, err);
-        models->encoder = encoder;
-        if (!status) models->vector_width = st.dense_folder ? st.dense_out : encoder->hidden_size;
-        st_config_free(&st);
-        return status;
+        status = encoder_width(out, job->distill.hpd.encoder, err);
+        break;
     case VECTORS_FILE:
+        status = npy_shape(&rows, &cols, job->distill.hpd.targets, err);
+        *out = cols < INT_MAX ? (int)cols : INT_MAX;
         break;
     }
-    status = npy_shape(&rows, &cols, job->distill.hpd.targets, err);
-    models->vector_width = cols < INT_MAX ? (int)cols : INT_MAX;
     return status;
 }
 
 int job_fit_models(struct job *job, struct error *err)
 {
-    struct encoder_config teacher, start, encoder;
+    struct encoder_config teacher, start;
     struct job_models models = {.teacher = job->teacher.absent ? NULL : &teacher, .start = &start};
     int start_labels;
     if (models.teacher && job_teacher_config(&teacher, job, err)) return -1;
@@ -91,6 +98,6 @@ int job_fit_models(struct job *job, struct error *err)
     }
     for (size_t i = 0; i < job->evaluate.baselines.count; i++)
         if (check_baseline(job->evaluate.baselines.items[i], err)) return -1;
-    if (fit_vectors(job, &models, &encoder, err)) return -1;
+    if (job_vector_width(&models.vector_width, job, err)) return -1;
     return job_fit(job, &models, err);
 }

@@ -9,6 +9,13 @@ bool job_has_scores(const struct job *job)
     return !job->teacher.absent || job->teacher.scores.count;
 }
 
+bool job_asks_model(const struct job *job)
+{
+    if (job->teacher.absent) return false;
+    return !job->teacher.scores.count || job->teacher.missing == MISSING_TEACHER ||
+           !job->teacher.weights.count || job->teacher.weights.items[0] > 0;
+}
+
 char *job_teacher_words(const struct job *job)
 {
     struct text words = {0};

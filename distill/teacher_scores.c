@@ -100,14 +100,6 @@ static struct teacher *add_teacher(struct teachers *teachers, const char *name, 
     return teacher;
 }
 
-/* teacher.model need not be asked where it weighs nothing and fills no gap. */
-static bool asks_model(const struct job *job)
-{
-    if (job->teacher.absent) return false;
-    return !job->teacher.scores.count || job->teacher.missing == MISSING_TEACHER ||
-           !job->teacher.weights.count || job->teacher.weights.items[0] > 0;
-}
-
 /* Before the model is asked, which takes long. */
 static int check_files(const struct job_run *run, struct error *err)
 {
@@ -130,7 +122,7 @@ static int ask_all(struct teachers *teachers, const char *cache, bool fit, struc
     if (check_files(run, err)) return -1;
     teachers->all = xcalloc(files->count + 1, sizeof *teachers->all);
     int status = 0;
-    if (asks_model(job)) {
+    if (job_asks_model(job)) {
         struct teacher *model = add_teacher(teachers, run->teacher_folder, 0);
         model->scored = n;
         status = job_run_score(run, cache, n, row_pair, teachers, model->scores, err);

@@ -388,7 +388,7 @@ START_TEST(printed_jobs_are_nested_and_absolute)
                "\nstudent:\n  recipe: retort\n  init:\n    from: teacher\n    layers: [1, 2, 3]\n"
                "  projection: 128\n") != NULL,
         "%s", text.bytes);
-    ck_assert_msg(strstr(text.bytes, "\ndistill:\n  hpd:\n    layer: probe\n") != NULL, "%s",
+    ck_assert_msg(strstr(text.bytes, "\ndistill:\n  hpd:\n    encoder: none\n") != NULL, "%s",
                   text.bytes);
     free(here), free(model);
     text_free(&text);
@@ -405,7 +405,7 @@ START_TEST(models_complete_a_job)
     check_ok(read_with(&job, smallest, (const char *[]){"student.projection=none", NULL}, &err),
              &err);
     ck_assert_uint_eq(job.student.taps.count, 0);
-    check_ok(job_fit(&job, &(struct job_models){&teacher, &teacher, NULL, 384}, &err), &err);
+    check_ok(job_fit(&job, &(struct job_models){&teacher, &teacher, 384}, &err), &err);
     ck_assert_uint_eq(job.student.taps.count, 5);
     ck_assert_int_eq(job.student.taps.items[0].dim, 96);
     ck_assert_int_eq(job.student.taps.items[4].dim, 384);
@@ -423,7 +423,7 @@ START_TEST(models_complete_a_job)
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         check_ok(read_with(&job, smallest, (const char *[]){rows[i].setting, NULL}, &err), &err);
-        int result = job_fit(&job, &(struct job_models){&teacher, rows[i].start, NULL, 384}, &err);
+        int result = job_fit(&job, &(struct job_models){&teacher, rows[i].start, 384}, &err);
         check_failed(result, &err, STATUS_USAGE, rows[i].words, rows[i].more);
         job_free(&job);
     }
