@@ -139,11 +139,14 @@ struct job {
             double learning_rate;
         } hpd;
         struct {
+            struct int_list layers; /* of the teacher, one a student's layer; empty: none */
+        } align;
+        struct {
             double info_nce, listwise_kl, margin_mse, ranknet, lambda, adr_mse, self_kl;
             double coordinate_kl, compress;
             struct {
                 double start, end;
-            } hpd; /* weight at the first and the last step */
+            } hpd, align; /* weight at the first and the last step */
         } loss;
         struct {
             bool both_directions; /* from documents to queries, too */
@@ -232,6 +235,8 @@ struct job_models {
     const struct encoder_config *start;   /* what the student is made from: the teacher for
                                              `teacher` and `random` */
     int vector_width;                     /* of the vectors that HPD copies; 0: there are none */
+    const struct encoder_config *aligned; /* whose layers distill.align.layers are, or NULL */
+    int aligned_width;                    /* of its vectors */
 };
 /* Whether student.init.layers and distill.hpd.layer are there, what width the student has without a
  * projection (taps and evaluate.dims follow from it) and whether HPD targets can be so wide. */

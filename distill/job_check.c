@@ -264,16 +264,17 @@ static int check_losses(const struct job *job, struct error *err)
     double lists = job->distill.loss.listwise_kl + job->distill.loss.margin_mse +
                    job->distill.loss.ranknet + job->distill.loss.lambda + job->distill.loss.adr_mse;
     double taught = job->distill.loss.info_nce + lists + job->distill.loss.hpd.start +
-                    job->distill.loss.hpd.end;
+                    job->distill.loss.hpd.end + job->distill.loss.align.start +
+                    job->distill.loss.align.end;
     if (taught == 0 && job->distill.epochs > 0)
         return contradiction(job, KEY_OF(distill.epochs), err,
                              "is %d, but every weight in distill.loss (self_kl, coordinate_kl and "
                              "compress aside) is 0",
                              job->distill.epochs);
-    if (!job_has_scores(job) && job->distill.loss.listwise_kl + job->distill.loss.margin_mse > 0)
+    if (!job_has_scores(job) && lists > 0)
         return contradiction(job, KEY_OF(distill.loss.listwise_kl), err,
-                             "and margin_mse in distill.loss copy scores, but teacher.model is "
-                             "none and teacher.scores empty; set their weights to 0");
+                             "and its like in distill.loss copy scores, but teacher.model is none "
+                             "and teacher.scores empty; set their weights to 0");
     if (uses_hpd(job) && job->distill.hpd.source == VECTORS_NONE)
         return contradiction(job, KEY_OF(distill.hpd.epochs), err,
                              "and distill.loss.hpd copy vectors, but teacher.model, "
@@ -397,6 +398,22 @@ static int fit_layers(const struct job *job, const struct job_models *models, st
     return 0;
 }
 
+static int fit_align(const struct job *job, const struct job_models *models, int width,
+                     struct error *err)
+{
+    const struct int_list *layers = &job->distill.align.layers;
+    for (size_t i = 0; i < layers->count; i++)
+        if (layers->items[i] > models->aligned->num_layers)
+            return contradiction(job, KEY_OF(distill.align.layers), err,
+                                 "has %d, but that model has %d layers", layers->items[i],
+                                 models->aligned->num_layers);
+    if (layers->count && width > models->aligned_width)
+        return contradiction(job, KEY_OF(distill.align.layers), err,
+                             "align a student %d wide with layers of width %d", width,
+                             models->aligned_width);
+    return 0;
+}
+
 int job_fit(struct job *job, const struct job_models *models, struct error *err)
 {
     if (fit_layers(job, models, err)) return -1;
@@ -406,6 +423,7 @@ int job_fit(struct job *job, const struct job_models *models, struct error *err)
                              "makes the student %d wide, but the HPD targets come from vectors of "
                              "width %d; set distill.hpd.epochs and distill.loss.hpd to 0",
                              width, models->vector_width);
+    if (fit_align(job, models, width, err)) return -1;
     derive_of_width(job, width);
     if (check_taps(job, width, err) || check_sample(job, width, err)) return -1;
     if (check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,

@@ -50,20 +50,21 @@ int job_teacher_config(struct encoder_config *out, const struct job *job, struct
     return encoder_config_from_hf(out, &config, err);
 }
 
-static int encoder_width(int *out, const char *folder, struct error *err)
+/* Of distill.hpd.encoder: its shape, and the width of its vectors. */
+static int read_encoder(struct encoder_config *config, int *width, const char *folder,
+                        struct error *err)
 {
-    struct encoder_config config;
     struct st_config st = {0};
-    int labels, status = read_config(&config, folder, &labels, err);
+    int labels, status = read_config(config, folder, &labels, err);
     if (!status) status = st_config_read(&st, folder, err);
-    if (!status) *out = st.dense_folder ? st.dense_out : config.hidden_size;
+    if (!status) *width = st.dense_folder ? st.dense_out : config->hidden_size;
     st_config_free(&st);
     return status;
 }
 
 int job_vector_width(int *out, const struct job *job, struct error *err)
 {
-    struct encoder_config teacher;
+    struct encoder_config config;
     size_t rows, cols = 0;
     int status = 0;
     *out = 0;
@@ -71,11 +72,11 @@ int job_vector_width(int *out, const struct job *job, struct error *err)
     case VECTORS_NONE:
         break;
     case VECTORS_TEACHER:
-        status = job_teacher_config(&teacher, job, err);
-        if (!status) *out = teacher.hidden_size;
+        status = job_teacher_config(&config, job, err);
+        if (!status) *out = config.hidden_size;
         break;
     case VECTORS_ENCODER:
-        status = encoder_width(out, job->distill.hpd.encoder, err);
+        status = read_encoder(&config, out, job->distill.hpd.encoder, err);
         break;
     case VECTORS_FILE:
         status = npy_shape(&rows, &cols, job->distill.hpd.targets, err);
@@ -87,7 +88,7 @@ int job_vector_width(int *out, const struct job *job, struct error *err)
 
 int job_fit_models(struct job *job, struct error *err)
 {
-    struct encoder_config teacher, start;
+    struct encoder_config teacher, start, encoder;
     struct job_models models = {.teacher = job->teacher.absent ? NULL : &teacher, .start = &start};
     int start_labels;
     if (models.teacher && job_teacher_config(&teacher, job, err)) return -1;
@@ -99,5 +100,11 @@ int job_fit_models(struct job *job, struct error *err)
     for (size_t i = 0; i < job->evaluate.baselines.count; i++)
         if (check_baseline(job->evaluate.baselines.items[i], err)) return -1;
     if (job_vector_width(&models.vector_width, job, err)) return -1;
+    models.aligned = models.teacher;
+    if (models.teacher) models.aligned_width = teacher.hidden_size;
+    if (job->distill.hpd.source == VECTORS_ENCODER) {
+        models.aligned = &encoder;
+        if (read_encoder(&encoder, &models.aligned_width, job->distill.hpd.encoder, err)) return -1;
+    }
     return job_fit(job, &models, err);
 }

@@ -31,10 +31,10 @@ const struct stage job_stages[] = {
     {"embed", "vectors of single texts, by the teacher's best early layer or as given; their PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "
      "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
-     "distill.hpd.centred distill.hpd.encoder distill.hpd.targets student.projection "
+     "distill.hpd.centred distill.hpd.encoder distill.hpd.targets distill.align student.projection "
      "teacher.precision",
      "", "teach", embed_stage, has_vectors},
-    {"mine", "candidates for the teacher, by BM25 and by those vectors",
+    {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
      "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
      "data.drop_same_id data.max_train_queries",
      "", "embed", mine_stage, NULL},

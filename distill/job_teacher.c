@@ -67,6 +67,25 @@ static int check_weights(const struct job *job, struct error *err)
     return sum > 0 ? 0 : contradiction(job, KEY_OF(teacher.weights), err, "are all 0");
 }
 
+static int check_align(const struct job *job, struct error *err)
+{
+    size_t layers = job->distill.align.layers.count, own = job->student.init.layers.count;
+    bool weighs = job->distill.loss.align.start > 0 || job->distill.loss.align.end > 0;
+    if (weighs && !layers)
+        return contradiction(job, KEY_OF(distill.loss.align), err,
+                             "is not 0, but distill.align.layers is empty");
+    if (!layers) return 0;
+    if (layers != own)
+        return contradiction(job, KEY_OF(distill.align.layers), err,
+                             "has %zu, but student.init.layers give the student %zu; name one for "
+                             "each",
+                             layers, own);
+    if (job->teacher.absent && job->distill.hpd.source != VECTORS_ENCODER)
+        return contradiction(job, KEY_OF(distill.align.layers), err,
+                             "are a model's, but teacher.model and distill.hpd.encoder are none");
+    return 0;
+}
+
 /* Who the teachers are. */
 static int check_teachers(const struct job *job, struct error *err)
 {
@@ -86,7 +105,7 @@ static int check_teachers(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(distill.hpd.layer), err,
                              "and distill.hpd.form choose among the teacher's layers, whose "
                              "vectors are not what HPD copies; leave them away");
-    return check_weights(job, err);
+    return check_weights(job, err) || check_align(job, err) ? -1 : 0;
 }
 
 static int check_teach_losses(const struct job *job, struct error *err)

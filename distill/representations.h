@@ -20,7 +20,7 @@
 #include "student/dual_encoder.h"
 #include "teacher/cross_encoder.h"
 
-enum { REPRESENTATION_BLOCK = 1024, MAX_REPRESENTED = 64 };
+enum { REPRESENTATION_BLOCK = 1024, MAX_REPRESENTED = 128 };
 
 struct representation {
     /* out[i]: [n, width] of the texts at layers[i]. */

@@ -2,8 +2,10 @@
  * makes targets of them.  They are the teacher's at its best early layer (found by a probe of all)
  * or at the given one, a dual encoder's, or any program's. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/json.h"
+#include "data/output.h"
 #include "data/progress.h"
 #include "distill/given_vectors.h"
 #include "distill/probe.h"
@@ -58,52 +60,96 @@ static int write_choice(const struct job_run *run, const struct probe_point *cho
     return status;
 }
 
-/* representations/SIDE of all texts of one side. */
-static int represent(struct job_run *run, const struct representation *spec, int layer,
-                     const struct texts *texts, const char *side, struct error *err)
+/* Which layers of a model are wanted: that of HPD, and the aligned ones, in one pass. */
+struct wanted {
+    int layers[MAX_REPRESENTED];
+    int parts[MAX_REPRESENTED]; /* as targets_name takes them */
+    int count;
+};
+
+static void want(struct wanted *wanted, int layer, int part)
 {
-    char *name = xasprintf("representations/%s", side), *base = job_run_path(run, name);
-    int status =
-        representations_make(spec, run->pool, texts, &layer, (const char *const *)&base, 1, err);
-    free(base);
-    free(name);
+    REQUIRE(wanted->count < MAX_REPRESENTED);
+    wanted->layers[wanted->count] = layer;
+    wanted->parts[wanted->count++] = part;
+}
+
+static void want_aligned(struct wanted *wanted, const struct job *job)
+{
+    const struct int_list *layers = &job->distill.align.layers;
+    for (size_t i = 0; i < layers->count; i++) {
+        bool has = false;
+        for (int w = 0; w < wanted->count; w++) has = has || wanted->parts[w] == layers->items[i];
+        if (!has) want(wanted, layers->items[i], layers->items[i]);
+    }
+}
+
+/* representations/SIDE, or representations/LAYER/SIDE, of all texts of one side. */
+static int represent(struct job_run *run, const struct representation *spec,
+                     const struct wanted *wanted, const char *side, struct error *err)
+{
+    const struct collection *collection = &run->collection;
+    const struct texts *texts =
+        strcmp(side, "documents") == 0 ? &collection->documents : &collection->queries;
+    char *bases[MAX_REPRESENTED];
+    int status = 0;
+    for (int w = 0; w < wanted->count; w++) {
+        char *name = targets_name(wanted->parts[w], side),
+             *below = xasprintf("representations/%s", name);
+        bases[w] = job_run_path(run, below);
+        char *folder = path_folder(bases[w]);
+        if (!status) status = make_folder(folder, err);
+        free(folder);
+        free(below);
+        free(name);
+    }
+    if (!status)
+        status = representations_make(spec, run->pool, texts, wanted->layers,
+                                      (const char *const *)bases, wanted->count, err);
+    for (int w = 0; w < wanted->count; w++) free(bases[w]);
     return status;
 }
 
-static int embed_by_teacher(struct job_run *run, struct probe_point *chosen, struct error *err)
+static int represent_by_teacher(struct job_run *run, enum text_form form,
+                                const struct wanted *wanted, struct error *err)
 {
-    if (!job_run_teacher(run, err) || choose(chosen, run, err)) return -1;
     const struct teacher_source source = {
         run->teacher,
-        cross_encoder_text_input(run->teacher, chosen->form, run->job->data.max_document_tokens)};
+        cross_encoder_text_input(run->teacher, form, run->job->data.max_document_tokens)};
     const struct representation spec = representation_of_teacher(&source);
-    return represent(run, &spec, chosen->layer, &run->collection.documents, "documents", err) ||
-                   represent(run, &spec, chosen->layer, &run->collection.queries, "queries", err)
+    return represent(run, &spec, wanted, "documents", err) ||
+                   represent(run, &spec, wanted, "queries", err)
                ? -1
                : 0;
 }
 
+static int embed_by_teacher(struct job_run *run, struct probe_point *chosen, struct error *err)
+{
+    struct wanted wanted = {0};
+    if (!job_run_teacher(run, err) || choose(chosen, run, err)) return -1;
+    want(&wanted, chosen->layer, -1);
+    want_aligned(&wanted, run->job);
+    return represent_by_teacher(run, chosen->form, &wanted, err);
+}
+
 /* Each side with the model's own prompt, cut as the student's texts are. */
-static int embed_sides(struct job_run *run, const struct embedder *embedder, struct error *err)
+static int embed_sides(struct job_run *run, const struct embedder *embedder,
+                       const struct wanted *wanted, struct error *err)
 {
     const struct job *job = run->job;
     const struct dual_encoder *encoder = &embedder->encoder;
     const struct {
         const char *name, *prompt;
-        const struct texts *texts;
         int max_length;
-    } sides[] = {
-        {"documents", encoder->document_prompt, &run->collection.documents,
-         job->data.max_document_tokens},
-        {"queries", encoder->query_prompt, &run->collection.queries, job->data.max_query_tokens}};
+    } sides[] = {{"documents", encoder->document_prompt, job->data.max_document_tokens},
+                 {"queries", encoder->query_prompt, job->data.max_query_tokens}};
     struct encoder_source source = {.encoder = encoder};
     int status = embedder_fingerprint(source.fingerprint, embedder, err);
     for (int s = 0; s < 2 && !status; s++) {
         source.prompt = sides[s].prompt;
         source.max_length = sides[s].max_length;
         const struct representation spec = representation_of_encoder(&source);
-        status = represent(run, &spec, encoder->encoder.config.num_layers, sides[s].texts,
-                           sides[s].name, err);
+        status = represent(run, &spec, wanted, sides[s].name, err);
     }
     return status;
 }
@@ -111,6 +157,7 @@ static int embed_sides(struct job_run *run, const struct embedder *embedder, str
 static int embed_by_encoder(struct job_run *run, struct error *err)
 {
     const struct job *job = run->job;
+    struct wanted wanted = {0};
     struct embedder embedder = {.pool = run->pool};
     struct dual_encoder *encoder = &embedder.encoder;
     if (dual_encoder_open(encoder, job->distill.hpd.encoder, 0, job->teacher.precision, err))
@@ -118,9 +165,12 @@ static int embed_by_encoder(struct job_run *run, struct error *err)
     embedder.layers = encoder->encoder.config.num_layers;
     if (encoder->encoder.precision == PRECISION_INT8) {
         const char *texts[MAX_PROBES];
-        dual_encoder_calibrate(encoder, run->pool, texts, job_run_texts(texts, run));
+        size_t count = job_run_texts(texts, run);
+        dual_encoder_calibrate(encoder, run->pool, texts, count);
     }
-    int status = embed_sides(run, &embedder, err);
+    want(&wanted, embedder.layers, -1);
+    want_aligned(&wanted, job);
+    int status = embed_sides(run, &embedder, &wanted, err);
     dual_encoder_free(encoder);
     return status;
 }
@@ -145,6 +195,16 @@ static int embed_given(struct job_run *run, struct error *err)
     return status;
 }
 
+/* Aligned layers are the teacher's there; single texts, for no probe has chosen otherwise. */
+static int embed_by_file(struct job_run *run, struct error *err)
+{
+    struct wanted wanted = {0};
+    if (embed_given(run, err)) return -1;
+    want_aligned(&wanted, run->job);
+    if (!wanted.count) return 0;
+    return job_run_teacher(run, err) ? represent_by_teacher(run, FORM_SINGLE, &wanted, err) : -1;
+}
+
 int embed_stage(struct job_run *run, struct error *err)
 {
     struct probe_point chosen = {0};
@@ -152,7 +212,7 @@ int embed_stage(struct job_run *run, struct error *err)
     double length;
     int status = source == VECTORS_TEACHER   ? embed_by_teacher(run, &chosen, err)
                  : source == VECTORS_ENCODER ? embed_by_encoder(run, err)
-                                             : embed_given(run, err);
+                                             : embed_by_file(run, err);
     if (status || targets_make(run, &length, err)) return -1;
     return write_choice(run, &chosen, length, err);
 }

@@ -23,7 +23,7 @@ struct train_stage {
     struct sequences query_tokens, document_tokens;
     struct pca pca;
     struct student_start start;
-    struct targets targets; /* of HPD */
+    struct targets targets; /* of HPD and of aligned layers */
     struct dev_eval dev;
     struct dual_encoder student;
 };
@@ -127,15 +127,18 @@ static struct phase_context context_of(struct train_stage *stage)
         .tape = dual_encoder_tape(&stage->student, stage->run->pool, tape_keep_bytes),
         .queries = &stage->query_tokens,
         .documents = &stage->document_tokens,
-        .targets = {{.queries = stage->targets.queries.values,
-                     .documents = stage->targets.documents.values,
-                     .width = (int)stage->targets.documents.cols}},
-        .num_targets = stage->targets.documents.values ? 1 : 0,
+        .num_targets = (int)stage->targets.count,
         .seed = (uint64_t)job->seed,
         .dropout = job->distill.dropout > 0,
         .train = &stage->set,
         .batch_queries = job->distill.batch_queries,
         .batch_texts = job->distill.hpd.batch_texts};
+    for (int t = 0; t < context.num_targets; t++) {
+        const struct text_matrix *matrix = &stage->targets.all[t];
+        context.targets[t] = (struct text_targets){.queries = matrix->queries.values,
+                                                   .documents = matrix->documents.values,
+                                                   .width = (int)matrix->documents.cols};
+    }
     context.objective.cosine = job->distill.similarity == SIMILARITY_COSINE;
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
@@ -215,12 +218,14 @@ static size_t hpd_texts(uint32_t **out, const struct job_run *run)
 static int hpd_phase(struct train_stage *stage, struct error *err)
 {
     const struct job *job = stage->run->job;
+    const double align = job->distill.loss.align.start;
     if (!job->distill.hpd.epochs) return 0;
     uint32_t *texts;
     struct phase_context context = context_of(stage);
     context.num_hpd_texts = hpd_texts(&texts, stage->run);
     context.hpd_texts = texts;
     tap_schedule_term(&context.schedule, hpd_losses[job->distill.hpd.loss], 1, 1, 0);
+    tap_schedule_term(&context.schedule, LOSS_ALIGN, align, align, ALIGNED_TARGETS);
     size_t batch = (size_t)job->distill.hpd.batch_texts;
     struct phase phase =
         phase_of(stage, "hpd",
@@ -251,7 +256,8 @@ static void add_teacher(struct tap_schedule *schedule, const struct job *job)
         {LOSS_LAMBDA, job->distill.loss.lambda, job->distill.loss.lambda, 0},
         {LOSS_ADR_MSE, job->distill.loss.adr_mse, job->distill.loss.adr_mse, 0},
         {hpd_losses[job->distill.hpd.loss], job->distill.loss.hpd.start, job->distill.loss.hpd.end,
-         0}};
+         0},
+        {LOSS_ALIGN, job->distill.loss.align.start, job->distill.loss.align.end, ALIGNED_TARGETS}};
     for (size_t t = 0; t < sizeof terms / sizeof *terms; t++)
         tap_schedule_term(schedule, terms[t].kind, terms[t].start, terms[t].end, terms[t].target);
 }
