@@ -160,6 +160,17 @@ int npy_read(struct matrix *out, const char *path, struct error *err)
     return status;
 }
 
+int npy_shape(size_t *rows, size_t *cols, const char *path, struct error *err)
+{
+    struct npy_format format;
+    struct file_map map = {0};
+    *rows = *cols = 0;
+    if (map_matrix(&format, &map, path, err)) return -1;
+    file_map_close(&map);
+    *rows = format.rows, *cols = format.cols;
+    return 0;
+}
+
 int npy_map_open(struct npy_map *out, const char *path, enum npy_type type, struct error *err)
 {
     struct npy_format format;

@@ -18,6 +18,8 @@ enum npy_type { NPY_F32, NPY_F64, NPY_U16, NPY_U64, NPY_I8, NPY_U8, NPY_TYPES };
 
 /* 1-D files are read as one column. */
 int npy_read(struct matrix *out, const char *path, struct error *err);
+/* What the header of such a file says. */
+int npy_shape(size_t *rows, size_t *cols, const char *path, struct error *err);
 int npy_write(const char *path, const float *values, size_t rows, size_t cols, struct error *err);
 /* Rows whose number is known only at the end.  A file's header is filled in at commit; for
  * stdout, which cannot be rewound, the rows wait in memory. */

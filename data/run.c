@@ -99,6 +99,14 @@ static bool is_ranked(const struct ranked_query *query, const char *document)
     return false;
 }
 
+/* Whether the field is a finite number. */
+static bool parse_score(double *out, const char *field)
+{
+    char *end;
+    *out = strtod(field, &end);
+    return end != field && *end == '\0' && isfinite(*out);
+}
+
 static size_t count_tabs(const char *line)
 {
     size_t tabs = 0;
@@ -106,55 +114,101 @@ static size_t count_tabs(const char *line)
     return tabs;
 }
 
-static int read_ranked(struct run *out, struct seen *seen, char *line, struct lines *lines,
-                       struct error *err)
+/* A file of ranked documents that is being read. */
+struct reading {
+    struct run *out;
+    struct seen seen;
+    struct lines *lines;
+    bool pairs; /* lines of three columns are fine, too */
+};
+struct cells {
+    char *query, *document, *score, *tag;
+};
+
+/* 1; 0 where the line is blank or the header of three columns. */
+static int cut_line(struct cells *out, char *line, const struct reading *reading, struct error *err)
 {
     enum { QUERY, Q0, DOCUMENT, RANK, SCORE, TAG, COLUMNS };
     char *fields[COLUMNS];
-    size_t count = count_tabs(line) == COLUMNS - 1 ? split_tabs(line, fields, COLUMNS)
-                                                   : split_white(line, fields, COLUMNS);
+    size_t tabs = count_tabs(line);
+    bool by_tabs = tabs == COLUMNS - 1 || (reading->pairs && tabs == 2);
+    size_t count = by_tabs ? split_tabs(line, fields, COLUMNS) : split_white(line, fields, COLUMNS);
     if (count == 0) return 0;
-    if (count != COLUMNS)
-        return fail(err, "%s: %zu columns; a run's line is \"query Q0 document rank score tag\"",
-                    lines_where(lines), count);
-    if (!*fields[QUERY] || !*fields[DOCUMENT])
-        return fail(err, "%s: an id is empty", lines_where(lines));
+    if (count == COLUMNS) {
+        *out = (struct cells){fields[QUERY], fields[DOCUMENT], fields[SCORE], fields[TAG]};
+        return 1;
+    }
+    if (!reading->pairs || count != 3)
+        return fail(err, "%s: %zu columns; a run's line is \"query Q0 document rank score tag\"%s",
+                    lines_where(reading->lines), count,
+                    reading->pairs ? ", a pair's \"query document score\"" : "");
+    *out = (struct cells){fields[0], fields[1], fields[2], ""};
     char *end;
-    double score = strtod(fields[SCORE], &end);
-    if (end == fields[SCORE] || *end || !isfinite(score))
+    strtod(out->score, &end);
+    return lines_number(reading->lines) > 1 || end != out->score;
+}
+
+static int read_ranked(struct reading *reading, char *line, struct error *err)
+{
+    struct lines *lines = reading->lines;
+    struct cells cells = {0};
+    double score;
+    int kind = cut_line(&cells, line, reading, err);
+    if (kind <= 0) return kind;
+    if (!*cells.query || !*cells.document)
+        return fail(err, "%s: an id is empty", lines_where(lines));
+    if (!parse_score(&score, cells.score))
         return fail(err, "%s: the score \"%s\" is not a finite number", lines_where(lines),
-                    fields[SCORE]);
-    const char *query = fields[QUERY], *document = fields[DOCUMENT];
-    uint64_t pair = hash64(document, strlen(document), hash64(query, strlen(query), 0));
-    if (!seen_insert(seen, pair) && is_ranked(run_find(out, query), document))
-        return fail(err, "%s: document %s stands twice for query %s", lines_where(lines), document,
-                    query);
-    run_add(out, query, document, score, fields[TAG]);
+                    cells.score);
+    uint64_t pair =
+        hash64(cells.document, strlen(cells.document), hash64(cells.query, strlen(cells.query), 0));
+    if (!seen_insert(&reading->seen, pair) &&
+        is_ranked(run_find(reading->out, cells.query), cells.document))
+        return fail(err, "%s: document %s stands twice for query %s", lines_where(lines),
+                    cells.document, cells.query);
+    run_add(reading->out, cells.query, cells.document, score, cells.tag);
     return 0;
 }
 
-int run_read_lines(struct run *out, struct lines *lines, struct error *err)
+static int read_all(struct run *out, struct lines *lines, bool pairs, struct error *err)
 {
     *out = (struct run){0};
-    struct seen seen = {0};
+    struct reading reading = {.out = out, .lines = lines, .pairs = pairs};
     char *line;
     size_t length;
     int got, status = 0;
     while (status == 0 && (got = lines_next(lines, &line, &length, err)) != 0)
-        status = got < 0 ? -1 : read_ranked(out, &seen, line, lines, err);
-    free(seen.slots);
+        status = got < 0 ? -1 : read_ranked(&reading, line, err);
+    if (status == 0 && pairs && out->count == 0)
+        status = fail(err, "%s: holds no scores", lines_name(lines));
+    free(reading.seen.slots);
     if (status) run_free(out);
+    return status;
+}
+
+int run_read_lines(struct run *out, struct lines *lines, struct error *err)
+{
+    return read_all(out, lines, false, err);
+}
+
+static int read_file(struct run *out, const char *path, bool pairs, struct error *err)
+{
+    *out = (struct run){0};
+    struct lines *lines;
+    if (lines_open(&lines, path, err)) return -1;
+    int status = read_all(out, lines, pairs, err);
+    lines_close(lines);
     return status;
 }
 
 int run_read(struct run *out, const char *path, struct error *err)
 {
-    *out = (struct run){0};
-    struct lines *lines;
-    if (lines_open(&lines, path, err)) return -1;
-    int status = run_read_lines(out, lines, err);
-    lines_close(lines);
-    return status;
+    return read_file(out, path, false, err);
+}
+
+int run_read_scores(struct run *out, const char *path, struct error *err)
+{
+    return read_file(out, path, true, err);
 }
 
 /* ---- writing ---- */

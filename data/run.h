@@ -30,6 +30,10 @@ struct run {
  * for one query, a score that is not a finite number. */
 int run_read(struct run *out, const char *path, struct error *err);
 int run_read_lines(struct run *out, struct lines *lines, struct error *err);
+/* Scores of pairs, as any program may write them: a run, or lines "qid docid score", divided by
+ * white space or by exactly two tabs; line by line, told apart by the columns.  A header of names
+ * above three columns is skipped.  Refused as run_read does, and a file without scores. */
+int run_read_scores(struct run *out, const char *path, struct error *err);
 /* Appends; strings are copied.  The caller adds no document twice. */
 void run_add(struct run *run, const char *query, const char *document, double score,
              const char *tag);

@@ -11,29 +11,44 @@ static const char *const kind_names[] = {
     [CANDIDATE_NEGATIVE] = "negative",
     [CANDIDATE_FALSE_NEGATIVE] = "false-negative",
 };
-static const char *const source_names[] = {
-    [0] = "",
-    [CANDIDATE_BM25] = ":bm25",
-    [CANDIDATE_TEACHER] = ":teacher",
-    [CANDIDATE_BM25 | CANDIDATE_TEACHER] = ":bm25+teacher",
-};
-enum { KINDS = 3, SOURCES = 4 };
+/* Behind the kind: ":bm25", ":bm25+teacher", "" where none found it. */
+static const struct source {
+    const char *name;
+    int bit;
+} sources[] = {
+    {"bm25", CANDIDATE_BM25}, {"teacher", CANDIDATE_TEACHER}, {"scores", CANDIDATE_SCORES}};
+enum { KINDS = 3, SOURCES = sizeof sources / sizeof *sources };
+
+static void append_tag(struct text *out, const struct candidate *candidate)
+{
+    const char *separator = ":";
+    text_puts(out, kind_names[candidate->kind]);
+    for (int s = 0; s < SOURCES; s++)
+        if (candidate->sources & sources[s].bit) {
+            text_printf(out, "%s%s", separator, sources[s].name);
+            separator = "+";
+        }
+}
 
 static int write_set(struct output *out, const struct candidate_set *set,
                      const struct collection *collection, struct error *err)
 {
     const char *query = collection->queries.ids[set->query];
-    for (size_t i = 0; i < set->count; i++) {
+    struct text tag = {0};
+    int status = 0;
+    for (size_t i = 0; i < set->count && !status; i++) {
         const struct candidate *candidate = &set->candidates[i];
         const char *document = collection->documents.ids[candidate->document];
+        text_clear(&tag);
+        append_tag(&tag, candidate);
+        output_printf(out, "%s\tQ0\t%s\t%zu\t%.9g\t%s\n", query, document, i + 1,
+                      (double)candidate->score, tag.bytes);
         if (!isfinite(candidate->score))
-            return fail(err, "the score of query %s and document %s is not a finite number", query,
-                        document);
-        output_printf(out, "%s\tQ0\t%s\t%zu\t%.9g\t%s%s\n", query, document, i + 1,
-                      (double)candidate->score, kind_names[candidate->kind],
-                      source_names[candidate->sources]);
+            status = fail(err, "the score of query %s and document %s is not a finite number",
+                          query, document);
     }
-    return 0;
+    text_free(&tag);
+    return status;
 }
 
 /* Not run_write: that would sort by score, and the order of a set is part of it.  Tabs, since ids
@@ -50,18 +65,27 @@ int candidate_sets_write(const struct candidate_sets *sets, const struct collect
     return -1;
 }
 
+static bool parse_sources(int *out, const char *names)
+{
+    *out = 0;
+    for (int s = 0; s < SOURCES; s++) {
+        size_t length = strlen(sources[s].name);
+        if (*names != (*out ? '+' : ':') || strncmp(names + 1, sources[s].name, length) != 0)
+            continue;
+        *out |= sources[s].bit;
+        names += 1 + length;
+    }
+    return *names == '\0';
+}
+
 static bool parse_tag(struct candidate *out, const char *tag)
 {
-    size_t kind_length = strcspn(tag, ":");
+    size_t length = strcspn(tag, ":");
     for (int kind = 0; kind < KINDS; kind++)
-        for (int sources = 0; sources < SOURCES; sources++)
-            if (strlen(kind_names[kind]) == kind_length &&
-                strncmp(tag, kind_names[kind], kind_length) == 0 &&
-                strcmp(tag + kind_length, source_names[sources]) == 0) {
-                out->kind = (enum candidate_kind)kind;
-                out->sources = sources;
-                return true;
-            }
+        if (strlen(kind_names[kind]) == length && strncmp(tag, kind_names[kind], length) == 0) {
+            out->kind = (enum candidate_kind)kind;
+            return parse_sources(&out->sources, tag + length);
+        }
     return false;
 }
 

@@ -19,7 +19,7 @@
 #include "teacher/cross_encoder.h"
 
 /* Bits: the keys that hold these are sets of words. */
-enum mine_source { MINE_BM25 = 1, MINE_TEACHER = 2 };
+enum mine_source { MINE_BM25 = 1, MINE_TEACHER = 2, MINE_SCORES = 4 };
 enum teach_source { TEACH_BM25 = 1, TEACH_GUIDE = 2, TEACH_RANDOM = 4 };
 enum system {
     SYSTEM_STUDENT = 1,
@@ -32,6 +32,10 @@ enum system {
 enum export_format { FORMAT_SENTENCE_TRANSFORMERS = 1 };
 
 enum init_from { INIT_TEACHER, INIT_RANDOM, INIT_FOLDER };
+/* What becomes of a candidate that no file of teacher.scores has. */
+enum missing_score { MISSING_DROP, MISSING_LOWEST, MISSING_TEACHER };
+/* Whose vectors of single texts HPD copies and the source `teacher` mines by. */
+enum vector_source { VECTORS_NONE, VECTORS_TEACHER, VECTORS_ENCODER, VECTORS_FILE };
 enum similarity_kind { SIMILARITY_COSINE, SIMILARITY_DOT };
 enum tap_weights { TAP_WEIGHTS_UNIFORM, TAP_WEIGHTS_LOG, TAP_WEIGHTS_INV };
 enum { BY_PROBE = -1 }; /* distill.hpd.layer and .form */
@@ -43,6 +47,10 @@ enum full_width { FULL_WIDTH_NONE, FULL_WIDTH_LAST, FULL_WIDTH_ALL };
 
 struct int_list {
     int *items;
+    size_t count;
+};
+struct number_list {
+    double *items;
     size_t count;
 };
 struct tap_list {
@@ -65,10 +73,15 @@ struct job {
         bool drop_same_id;
     } data;
     struct {
-        char *model;              /* a folder, or "teach" */
-        bool taught;              /* the latter: by the job's own teach stage */
+        char *model;              /* a folder, "teach" or "none" */
+        bool taught;              /* teach: by the job's own teach stage */
+        bool absent;              /* none */
         enum precision precision; /* the job's, where it is not given */
         int max_length;
+        struct string_list scores;  /* files, each a teacher's */
+        struct number_list weights; /* empty: 1 each; else the model's, where there is one, then one
+                                       a file */
+        enum missing_score missing;
     } teacher;
     struct {
         char *init; /* "random" or a folder */
@@ -116,6 +129,8 @@ struct job {
     } student;
     struct {
         struct {
+            char *encoder, *targets; /* a folder, a .npy file, or "none" */
+            enum vector_source source;
             int layer; /* or BY_PROBE */
             int form;  /* enum text_form, or BY_PROBE */
             bool centred;
@@ -124,11 +139,14 @@ struct job {
             double learning_rate;
         } hpd;
         struct {
+            struct int_list layers; /* of the teacher, one a student's layer; empty: none */
+        } align;
+        struct {
             double info_nce, listwise_kl, margin_mse, ranknet, lambda, adr_mse, self_kl;
             double coordinate_kl, compress;
             struct {
                 double start, end;
-            } hpd; /* weight at the first and the last step */
+            } hpd, align; /* weight at the first and the last step */
         } loss;
         struct {
             bool both_directions; /* from documents to queries, too */
@@ -199,19 +217,33 @@ int job_read_string(struct job *out, const char *path, const char *text,
                     const struct string_list *settings, struct error *err);
 /* Whether a key of words or a path is left at the word "none". */
 bool job_is_none(const char *value);
+/* Whether candidates get a teacher's score at all; whether teacher.model is asked for it: it need
+ * not be where it weighs nothing and fills no gap. */
+bool job_has_scores(const struct job *job);
+bool job_asks_model(const struct job *job);
 /* Where the teacher is, or what it is taught from, for people; freshly allocated. */
 char *job_teacher_words(const struct job *job);
-/* The shape of the teacher: what its folder says, or what it will be taught from; then with the
+/* The shape of the teacher, which is not absent: what its folder says, or what it will be taught from; then with the
  * vocabulary's greatest size. */
 int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err);
-/* What only the models can tell: whether student.init.layers and distill.hpd.layer are there, what
- * width the student has without a projection (taps and evaluate.dims follow from it) and whether
- * HPD targets can be so wide.  start: what the student is made from (the teacher for `teacher` and
- * `random`). */
-int job_fit(struct job *job, const struct encoder_config *teacher,
-            const struct encoder_config *start, struct error *err);
-/* The same with what the configs of teacher.model and student.init.from say; also fails where these
- * or evaluate.baselines cannot be read, or the teacher gives more than one logit a pair. */
+/* Of the vectors that HPD copies, 0 where there are none; fails where they, or the model that makes
+ * them, cannot be read. */
+int job_vector_width(int *out, const struct job *job, struct error *err);
+/* What only the models can tell. */
+struct job_models {
+    const struct encoder_config *teacher; /* NULL where it is absent */
+    const struct encoder_config *start;   /* what the student is made from: the teacher for
+                                             `teacher` and `random` */
+    int vector_width;                     /* of the vectors that HPD copies; 0: there are none */
+    const struct encoder_config *aligned; /* whose layers distill.align.layers are, or NULL */
+    int aligned_width;                    /* of its vectors */
+};
+/* Whether student.init.layers and distill.hpd.layer are there, what width the student has without a
+ * projection (taps and evaluate.dims follow from it) and whether HPD targets can be so wide. */
+int job_fit(struct job *job, const struct job_models *models, struct error *err);
+/* The same with what the configs of teacher.model, student.init.from and distill.hpd.encoder and the
+ * header of distill.hpd.targets say; also fails where these or evaluate.baselines cannot be read,
+ * or the teacher gives more than one logit a pair. */
 int job_fit_models(struct job *job, struct error *err);
 void job_free(struct job *job);
 

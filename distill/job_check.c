@@ -13,10 +13,7 @@
  * step draws. */
 enum { SMALLEST_DIM = 16, SMALLEST_WIDTH = 8, MAX_MEASURES = 32 };
 
-/* fail_usage with the place where the key was set; the job file where it has its default. */
-static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
+int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
 {
     char message[512];
     va_list arguments;
@@ -108,8 +105,7 @@ void job_derive(struct job *job)
     job->student.init.kind = strcmp(from, "teacher") == 0  ? INIT_TEACHER
                              : strcmp(from, "random") == 0 ? INIT_RANDOM
                                                            : INIT_FOLDER;
-    job->teacher.taught = strcmp(job->teacher.model, "teach") == 0;
-    if (!job->places[KEY_OF(teacher.precision)]) job->teacher.precision = job->precision;
+    job_derive_teacher(job);
     if (!job->places[KEY_OF(distill.max_document_tokens)])
         job->distill.max_document_tokens = job->data.max_document_tokens;
     for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;
@@ -122,14 +118,6 @@ void job_derive(struct job *job)
 bool job_is_none(const char *value)
 {
     return strcmp(value, "none") == 0;
-}
-
-char *job_teacher_words(const struct job *job)
-{
-    if (!job->teacher.taught) return xstrdup(job->teacher.model);
-    return xasprintf("taught by this job from %s, on %s",
-                     strcmp(job->teach.init, "random") == 0 ? "random weights" : job->teach.init,
-                     job_is_none(job->teach.pairs) ? "the collection's labels" : job->teach.pairs);
 }
 
 /* ---- contradictions ---- */
@@ -170,10 +158,24 @@ static int count_bits(int bits)
     return __builtin_popcount((unsigned)bits);
 }
 
+/* Each source needs what it mines by. */
+static int check_sources(const struct job *job, struct error *err)
+{
+    int row = KEY_OF(mine.sources), sources = job->mine.sources;
+    if (!sources) return contradiction(job, row, err, "is empty");
+    if (sources & MINE_TEACHER && job->distill.hpd.source == VECTORS_NONE)
+        return contradiction(job, row, err,
+                             "has teacher, but there are no vectors: teacher.model, "
+                             "distill.hpd.encoder and distill.hpd.targets are all none");
+    if (sources & MINE_SCORES && !job->teacher.scores.count)
+        return contradiction(job, row, err, "has scores, but teacher.scores is empty");
+    return 0;
+}
+
 static int check_mining(const struct job *job, struct error *err)
 {
     int most = job->mine.depth * count_bits(job->mine.sources);
-    if (!job->mine.sources) return contradiction(job, KEY_OF(mine.sources), err, "is empty");
+    if (check_sources(job, err)) return -1;
     if (job->mine.scored > most)
         return contradiction(job, KEY_OF(mine.scored), err,
                              "is %d, but mine.sources of mine.depth %d give at most %d",
@@ -262,12 +264,22 @@ static int check_losses(const struct job *job, struct error *err)
     double lists = job->distill.loss.listwise_kl + job->distill.loss.margin_mse +
                    job->distill.loss.ranknet + job->distill.loss.lambda + job->distill.loss.adr_mse;
     double taught = job->distill.loss.info_nce + lists + job->distill.loss.hpd.start +
-                    job->distill.loss.hpd.end;
+                    job->distill.loss.hpd.end + job->distill.loss.align.start +
+                    job->distill.loss.align.end;
     if (taught == 0 && job->distill.epochs > 0)
         return contradiction(job, KEY_OF(distill.epochs), err,
                              "is %d, but every weight in distill.loss (self_kl, coordinate_kl and "
                              "compress aside) is 0",
                              job->distill.epochs);
+    if (!job_has_scores(job) && lists > 0)
+        return contradiction(job, KEY_OF(distill.loss.listwise_kl), err,
+                             "and its like in distill.loss copy scores, but teacher.model is none "
+                             "and teacher.scores empty; set their weights to 0");
+    if (uses_hpd(job) && job->distill.hpd.source == VECTORS_NONE)
+        return contradiction(job, KEY_OF(distill.hpd.epochs), err,
+                             "and distill.loss.hpd copy vectors, but teacher.model, "
+                             "distill.hpd.encoder and distill.hpd.targets are all none; set them "
+                             "to 0");
     if (job->distill.hpd.epochs == 0 && job->distill.epochs == 0)
         return contradiction(job, KEY_OF(distill.epochs), err,
                              "and distill.hpd.epochs are both 0: nothing is trained");
@@ -280,46 +292,6 @@ static int check_losses(const struct job *job, struct error *err)
                              "is %d, more than data.max_document_tokens (%d)",
                              job->distill.max_document_tokens, job->data.max_document_tokens);
     return 0;
-}
-
-static int check_teach_losses(const struct job *job, struct error *err)
-{
-    bool scored = !job_is_none(job->teach.pairs);
-    if (job->teach.loss.softmax + job->teach.loss.bce + job->teach.loss.margin_mse +
-            job->teach.loss.mse ==
-        0)
-        return contradiction(job, KEY_OF(teach.loss.softmax), err,
-                             "and every other weight in teach.loss is 0");
-    if (!scored && job->teach.loss.mse + job->teach.loss.margin_mse > 0)
-        return contradiction(
-            job, KEY_OF(teach.loss.mse), err,
-            "and margin_mse in teach.loss copy scores, which only teach.pairs has; "
-            "for labels use softmax and bce");
-    return 0;
-}
-
-/* How a teacher is taught, where one is. */
-static int check_teach(const struct job *job, struct error *err)
-{
-    if (!job->teacher.taught) return 0;
-    bool guided = !job_is_none(job->teach.guide), scored = !job_is_none(job->teach.pairs);
-    if (job->teach.shape.hidden_size % job->teach.shape.heads)
-        return contradiction(job, KEY_OF(teach.shape.heads), err,
-                             "is %d, which does not divide teach.shape.hidden_size %d",
-                             job->teach.shape.heads, job->teach.shape.hidden_size);
-    if (job->teach.shape.positions < job->teacher.max_length &&
-        strcmp(job->teach.init, "random") == 0)
-        return contradiction(job, KEY_OF(teach.shape.positions), err,
-                             "is %d, less than teacher.max_length %d", job->teach.shape.positions,
-                             job->teacher.max_length);
-    if (!scored && !job->teach.sources)
-        return contradiction(job, KEY_OF(teach.sources), err, "is empty");
-    if (job->teach.sources & TEACH_GUIDE && !guided)
-        return contradiction(job, KEY_OF(teach.sources), err, "has guide, but teach.guide is none");
-    if (scored && guided)
-        return contradiction(job, KEY_OF(teach.guide), err,
-                             "mixes into labels, but teach.pairs has scores of its own");
-    return check_teach_losses(job, err);
 }
 
 /* The measure's canonical name, so that ndcg@10 and ndcg_cut_10 are seen to be the same. */
@@ -402,8 +374,8 @@ int job_check(const struct job *job, struct error *err)
 {
     if (!job->student.init.layers.count)
         return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
-    if (check_name(job, err) || check_splits(job, err) || check_mining(job, err) ||
-        check_teach(job, err) || check_taps(job, job->student.projection, err) ||
+    if (check_name(job, err) || check_splits(job, err) || job_check_teacher(job, err) ||
+        check_mining(job, err) || check_taps(job, job->student.projection, err) ||
         check_sample(job, job->student.projection, err) || check_losses(job, err))
         return -1;
     return check_evaluation(job, err);
@@ -411,88 +383,51 @@ int job_check(const struct job *job, struct error *err)
 
 /* ---- what the models tell ---- */
 
-int job_fit(struct job *job, const struct encoder_config *teacher,
-            const struct encoder_config *start, struct error *err)
+static int fit_layers(const struct job *job, const struct job_models *models, struct error *err)
 {
     const struct int_list *layers = &job->student.init.layers;
     for (size_t i = 0; job->student.init.kind != INIT_RANDOM && i < layers->count; i++)
-        if (layers->items[i] > start->num_layers)
+        if (layers->items[i] > models->start->num_layers)
             return contradiction(job, KEY_OF(student.init.layers), err,
                                  "has %d, but the model has %d layers", layers->items[i],
-                                 start->num_layers);
-    if (job->distill.hpd.layer > teacher->num_layers)
+                                 models->start->num_layers);
+    if (models->teacher && job->distill.hpd.layer > models->teacher->num_layers)
         return contradiction(job, KEY_OF(distill.hpd.layer), err,
                              "is %d, but the teacher has %d layers", job->distill.hpd.layer,
-                             teacher->num_layers);
-    int width = job->student.projection ? job->student.projection : start->hidden_size;
-    if (uses_hpd(job) && width > teacher->hidden_size)
+                             models->teacher->num_layers);
+    return 0;
+}
+
+static int fit_align(const struct job *job, const struct job_models *models, int width,
+                     struct error *err)
+{
+    const struct int_list *layers = &job->distill.align.layers;
+    for (size_t i = 0; i < layers->count; i++)
+        if (layers->items[i] > models->aligned->num_layers)
+            return contradiction(job, KEY_OF(distill.align.layers), err,
+                                 "has %d, but that model has %d layers", layers->items[i],
+                                 models->aligned->num_layers);
+    if (layers->count && width > models->aligned_width)
+        return contradiction(job, KEY_OF(distill.align.layers), err,
+                             "align a student %d wide with layers of width %d", width,
+                             models->aligned_width);
+    return 0;
+}
+
+int job_fit(struct job *job, const struct job_models *models, struct error *err)
+{
+    if (fit_layers(job, models, err)) return -1;
+    int width = job->student.projection ? job->student.projection : models->start->hidden_size;
+    if (uses_hpd(job) && width > models->vector_width)
         return contradiction(job, KEY_OF(student.projection), err,
-                             "makes the student %d wide, but the HPD targets come from a teacher "
-                             "of width %d; set distill.hpd.epochs and distill.loss.hpd to 0",
-                             width, teacher->hidden_size);
+                             "makes the student %d wide, but the HPD targets come from vectors of "
+                             "width %d; set distill.hpd.epochs and distill.loss.hpd to 0",
+                             width, models->vector_width);
+    if (fit_align(job, models, width, err)) return -1;
     derive_of_width(job, width);
     if (check_taps(job, width, err) || check_sample(job, width, err)) return -1;
     if (check_rising(job, KEY_OF(evaluate.dims), &job->evaluate.dims, width,
                      "the student's width is", err))
         return -1;
     return check_pick(job, err); /* its point is among the dims now */
-}
-
-static int read_config(struct encoder_config *out, const char *folder, int *num_labels,
-                       struct error *err)
-{
-    struct hf_config config;
-    if (hf_config_read(&config, folder, err) || encoder_config_from_hf(out, &config, err))
-        return -1;
-    *num_labels = config.num_labels;
-    return 0;
-}
-
-/* That a baseline can be read is known before hours of work, not after. */
-static int check_baseline(const char *folder, struct error *err)
-{
-    struct encoder_config config;
-    struct st_config st = {0};
-    int labels, status = read_config(&config, folder, &labels, err);
-    if (!status) status = st_config_read(&st, folder, err);
-    st_config_free(&st);
-    return status;
-}
-
-int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err)
-{
-    int labels;
-    const char *folder = job->teacher.taught ? job->teach.init : job->teacher.model;
-    if (!job->teacher.taught || strcmp(folder, "random") != 0) {
-        if (read_config(out, folder, &labels, err)) return -1;
-        if (labels == 1 || job->teacher.taught) return 0;
-        return fail(err, "%s: gives %d logits a pair, a teacher of scores must give one", folder,
-                    labels);
-    }
-    struct hf_config config = {.model_type = "bert",
-                               .hidden_act = "gelu",
-                               .vocab_size = job->teach.vocabulary_size,
-                               .hidden_size = job->teach.shape.hidden_size,
-                               .num_layers = job->teach.shape.layers,
-                               .num_heads = job->teach.shape.heads,
-                               .intermediate_size = job->teach.shape.intermediate_size,
-                               .max_positions = job->teach.shape.positions,
-                               .type_vocab_size = 2,
-                               .layer_norm_eps = 1e-12,
-                               .initializer_range = 0.02};
-    return encoder_config_from_hf(out, &config, err);
-}
-
-int job_fit_models(struct job *job, struct error *err)
-{
-    struct encoder_config teacher, start;
-    int start_labels;
-    if (job_teacher_config(&teacher, job, err)) return -1;
-    start = teacher;
-    if (job->student.init.kind == INIT_FOLDER &&
-        read_config(&start, job->student.init.from, &start_labels, err))
-        return -1;
-    for (size_t i = 0; i < job->evaluate.baselines.count; i++)
-        if (check_baseline(job->evaluate.baselines.items[i], err)) return -1;
-    return job_fit(job, &teacher, &start, err);
 }

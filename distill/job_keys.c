@@ -10,8 +10,11 @@ static const struct key_word precisions[] = {{"auto", PRECISION_AUTO},
                                              {"bf16", PRECISION_BF16},
                                              {"int8", PRECISION_INT8},
                                              {0}};
-static const struct key_word sources[] = {{"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {0}};
-static const struct key_word taught[] = {{"teach", 1}, {0}};
+static const struct key_word sources[] = {
+    {"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {"scores", MINE_SCORES}, {0}};
+static const struct key_word taught[] = {{"teach", 1}, {"none", 0}, {0}};
+static const struct key_word missing_scores[] = {
+    {"drop", MISSING_DROP}, {"lowest", MISSING_LOWEST}, {"teacher", MISSING_TEACHER}, {0}};
 static const struct key_word at_random[] = {{"random", 0}, {0}};
 static const struct key_word trained[] = {{"train", 0}, {0}};
 static const struct key_word nothing[] = {{"none", 0}, {0}};
@@ -88,12 +91,23 @@ const struct key job_keys[] = {
 
     {KEY(teacher.model), KEY_WORD_OR_PATH, NULL,
      .help = "cross-encoder: a Hugging Face folder (config.json, model.safetensors, tokenizer); "
-             "teach: the job makes it",
+             "teach: the job makes it; none: scores come from teacher.scores, or from nobody",
      .words = taught},
     {KEY(teacher.precision), KEY_WORD, "auto",
      .help = "of the teacher's matrix products", .words = precisions, .derived = "`precision`"},
     {KEY(teacher.max_length), KEY_INT, "256",
      .help = "longer pairs are cut, for the teacher", "tokens", BETWEEN(8, 8192)},
+
+    {KEY(teacher.scores), KEY_PATHS, "[]",
+     .help = "files of scores, each another teacher's: TREC runs, or query-id, document-id, score "
+             "lines (docs/outside-teacher.md)"},
+    {KEY(teacher.weights), KEY_NUMBERS, "[]",
+     .help = "of teacher.model, where there is one, then of each file of teacher.scores", BETWEEN(0, 1e6),
+     .derived = "1 each"},
+    {KEY(teacher.missing), KEY_WORD, "drop",
+     .help = "a candidate that no file of teacher.scores has: is left out, gets its query's lowest "
+             "score, or teacher.model's",
+     .words = missing_scores, .derived = "teacher; drop where teacher.model is none"},
 
     {KEY(teach.init), KEY_WORD_OR_PATH, "random",
      .help = "where a taught teacher begins: a Hugging Face encoder or cross-encoder, or random",
@@ -170,7 +184,9 @@ const struct key job_keys[] = {
      .help = "dev queries whose candidates are re-ranked in an evaluation", "queries", FROM(1)},
 
     {KEY(mine.sources), KEY_WORDS, "[bm25, teacher]",
-     .help = "where candidates come from; teacher: its early-layer vectors", .words = sources},
+     .help = "where candidates come from; teacher: the vectors that HPD copies; scores: what the "
+             "files of teacher.scores hold", .words = sources,
+     .derived = "`[bm25, teacher]`, without teacher where there are no vectors"},
     {KEY(mine.depth), KEY_INT, "100", .help = "how deep each source is read",
      "documents", BETWEEN(1, 10000)},
     {KEY(mine.scored), KEY_INT, "32",
@@ -216,30 +232,44 @@ const struct key job_keys[] = {
      .derived = "every layer, half the width a layer less, and the last at each width: "
                 "`[[1, 32], [2, 64], [3, 32], [3, 64], [3, 128]]`"},
 
+    {KEY(distill.hpd.encoder), KEY_WORD_OR_PATH, "none",
+     .help = "a dual encoder (a sentence-transformers folder) whose vectors are copied instead of "
+             "the teacher's early layer",
+     .words = nothing},
+    {KEY(distill.hpd.targets), KEY_WORD_OR_PATH, "none",
+     .help = "FILE.npy of vectors to copy instead, by any program; FILE.ids says whose they are "
+             "(docs/outside-teacher.md)",
+     .words = nothing},
     {KEY(distill.hpd.layer), KEY_INT_OR_WORD, "probe",
      .help = "teacher layer whose vectors are copied, 0: embeddings; probe: best on dev",
      BETWEEN(0, 1000), .words = by_probe},
     {KEY(distill.hpd.form), KEY_WORD, "probe",
      .help = "how a text is put into the teacher: alone or paired with itself", .words = forms},
     {KEY(distill.hpd.centred), KEY_BOOL, "false",
-     .help = "subtract the mean before the PCA"},
+     .help = "subtract the mean, queries' and documents' each their own, before the PCA"},
     {KEY(distill.hpd.loss), KEY_WORD, "mse",
      .help = "of vectors against their targets; gram: the cosines among a step's texts against "
              "those of their targets",
      .words = hpd_losses},
     {KEY(distill.hpd.epochs), KEY_INT, "2",
-     .help = "passes over all texts in the first stage; 0: none", "epochs", BETWEEN(0, 1000)},
+     .help = "passes over all texts in the first stage; 0: none", "epochs", BETWEEN(0, 1000),
+     .derived = "`2`; 0 where there are no vectors to copy"},
     {KEY(distill.hpd.batch_texts), KEY_INT, "128",
      .help = "texts in a step", "texts", BETWEEN(1, 65536)},
     {KEY(distill.hpd.max_texts), KEY_INT, "0",
      .help = "use at most so many texts; 0: all", "texts", FROM(0)},
     {KEY(distill.hpd.learning_rate), KEY_DOUBLE, "1e-4",
      .help = "highest rate of the first stage", BETWEEN(0, 1)},
+    {KEY(distill.align.layers), KEY_INTS, "[]",
+     .help = "a layer, from 0, of the teacher (or of distill.hpd.encoder) for each layer of the "
+             "student to come near to; []: none",
+     BETWEEN(0, 1000)},
     {KEY(distill.loss.info_nce), KEY_DOUBLE, "1",
      .help = "weight of the labels: cross-entropy among mined and in-batch negatives",
      BETWEEN(0, 1e6)},
     {KEY(distill.loss.listwise_kl), KEY_DOUBLE, "1",
-     .help = "weight of the teacher's distribution over each query's candidates", BETWEEN(0, 1e6)},
+     .help = "weight of the teacher's distribution over each query's candidates", BETWEEN(0, 1e6),
+     .derived = "`1`; 0 where no teacher scores pairs"},
     {KEY(distill.loss.margin_mse), KEY_DOUBLE, "0",
      .help = "weight of the teacher's margins between positive and negatives", BETWEEN(0, 1e6)},
     {KEY(distill.loss.ranknet), KEY_DOUBLE, "0",
@@ -257,7 +287,11 @@ const struct key job_keys[] = {
     {KEY(distill.loss.compress), KEY_DOUBLE, "0",
      .help = "weight of a layer's own projection to a tap's dimensions (ESE)", BETWEEN(0, 1e6)},
     {KEY(distill.loss.hpd), KEY_RANGE, "[1, 0.1]",
-     .help = "weight of the PCA targets, from the first step to the last", BETWEEN(0, 1e6)},
+     .help = "weight of the PCA targets, from the first step to the last", BETWEEN(0, 1e6),
+     .derived = "`[1, 0.1]`; 0 where there are no vectors to copy"},
+    {KEY(distill.loss.align), KEY_RANGE, "0",
+     .help = "weight of the targets of distill.align.layers, from the first step to the last",
+     BETWEEN(0, 1e6)},
     {KEY(distill.info_nce.both_directions), KEY_BOOL, "false",
      .help = "info_nce is the mean of both: a document chooses among the queries, too"},
     {KEY(distill.coordinate_kl.temperature), KEY_DOUBLE, "0.3",

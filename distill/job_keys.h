@@ -17,6 +17,7 @@ enum key_type {
     KEY_WORD,         /* an enum */
     KEY_WORDS,        /* int of bits */
     KEY_INTS,         /* struct int_list */
+    KEY_NUMBERS,      /* struct number_list */
     KEY_TAPS,         /* struct tap_list */
     KEY_STRINGS,      /* struct string_list */
     KEY_PATHS         /* struct string_list */
@@ -70,5 +71,11 @@ void key_describe(const struct key *key, struct text *out);
 /* Derived defaults and contradictions between keys; after all keys are set. */
 void job_derive(struct job *job);
 int job_check(const struct job *job, struct error *err);
+/* Those of who the teachers are: of HPD and mining, where there are no vectors. */
+void job_derive_teacher(struct job *job);
+int job_check_teacher(const struct job *job, struct error *err);
+/* fail_usage with the place where the key was set; the job file where it has its default. */
+int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 #endif

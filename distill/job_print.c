@@ -109,6 +109,18 @@ static void print_ints(const void *field, const struct key *key, struct text *ou
     text_puts(out, "]");
 }
 
+static void print_numbers(const void *field, const struct key *key, struct text *out)
+{
+    const struct number_list *list = field;
+    (void)key;
+    text_puts(out, "[");
+    for (size_t i = 0; i < list->count; i++) {
+        if (i) text_puts(out, ", ");
+        append_double(list->items[i], out);
+    }
+    text_puts(out, "]");
+}
+
 static void print_taps(const void *field, const struct key *key, struct text *out)
 {
     const struct tap_list *list = field;
@@ -140,7 +152,7 @@ static print_function *const printers[] = {
     [KEY_INT] = print_int,         [KEY_INT_OR_WORD] = print_word, [KEY_DOUBLE] = print_double,
     [KEY_RANGE] = print_range,     [KEY_BOOL] = print_bool,        [KEY_WORD] = print_word,
     [KEY_WORDS] = print_words,     [KEY_INTS] = print_ints,        [KEY_TAPS] = print_taps,
-    [KEY_STRINGS] = print_strings, [KEY_PATHS] = print_strings,
+    [KEY_NUMBERS] = print_numbers, [KEY_STRINGS] = print_strings,  [KEY_PATHS] = print_strings,
 };
 
 static void print_value(const struct job *job, const struct key *key, struct text *out)

@@ -8,11 +8,17 @@
 #include "data/output.h"
 #include "data/progress.h"
 #include "data/sts.h"
+#include "distill/given_vectors.h"
 #include "distill/run_progress.h"
 
 static bool is_taught(const struct job *job)
 {
     return job->teacher.taught;
+}
+
+static bool has_vectors(const struct job *job)
+{
+    return job->distill.hpd.source != VECTORS_NONE;
 }
 
 /* clang-format off */
@@ -22,18 +28,20 @@ const struct stage job_stages[] = {
      "data.drop_same_id teach teacher.max_length mine.depth mine.positives mine.bm25_k1 "
      "mine.bm25_b",
      "", "", teach_stage, is_taught},
-    {"embed", "early-layer representations of the teacher, their probe, PCA",
+    {"embed", "vectors of single texts, by the teacher's best early layer or as given; their PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "
      "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
-     "distill.hpd.centred student.projection teacher.precision",
-     "", "teach", embed_stage, NULL},
-    {"mine", "candidates for the teacher, by BM25 and by early-layer vectors",
-     "mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
+     "distill.hpd.centred distill.hpd.encoder distill.hpd.targets distill.align student.projection "
+     "teacher.precision",
+     "", "teach", embed_stage, has_vectors},
+    {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
+     "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
      "data.drop_same_id data.max_train_queries",
      "", "embed", mine_stage, NULL},
-    {"score", "the teacher's logits of all candidates",
-     "teacher.max_length teacher.precision mine.false_negative_margin",
-     "", "mine", score_stage, NULL},
+    {"score", "the teacher's scores of all candidates",
+     "teacher.max_length teacher.precision teacher.scores teacher.weights teacher.missing "
+     "mine.false_negative_margin",
+     "", "mine", score_stage, job_has_scores},
     {"train", "the student, and its control without a teacher",
      "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature "
@@ -42,7 +50,7 @@ const struct stage job_stages[] = {
      "distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
      "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule",
-     "evaluate.systems", "embed score", train_stage, NULL},
+     "evaluate.systems", "embed mine score", train_stage, NULL},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage, NULL},
     {"export", "the picked model, read back and compared",
@@ -79,14 +87,25 @@ static void each_word(const char *words, void (*visit)(const char *word, void *a
 }
 
 struct key_work {
-    const struct job *job;
+    const struct job_run *run;
     struct text *out;
 };
+
+/* Hash of the files that a key names, or "". */
+static const char *content_of(const struct job_run *run, const char *key)
+{
+    bool mines = strcmp(key, "mine.sources") == 0 && run->job->mine.sources & MINE_SCORES;
+    if (mines || strcmp(key, "teacher.scores") == 0) return run->scores_hash;
+    if (strcmp(key, "distill.hpd.encoder") == 0) return run->encoder_hash;
+    return strcmp(key, "distill.hpd.targets") == 0 ? run->targets_hash : "";
+}
 
 static void append_key(const char *key, void *arg)
 {
     struct key_work *work = arg;
-    job_print_keys(work->job, key, work->out);
+    const char *content = content_of(work->run, key);
+    job_print_keys(work->run->job, key, work->out);
+    if (*content) text_printf(work->out, "%s holds %s\n", key, content);
 }
 
 static void append_stage(const char *name, void *arg)
@@ -94,7 +113,7 @@ static void append_stage(const char *name, void *arg)
     struct key_work *work = arg;
     const struct stage *stage = find_stage(name);
     REQUIRE(stage);
-    if (!stage_is_wanted(stage, work->job)) return;
+    if (!stage_is_wanted(stage, work->run->job)) return;
     text_printf(work->out, "stage %s\n", name);
     each_word(stage->keys, append_key, work);
     each_word(stage->after, append_stage, work);
@@ -108,7 +127,7 @@ bool stage_is_wanted(const struct stage *stage, const struct job *job)
 struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage)
 {
     struct text all = {0};
-    struct key_work work = {.job = run->job, .out = &all};
+    struct key_work work = {.run = run, .out = &all};
     text_printf(&all, "%s %s %s %s\n", RETORT_VERSION, run->collection_hash, run->teacher_hash,
                 run->init_hash);
     append_stage(stage, &work);
@@ -127,7 +146,7 @@ static void hash_hex(char hex[33], struct hash128 hash)
 static void stage_key(char hex[33], const struct job_run *run, const struct stage *stage)
 {
     struct text all = {0};
-    struct key_work work = {.job = run->job, .out = &all};
+    struct key_work work = {.run = run, .out = &all};
     hash_hex(hex, job_run_stage_hash(run, stage->name));
     if (!*stage->parts) return;
     text_printf(&all, "%s\n", hex);
@@ -305,8 +324,46 @@ static int hash_taught(char hex[33], const struct job *job, struct error *err)
     return status ? -1 : 0;
 }
 
+/* Of files by any program; one that is not there yet counts as such. */
+static int hash_given(char hex[33], const struct string_list *paths, struct error *err)
+{
+    struct text all = {0};
+    int status = 0;
+    *hex = '\0';
+    for (size_t i = 0; i < paths->count && !status; i++) {
+        char of_file[33] = "";
+        if (path_exists(paths->items[i])) status = hash_file(of_file, paths->items[i], err);
+        text_printf(&all, "%s\n", of_file);
+    }
+    if (all.length) hash_hex(hex, hash128(all.bytes, all.length));
+    text_free(&all);
+    return status;
+}
+
+/* Of what comes from outside: scores and vectors. */
+static int hash_outside(struct job_run *run, struct error *err)
+{
+    const struct job *job = run->job;
+    int status = hash_given(run->scores_hash, &job->teacher.scores, err);
+    if (!status && job->distill.hpd.source == VECTORS_ENCODER)
+        status =
+            hash_if_there(run->encoder_hash, job->distill.hpd.encoder, "model.safetensors", err);
+    if (!status && job->distill.hpd.source == VECTORS_FILE) {
+        char *ids = given_ids_path(job->distill.hpd.targets);
+        const char *const both[] = {job->distill.hpd.targets, ids};
+        const struct string_list paths = {.items = (const char **)both, .count = 2};
+        status = hash_given(run->targets_hash, &paths, err);
+        free(ids);
+    }
+    return status;
+}
+
 static int hash_teacher(struct job_run *run, struct error *err)
 {
+    if (run->job->teacher.absent) {
+        snprintf(run->teacher_hash, sizeof run->teacher_hash, "none");
+        return 0;
+    }
     if (run->job->teacher.taught) return hash_taught(run->teacher_hash, run->job, err);
     if (!job_run_teacher(run, err)) return -1;
     hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
@@ -365,8 +422,8 @@ static int open_all(struct job_run *run, const char *until, struct error *err)
     query_set_of(&run->test, &run->collection, job->data.test_split);
     if (query_sets_check(&run->train, &run->dev, needs_test(until) ? &run->test : NULL,
                          &run->collection, job, err) ||
-        hash_teacher(run, err) || hash_init(run->init_hash, job, err) || open_folder(run, err) ||
-        write_job(run, err))
+        hash_teacher(run, err) || hash_init(run->init_hash, job, err) || hash_outside(run, err) ||
+        open_folder(run, err) || write_job(run, err))
         return -1;
     note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
          run->collection.documents.count, run->train.count, run->dev.count, run->test.count);

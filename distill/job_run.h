@@ -12,6 +12,7 @@
  *       teacher/                           the taught teacher, where teacher.model is teach
  *       probe.tsv representations/ targets/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
+ *       teachers.tsv                       how several teachers' scores were brought together
  *       train/                             checkpoints, weights and logs of each phase
  *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run for each
  *       grid_dev.tsv                       the student's grid on dev, where the point is picked
@@ -36,9 +37,11 @@ struct job_run {
     char *teacher_folder;          /* teacher.model, or folder/teacher where it is taught */
     struct cross_encoder *teacher; /* opened by job_run_teacher */
     char collection_hash[33];
-    /* of the teacher; of what it is taught from, where it is taught */
+    /* of the teacher; of what it is taught from, where it is taught; "none" where it is absent */
     char teacher_hash[33];
     char init_hash[33]; /* of student.init.from, or "" */
+    /* of the files of teacher.scores, distill.hpd.encoder and distill.hpd.targets, or "" */
+    char scores_hash[33], encoder_hash[33], targets_hash[33];
 };
 
 /* Reads the collection, splits the queries, makes the folder and its log; until: as for
@@ -49,7 +52,7 @@ void job_run_close(struct job_run *run);
 /* Documents and queries of the collection, spread over it, to try a model on; how many. */
 enum { MAX_PROBES = 512 };
 size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run);
-/* The teacher, opened at the first call and kept; NULL with *err.  In int8, calibrated for pairs of
+/* The cross-encoder, which is not absent, opened at the first call and kept; NULL with *err.  In int8, calibrated for pairs of
  * the collection. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
 /* Raw logits of n pairs, kept in the run folder's file `cache` (stage_score.c). */

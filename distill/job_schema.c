@@ -86,6 +86,8 @@ static struct json *value_schema(const struct key *key)
         return list_of(one_of_words(key));
     case KEY_INTS:
         return list_of(whole(key));
+    case KEY_NUMBERS:
+        return list_of(number(key));
     case KEY_TAPS:
         return list_of(pair_of(typed("integer")));
     case KEY_STRINGS:

@@ -77,6 +77,9 @@ void key_describe(const struct key *key, struct text *out)
     case KEY_INTS:
         describe_number("a list of whole numbers", key, out);
         break;
+    case KEY_NUMBERS:
+        describe_number("a list of numbers", key, out);
+        break;
     case KEY_DOUBLE:
         describe_number("a number", key, out);
         break;
@@ -253,6 +256,17 @@ static int set_ints(void *field, const struct yaml_node *node, const struct read
     return 0;
 }
 
+static int set_numbers(void *field, const struct yaml_node *node, const struct reading *reading)
+{
+    struct number_list *list = field;
+    if (node->kind != YAML_LIST) return wrong(reading, node);
+    list->items = xcalloc(node->count, sizeof *list->items);
+    list->count = node->count;
+    for (size_t i = 0; i < node->count; i++)
+        if (set_double(&list->items[i], node->items[i], reading)) return -1;
+    return 0;
+}
+
 static int set_taps(void *field, const struct yaml_node *node, const struct reading *reading)
 {
     struct tap_list *list = field;
@@ -308,6 +322,13 @@ static void free_ints(void *field)
     *list = (struct int_list){0};
 }
 
+static void free_numbers(void *field)
+{
+    struct number_list *list = field;
+    free(list->items);
+    *list = (struct number_list){0};
+}
+
 static void free_taps(void *field)
 {
     struct tap_list *list = field;
@@ -335,6 +356,7 @@ static const struct key_kind kinds[] = {
     [KEY_WORD] = {set_word, NULL},
     [KEY_WORDS] = {set_words, NULL},
     [KEY_INTS] = {set_ints, free_ints},
+    [KEY_NUMBERS] = {set_numbers, free_numbers},
     [KEY_TAPS] = {set_taps, free_taps},
     [KEY_STRINGS] = {set_strings, free_strings},
     [KEY_PATHS] = {set_paths, free_strings},

@@ -21,7 +21,7 @@ static bool is_reproducible(const char *name)
 {
     static const char *const varying[] = {"job.yaml",    "log.txt",      "manifest.json",
                                           "grid.tsv",    "grid_dev.tsv", "export/README.md",
-                                          "report.html", "progress.tsv"};
+                                          "report.html", "progress.tsv", "teachers.tsv"};
     for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
         if (strcmp(name, varying[i]) == 0) return false;
     const char *dot = strrchr(name, '.');
@@ -97,6 +97,9 @@ int manifest_write(const struct job_run *run, const struct tap *picked, struct e
     json_set_string(manifest, "job", run->job->name);
     json_set_string(manifest, "collection", run->collection_hash);
     json_set_string(manifest, "teacher", run->teacher_hash);
+    if (*run->scores_hash) json_set_string(manifest, "scores", run->scores_hash);
+    if (*run->encoder_hash) json_set_string(manifest, "encoder", run->encoder_hash);
+    if (*run->targets_hash) json_set_string(manifest, "vectors", run->targets_hash);
     json_set_int(manifest, "seed", run->job->seed);
     json_set_int(manifest, "threads", pool_size(run->pool));
     json_set_string(manifest, "precision", precision_name(precision));

@@ -27,8 +27,9 @@ enum candidate_kind {
 enum { /* sources, as bits; the last two are teaching's, which writes no file */
        CANDIDATE_BM25 = 1,
        CANDIDATE_TEACHER = 2,
-       CANDIDATE_GUIDE = 4,
-       CANDIDATE_CHANCE = 8
+       CANDIDATE_SCORES = 4, /* a file of teacher.scores */
+       CANDIDATE_GUIDE = 8,
+       CANDIDATE_CHANCE = 16
 };
 
 struct candidate {

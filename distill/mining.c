@@ -25,6 +25,7 @@ void mining_open(struct mining *out, const struct job_run *run, const struct que
 void mining_free(struct mining *mining)
 {
     for (size_t l = 0; l < mining->num_lists; l++) ranked_rows_free(&mining->lists[l]);
+    free(mining->lists);
     free(mining->queries);
     free(mining->judged);
     *mining = (struct mining){0};
@@ -32,7 +33,7 @@ void mining_free(struct mining *mining)
 
 struct ranked_rows *mining_add(struct mining *mining, int source)
 {
-    REQUIRE(mining->num_lists < MINING_SOURCES);
+    GROW(mining->lists, mining->num_lists, &mining->capacity);
     struct ranked_rows *list = &mining->lists[mining->num_lists++];
     ranked_rows_init(list, source, mining->count, (size_t)mining->run->job->mine.depth);
     return list;
@@ -50,7 +51,7 @@ static void mine_one(const struct mining *mining, size_t q, size_t scored,
 {
     const struct job_run *run = mining->run;
     const struct collection *collection = &run->collection;
-    struct mined_list lists[MINING_SOURCES];
+    struct mined_list *lists = xcalloc(mining->num_lists, sizeof *lists);
     for (size_t l = 0; l < mining->num_lists; l++) lists[l] = ranked_rows_of(&mining->lists[l], q);
     uint32_t *positives;
     size_t count = relevant_rows(&positives, collection, mining->judged[q]);
@@ -62,6 +63,7 @@ static void mine_one(const struct mining *mining, size_t q, size_t scored,
         .excluded = run->job->data.drop_same_id ? texts_find(&collection->documents, id) : -1};
     mine_query(sets, mining->queries[q], &labels, lists, mining->num_lists, scored);
     free(positives);
+    free(lists);
 }
 
 void mining_sets(const struct mining *mining, size_t scored, struct candidate_sets *sets)

@@ -14,20 +14,18 @@
 #include "distill/job_run.h"
 #include "distill/ranked_rows.h"
 
-enum { MINING_SOURCES = 3 };
-
 struct mining {
     const struct job_run *run;
     uint32_t *queries;                  /* [count] rows: train, then dev */
     const struct judged_query **judged; /* [count] */
     size_t count, num_train;
-    struct ranked_rows lists[MINING_SOURCES]; /* of all the queries */
-    size_t num_lists;
+    struct ranked_rows *lists; /* [num_lists] of all the queries */
+    size_t num_lists, capacity;
 };
 /* The train queries that data.max_train_queries leaves, and dev's. */
 void mining_open(struct mining *out, const struct job_run *run, const struct query_set *dev);
 void mining_free(struct mining *mining);
-/* Another source's lists, mine.depth deep, to be ranked. */
+/* Another source's lists, mine.depth deep, to be ranked before the next is added. */
 struct ranked_rows *mining_add(struct mining *mining, int source);
 void mining_bm25(struct mining *mining); /* adds and ranks */
 /* sets->sets[q] is that of query q: its positives, mine.positives at most, and up to `scored`

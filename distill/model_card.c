@@ -51,6 +51,13 @@ void card_licenses(struct text *out, const struct job *job)
         text_puts(out, " Whoever publishes the model has to look at what is not stated.");
 }
 
+static const char *origin(const struct job *job)
+{
+    if (!job->teacher.absent) return "a cross-encoder";
+    if (job->teacher.scores.count) return "a teacher's scores";
+    return job->distill.hpd.source == VECTORS_NONE ? "labels" : "another encoder's vectors";
+}
+
 void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
                 const struct tap *picked)
 {
@@ -58,9 +65,10 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
     front_matter(out, job);
     text_printf(
         out,
-        "# %s\n\nA dual encoder of %d layer%s and %d dimensions, distilled by retort %s from a "
-        "cross-encoder.\nScore a query and a document by the cosine of their embeddings.\n\n",
-        job->name, picked->layer, picked->layer == 1 ? "" : "s", picked->dim, RETORT_VERSION);
+        "# %s\n\nA dual encoder of %d layer%s and %d dimensions, distilled by retort %s from "
+        "%s.\nScore a query and a document by the cosine of their embeddings.\n\n",
+        job->name, picked->layer, picked->layer == 1 ? "" : "s", picked->dim, RETORT_VERSION,
+        origin(job));
     text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
                      "model = SentenceTransformer(\"path/to/this/folder\")\n"
                      "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");
@@ -71,9 +79,10 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
     text_printf(
         out,
         "\n\n## Training and measurement\n\n"
-        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s), seed "
+        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s%s%s), seed "
         "%d.\nMeasured on %zu queries of split %s:\n\n",
-        run->train.count, run->collection_hash, run->teacher_hash, job->seed, run->test.count,
+        run->train.count, run->collection_hash, run->teacher_hash,
+        *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed, run->test.count,
         job->data.test_split);
     grid_print(grid, GRID_MARKDOWN, true, out);
 }

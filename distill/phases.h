@@ -11,7 +11,7 @@
 #include "distill/trainer.h"
 #include "nn/tape.h"
 
-enum { MAX_TAP_LAYERS = 64, MAX_TARGETS = MAX_TAP_LAYERS };
+enum { MAX_TAP_LAYERS = 64, MAX_TARGETS = MAX_TAP_LAYERS + 1 };
 
 /* A matrix of targets of all texts, by row of the collection: [rows, width]. */
 struct text_targets {

@@ -68,8 +68,8 @@ static void plan_teach(struct plan_stage *out, const struct job *job,
         5 * encoder_parameters(facts->teacher, facts->teacher->num_layers) * (double)sizeof(float);
 }
 
-static void plan_embed(struct plan_stage *out, const struct job *job,
-                       const struct plan_facts *facts)
+/* Of the teacher's layers: the probe's table has both forms, of 1 and 2 copies. */
+static double probe_seconds(const struct job *job, const struct plan_facts *facts)
 {
     bool any_layer = job->distill.hpd.layer == BY_PROBE,
          any_form = job->distill.hpd.form == BY_PROBE;
@@ -78,13 +78,31 @@ static void plan_embed(struct plan_stage *out, const struct job *job,
     double probe_documents = least((double)facts->documents, job->probe.documents);
     double probe_tokens = probe_documents * facts->document_tokens +
                           least((double)facts->dev, job->probe.queries) * facts->query_tokens;
+    return teacher_seconds(facts, forms * all_tokens(facts), layers) +
+           teacher_seconds(facts, 3 * probe_tokens, facts->teacher->num_layers);
+}
+
+static void plan_embed(struct plan_stage *out, const struct job *job,
+                       const struct plan_facts *facts)
+{
     double texts = (double)(facts->documents + facts->queries);
-    snprintf(out->work, sizeof out->work, "%.0f texts of about %.0f tokens", texts,
-             all_tokens(facts) / texts);
-    out->seconds = teacher_seconds(facts, forms * all_tokens(facts), layers);
-    /* The probe's table has both forms, of 1 and 2 copies. */
-    out->seconds += teacher_seconds(facts, 3 * probe_tokens, facts->teacher->num_layers);
-    out->disk_bytes = texts * facts->teacher->hidden_size * sizeof(float);
+    out->wanted = job->distill.hpd.source != VECTORS_NONE;
+    if (!out->wanted) {
+        snprintf(out->work, sizeof out->work, "not needed: no vectors are copied or searched");
+        return;
+    }
+    if (job->distill.hpd.source == VECTORS_FILE)
+        snprintf(out->work, sizeof out->work, "%.0f vectors from a file", texts);
+    else
+        snprintf(out->work, sizeof out->work, "%.0f texts of about %.0f tokens", texts,
+                 all_tokens(facts) / texts);
+    if (job->distill.hpd.source == VECTORS_TEACHER) out->seconds = probe_seconds(job, facts);
+    if (job->distill.hpd.source == VECTORS_ENCODER) {
+        double width = (double)facts->encoder->hidden_size / facts->teacher->hidden_size;
+        out->seconds =
+            teacher_seconds(facts, all_tokens(facts), facts->encoder->num_layers * width * width);
+    }
+    out->disk_bytes = texts * facts->vector_width * sizeof(float);
 }
 
 static double scored_pairs(const struct job *job, const struct plan_facts *facts)
@@ -105,10 +123,26 @@ static void plan_score(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
     double pairs = scored_pairs(job, facts);
-    snprintf(out->work, sizeof out->work, "%.0f pairs of about %.0f tokens", pairs,
-             facts->pair_tokens);
-    out->seconds = teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
-    out->disk_bytes = (24 + 60) * pairs; /* the cache's records, and the run for people */
+    size_t files = job->teacher.scores.count;
+    bool model = job_asks_model(job);
+    struct text work = {0};
+    out->wanted = job_has_scores(job);
+    if (!out->wanted)
+        text_puts(&work, "not needed: no teacher scores pairs");
+    else if (model)
+        text_printf(&work, "%.0f pairs of about %.0f tokens", pairs, facts->pair_tokens);
+    else
+        text_printf(&work, "%.0f pairs", pairs);
+    if (files)
+        text_printf(&work, "%s from %zu file%s of scores", model ? ", and" : "", files,
+                    files == 1 ? "" : "s");
+    snprintf(out->work, sizeof out->work, "%s", work.bytes);
+    text_free(&work);
+    if (model)
+        out->seconds =
+            teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
+    /* The cache's records, and the run for people. */
+    if (out->wanted) out->disk_bytes = (60 + (model ? 24 : 0)) * pairs;
 }
 
 /* Of a document in training. */
@@ -157,7 +191,7 @@ static void plan_evaluate(struct plan_stage *out, const struct job *job,
     for (int i = 0; i < 3; i++) systems += (job->evaluate.systems & encoders[i]) != 0;
     double tokens = (double)facts->documents * facts->document_tokens +
                     (double)facts->test * facts->query_tokens;
-    if (job->evaluate.systems & SYSTEM_TEACHER)
+    if (job->evaluate.systems & SYSTEM_TEACHER && job_asks_model(job))
         pairs = (double)facts->test * least(job->evaluate.rerank_depth, (double)facts->documents);
     snprintf(out->work, sizeof out->work,
              "%zu layers x %zu dims; %.0f pairs for the teacher to re-rank",
@@ -185,7 +219,7 @@ static double peak_memory(const struct job *job, const struct plan_facts *facts)
            hpd_step = job->distill.hpd.batch_texts * trained_tokens(job, facts);
     double kept = facts->student->hidden_size * (double)sizeof(float) * 24 *
                   (double)job->student.init.layers.count * (step > hpd_step ? step : hpd_step);
-    double vectors = (double)(facts->documents + facts->queries) * facts->teacher->hidden_size;
+    double vectors = (double)(facts->documents + facts->queries) * facts->vector_width;
     double teacher = 8 * encoder_parameters(facts->teacher, facts->teacher->num_layers) +
                      2 * sizeof(float) * vectors;
     double gradients = 4 + facts->threads; /* weights, packed, two moments; one gradient a lane */

@@ -1,7 +1,8 @@
 /* What a job will cost, stage by stage, from a few measured facts: tokens to read, time, disk,
  * memory.
  *
- * The unit of work is one token through one layer of the teacher; its rate is measured.  A backward
+ * The unit of work is one token through one layer of the teacher (of the encoder that HPD copies, or
+ * of what the student starts from, where there is none); its rate is measured.  A backward
  * pass is twice a forward one; layers of another width count by its square.  Such an estimate is
  * good to a factor of 1.5, which is enough to tell a coffee from a night.
  */
@@ -18,17 +19,19 @@ struct plan_facts {
     double text_bytes;                    /* of all texts in memory */
     double document_tokens, query_tokens; /* means, as the student cuts them */
     double pair_tokens;                   /* mean, as the teacher cuts them */
-    const struct encoder_config *teacher, *student;
-    int baseline_layers; /* of all evaluate.baselines together */
+    const struct encoder_config *teacher; /* the model whose rate that is */
+    const struct encoder_config *student, *encoder; /* the latter: distill.hpd.encoder, or NULL */
+    int vector_width;                               /* of the vectors that HPD copies */
+    int baseline_layers;                            /* of all evaluate.baselines together */
     int threads;
-    double rate; /* tokens times layers a second of the teacher; 0: unknown, no times */
+    double rate; /* tokens times layers a second of `teacher`; 0: unknown, no times */
 };
 
 enum { PLAN_STAGES = 7 };
 struct plan_stage {
     const char *name; /* as in job_stages */
     bool wanted;
-    char work[128]; /* "29120 pairs of about 231 tokens" */
+    char work[128]; /* "29120 pairs of about 231 tokens"; why it is not wanted, or "" */
     double seconds, disk_bytes;
 };
 struct plan {

@@ -26,7 +26,9 @@ struct planning {
     struct collection collection;
     struct query_set train, dev, test;
     struct cross_encoder *teacher;
-    struct encoder_config start; /* what the student is made from */
+    struct dual_encoder instead;   /* whose speed is measured where the teacher is absent */
+    struct encoder_config start;   /* what the student is made from */
+    struct encoder_config encoder; /* distill.hpd.encoder */
     struct plan_facts facts;
 };
 
@@ -37,35 +39,60 @@ static void planning_free(struct planning *planning)
     query_set_free(&planning->test);
     collection_free(&planning->collection);
     cross_encoder_close(planning->teacher);
+    dual_encoder_free(&planning->instead);
     if (planning->pool) pool_close(planning->pool);
     job_free(&planning->job);
 }
 
 /* ---- checks ---- */
 
+static int read_shape(struct encoder_config *out, const char *folder, struct error *err)
+{
+    struct hf_config config;
+    return hf_config_read(&config, folder, err) || encoder_config_from_hf(out, &config, err) ? -1
+                                                                                             : 0;
+}
+
+/* What will be taught is as fast before as after; where the teacher is absent, another model of the
+ * job stands for it. */
+static int open_teacher(struct planning *planning, struct error *err)
+{
+    const struct job *job = &planning->job;
+    const char *encoder = job->distill.hpd.source == VECTORS_ENCODER ? job->distill.hpd.encoder
+                                                                     : job->student.init.from;
+    if (job->teacher.taught
+            ? teach_start(&planning->teacher, job, &planning->collection, planning->pool, err)
+        : job->teacher.absent
+            ? dual_encoder_open(&planning->instead, encoder, 0, job->precision, err)
+            : cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision,
+                                 err))
+        return -1;
+    planning->facts.teacher = planning->teacher ? cross_encoder_config(planning->teacher)
+                                                : &planning->instead.encoder.config;
+    return 0;
+}
+
 /* After job_fit_models, which refuses what cannot be read. */
 static int look_at_models(struct planning *planning, struct error *err)
 {
     const struct job *job = &planning->job;
+    struct plan_facts *facts = &planning->facts;
     struct hf_config config;
     for (size_t i = 0; i < job->evaluate.baselines.count; i++) {
         if (hf_config_read(&config, job->evaluate.baselines.items[i], err)) return -1;
-        planning->facts.baseline_layers += config.num_layers;
+        facts->baseline_layers += config.num_layers;
     }
-    /* What will be taught is as fast before as after. */
-    if (job->teacher.taught
-            ? teach_start(&planning->teacher, job, &planning->collection, planning->pool, err)
-            : cross_encoder_open(&planning->teacher, job->teacher.model, job->teacher.precision,
-                                 err))
-        return -1;
-    planning->start = *cross_encoder_config(planning->teacher);
+    if (open_teacher(planning, err)) return -1;
+    planning->start = *facts->teacher;
     if (job->student.init.kind == INIT_FOLDER &&
-        (hf_config_read(&config, job->student.init.from, err) ||
-         encoder_config_from_hf(&planning->start, &config, err)))
+        read_shape(&planning->start, job->student.init.from, err))
         return -1;
-    planning->facts.teacher = cross_encoder_config(planning->teacher);
-    planning->facts.student = &planning->start;
-    return 0;
+    if (job->distill.hpd.source == VECTORS_ENCODER &&
+        read_shape(&planning->encoder, job->distill.hpd.encoder, err))
+        return -1;
+    facts->student = &planning->start;
+    facts->encoder = &planning->encoder;
+    return job_vector_width(&facts->vector_width, job, err);
 }
 
 static size_t count_positives(const struct collection *collection, const struct query_set *set,
@@ -150,46 +177,74 @@ static double bytes_of(const struct texts *texts)
     return bytes;
 }
 
-/* Tokens times layers a second, from scoring the same pairs again and again for a short time. */
-static double teacher_rate(const struct planning *planning, double pair_tokens)
+/* Reads the same pairs, or documents, again. */
+struct calibration {
+    const char *queries[CALIBRATION_PAIRS], *documents[CALIBRATION_PAIRS];
+    int length;
+    float *out;
+};
+
+static void read_again(const struct planning *planning, struct calibration *texts)
+{
+    const struct dual_encoder *instead = &planning->instead;
+    if (planning->teacher) {
+        cross_encoder_score(planning->teacher, planning->pool, texts->queries, texts->documents,
+                            CALIBRATION_PAIRS, texts->length, texts->out);
+        return;
+    }
+    const struct embed_request request = {.texts = texts->documents,
+                                          .count = CALIBRATION_PAIRS,
+                                          .prompt = "",
+                                          .max_length = texts->length,
+                                          .layers = &instead->encoder.config.num_layers,
+                                          .num_layers = 1};
+    dual_encoder_embed(instead, planning->pool, &request, &texts->out);
+}
+
+/* Tokens times layers a second, from doing that for a short time. */
+static double teacher_rate(const struct planning *planning, double tokens, int length)
 {
     const struct texts *queries = &planning->collection.queries,
                        *documents = &planning->collection.documents;
-    const char *first[CALIBRATION_PAIRS], *second[CALIBRATION_PAIRS];
-    int length = cross_encoder_max_length(planning->teacher, planning->job.teacher.max_length);
-    int labels = cross_encoder_num_labels(planning->teacher);
+    const struct cross_encoder *teacher = planning->teacher;
+    size_t values =
+        (size_t)(teacher ? cross_encoder_num_labels(teacher) : planning->instead.output_size);
+    struct calibration texts = {.length = length,
+                                .out = xcalloc(values * CALIBRATION_PAIRS, sizeof(float))};
     for (size_t i = 0; i < CALIBRATION_PAIRS; i++) {
-        first[i] = queries->values[i * queries->count / CALIBRATION_PAIRS];
-        second[i] = documents->values[i * documents->count / CALIBRATION_PAIRS];
+        texts.queries[i] = queries->values[i * queries->count / CALIBRATION_PAIRS];
+        texts.documents[i] = documents->values[i * documents->count / CALIBRATION_PAIRS];
     }
-    float *logits = xcalloc((size_t)labels * CALIBRATION_PAIRS, sizeof *logits);
     double start = 0, seconds = 0, rounds = -1; /* the first round only warms up */
     while (seconds < calibration_seconds) {
         if (rounds == 0) start = seconds_now();
-        cross_encoder_score(planning->teacher, planning->pool, first, second, CALIBRATION_PAIRS,
-                            length, logits);
+        read_again(planning, &texts);
         rounds++;
         if (rounds > 0) seconds = seconds_now() - start;
     }
-    free(logits);
-    return rounds * CALIBRATION_PAIRS * pair_tokens *
-           cross_encoder_config(planning->teacher)->num_layers / seconds;
+    free(texts.out);
+    return rounds * CALIBRATION_PAIRS * tokens * planning->facts.teacher->num_layers / seconds;
 }
 
 static void measure(struct planning *planning, bool quick)
 {
     const struct job *job = &planning->job;
     struct plan_facts *facts = &planning->facts;
-    const struct tokenizer *tokenizer = cross_encoder_tokenizer(planning->teacher);
+    const struct cross_encoder *teacher = planning->teacher;
+    const struct tokenizer *tokenizer =
+        teacher ? cross_encoder_tokenizer(teacher) : planning->instead.tokenizer;
     const struct texts *queries = &planning->collection.queries,
                        *documents = &planning->collection.documents;
-    int most = cross_encoder_max_length(planning->teacher, job->teacher.max_length);
+    int most = teacher ? cross_encoder_max_length(teacher, job->teacher.max_length)
+                       : job->data.max_document_tokens;
     facts->document_tokens = mean_tokens(tokenizer, documents, NULL, job->data.max_document_tokens);
     facts->query_tokens = mean_tokens(tokenizer, queries, NULL, job->data.max_query_tokens);
     facts->pair_tokens = mean_tokens(tokenizer, queries, documents, most);
     facts->text_bytes = bytes_of(queries) + bytes_of(documents);
     facts->threads = pool_size(planning->pool);
-    if (!quick) facts->rate = teacher_rate(planning, facts->pair_tokens);
+    if (!quick)
+        facts->rate =
+            teacher_rate(planning, teacher ? facts->pair_tokens : facts->document_tokens, most);
 }
 
 /* ---- printing ---- */
@@ -205,19 +260,35 @@ static const char *duration(char buffer[32], double seconds)
     return buffer;
 }
 
-static void print_models(const struct planning *planning, struct text *out)
+static void print_teacher(const struct planning *planning, struct text *out)
 {
     const struct job *job = &planning->job;
     const struct encoder_config *teacher = planning->facts.teacher;
-    struct text taps = {0};
-    char number[16];
-    char *words = job_teacher_words(job);
+    char number[16], *words = job_teacher_words(job);
     fact(out, "teacher", "%s", words);
     free(words);
-    fact(out, "", "%d layers of width %d, %s parameters, %s", teacher->num_layers,
-         teacher->hidden_size,
-         short_number(number, encoder_parameters(teacher, teacher->num_layers)),
-         precision_name(cross_encoder_encoder(planning->teacher)->precision));
+    if (planning->teacher)
+        fact(out, "", "%d layers of width %d, %s parameters, %s", teacher->num_layers,
+             teacher->hidden_size,
+             short_number(number, encoder_parameters(teacher, teacher->num_layers)),
+             precision_name(cross_encoder_encoder(planning->teacher)->precision));
+    for (size_t i = 0; i < job->teacher.scores.count; i++)
+        if (!path_exists(job->teacher.scores.items[i]))
+            fact(out, "", "%s is not there yet: the stage %s wants it",
+                 job->teacher.scores.items[i], job->mine.sources & MINE_SCORES ? "mine" : "score");
+    if (job->distill.hpd.source == VECTORS_FILE || job->distill.hpd.source == VECTORS_ENCODER)
+        fact(out, "vectors", "%s, width %d",
+             job->distill.hpd.source == VECTORS_FILE ? job->distill.hpd.targets
+                                                     : job->distill.hpd.encoder,
+             planning->facts.vector_width);
+}
+
+static void print_models(const struct planning *planning, struct text *out)
+{
+    const struct job *job = &planning->job;
+    struct text taps = {0};
+    char number[16];
+    print_teacher(planning, out);
     for (size_t i = 0; i < job->student.taps.count; i++)
         text_printf(&taps, " [%d, %d]", job->student.taps.items[i].layer,
                     job->student.taps.items[i].dim);
@@ -243,6 +314,8 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");
     for (int i = 0; i < PLAN_STAGES; i++) {
         const struct plan_stage *stage = &plan->stages[i];
+        if (!stage->wanted && *stage->work)
+            fact(out, stage->name, "%-8s %-10s %s", "-", "-", stage->work);
         if (!stage->wanted) continue;
         fact(out, stage->name, "%-8s %-10s %s",
              facts->rate > 0 ? duration(time, stage->seconds) : "?",

@@ -74,6 +74,20 @@ void rank_by_vectors(struct ranked_rows *list, const float *u, const float *v, s
     free(hits);
 }
 
+void rank_by_run(struct ranked_rows *list, struct run *run, const struct collection *collection,
+                 const uint32_t *queries)
+{
+    run_sort(run);
+    for (size_t q = 0; q < list->count; q++) {
+        const struct ranked_query *found = run_find(run, collection->queries.ids[queries[q]]);
+        uint32_t *rows = list->rows + q * list->depth;
+        for (size_t r = 0; found && r < found->count && list->counts[q] < list->depth; r++) {
+            int64_t row = texts_find(&collection->documents, found->documents[r].document);
+            if (row >= 0) rows[list->counts[q]++] = (uint32_t)row;
+        }
+    }
+}
+
 static bool has_row(const uint32_t *rows, size_t count, uint32_t row)
 {
     for (size_t i = 0; i < count; i++)

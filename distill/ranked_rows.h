@@ -9,6 +9,7 @@
 #ifndef RETORT_RANKED_ROWS_H
 #define RETORT_RANKED_ROWS_H
 
+#include "data/run.h"
 #include "data/threads.h"
 #include "distill/mine.h"
 
@@ -29,6 +30,10 @@ void rank_by_bm25(struct ranked_rows *list, const struct collection *collection,
 /* By inner product of unit vectors u [list->count, width] and v [num_documents, width]. */
 void rank_by_vectors(struct ranked_rows *list, const float *u, const float *v, size_t num_documents,
                      int width, struct pool *pool);
+/* Best score first, ties by id, as a run is sorted; documents that the collection lacks are passed
+ * over.  Sorts *run. */
+void rank_by_run(struct ranked_rows *list, struct run *run, const struct collection *collection,
+                 const uint32_t *queries);
 /* Documents at random, by seed and query row alone. */
 void rank_by_chance(struct ranked_rows *list, const uint32_t *queries, size_t num_documents,
                     uint64_t seed);

@@ -301,7 +301,10 @@ int page_probe(struct page *page, struct error *err)
                    "mining. Centred: less the mean of all vectors of its kind. At most %d dev "
                    "queries against at most %d documents.",
                    page->job->probe.queries, page->job->probe.documents);
-    if (!status && table.count[0])
+    if (page->job->distill.hpd.source != VECTORS_TEACHER)
+        html_missing(&page->out,
+                     "This job copies no vectors of the teacher's layers: none is probed.");
+    else if (!status && table.count[0])
         probe_figure(page, &table);
     else if (!status)
         html_missing(&page->out, "No probe.tsv yet: the embed stage has not run.");

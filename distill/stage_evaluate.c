@@ -11,8 +11,8 @@
 #include "distill/differences.h"
 #include "distill/evaluation.h"
 #include "distill/grid.h"
-#include "distill/job_run.h"
 #include "distill/student_init.h"
+#include "distill/teacher_scores.h"
 
 struct evaluate_stage {
     struct job_run *run;
@@ -46,56 +46,62 @@ static void bm25_run(struct run *out, const struct evaluate_stage *stage, const 
     free(hits);
 }
 
-/* The pairs of a run's first `depth` documents per query. */
+/* The first `depth` documents of each query of a run, as pairs. */
 struct rerank_list {
-    const struct collection *collection;
-    const struct run *run;
-    size_t *query, *rank; /* of pair i */
+    uint32_t *queries, *documents;
     size_t count;
 };
 
-static void rerank_pair(const void *list, size_t index, const char **query, const char **document)
+static void list_pairs(struct rerank_list *out, const struct collection *collection,
+                       const struct run *run, size_t depth)
 {
-    const struct rerank_list *pairs = list;
-    const struct ranked_query *ranked = &pairs->run->queries[pairs->query[index]];
-    const struct collection *collection = pairs->collection;
-    *query = collection->queries.values[texts_find(&collection->queries, ranked->id)];
-    *document = collection->documents.values[texts_find(
-        &collection->documents, ranked->documents[pairs->rank[index]].document)];
+    size_t capacity = run->count * depth;
+    *out = (struct rerank_list){.queries = xcalloc(capacity, sizeof *out->queries),
+                                .documents = xcalloc(capacity, sizeof *out->documents)};
+    for (size_t q = 0; q < run->count; q++) {
+        const struct ranked_query *query = &run->queries[q];
+        uint32_t row = (uint32_t)texts_find(&collection->queries, query->id);
+        for (size_t r = 0; r < query->count && r < depth; r++) {
+            out->queries[out->count] = row;
+            out->documents[out->count++] =
+                (uint32_t)texts_find(&collection->documents, query->documents[r].document);
+        }
+    }
 }
 
-static void list_pairs(struct rerank_list *pairs, size_t depth)
+/* A pair without a score is left out of the ranking. */
+static void rank_scored(struct run *out, const struct rerank_list *pairs, const float *scores,
+                        const struct collection *collection)
 {
-    size_t capacity = pairs->run->count * depth;
-    pairs->query = xcalloc(capacity, sizeof *pairs->query);
-    pairs->rank = xcalloc(capacity, sizeof *pairs->rank);
-    for (size_t q = 0; q < pairs->run->count; q++)
-        for (size_t r = 0; r < pairs->run->queries[q].count && r < depth; r++) {
-            pairs->query[pairs->count] = q;
-            pairs->rank[pairs->count++] = r;
-        }
+    *out = (struct run){0};
+    for (size_t p = 0; p < pairs->count; p++)
+        if (!isnan(scores[p]))
+            run_add(out, collection->queries.ids[pairs->queries[p]],
+                    collection->documents.ids[pairs->documents[p]], scores[p], "teacher");
 }
 
 static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25, struct error *err)
 {
     struct job_run *run = stage->run;
-    struct rerank_list pairs = {.collection = &run->collection, .run = bm25};
-    list_pairs(&pairs, (size_t)run->job->evaluate.rerank_depth);
-    float *scores = xcalloc(pairs.count, sizeof *scores);
-    int status = job_run_score(run, "rerank.cache", pairs.count, rerank_pair, &pairs, scores, err);
+    struct rerank_list list;
+    struct run reranked;
+    size_t missing;
+    list_pairs(&list, &run->collection, bm25, (size_t)run->job->evaluate.rerank_depth);
+    const struct row_pairs pairs = {list.queries, list.documents, list.count};
+    float *scores = xcalloc(list.count, sizeof *scores);
+    int status = teacher_scores(scores, run, "rerank.cache", &pairs, false, &missing, err);
     if (!status) {
-        struct run reranked = {0};
-        for (size_t p = 0; p < pairs.count; p++) {
-            const struct ranked_query *query = &bm25->queries[pairs.query[p]];
-            run_add(&reranked, query->id, query->documents[pairs.rank[p]].document, scores[p],
-                    "teacher");
-        }
-        status = evaluate_run(&stage->test, "teacher", 0, 0, &reranked, err);
+        rank_scored(&reranked, &list, scores, &run->collection);
+        if (missing)
+            note("evaluate: %zu of the %zu pairs of test queries that the teacher re-ranks have "
+                 "no score in teacher.scores%s",
+                 missing, list.count, reranked.count ? "" : ": it is left out of the grid");
+        if (reranked.count) status = evaluate_run(&stage->test, "teacher", 0, 0, &reranked, err);
         run_free(&reranked);
     }
     free(scores);
-    free(pairs.query);
-    free(pairs.rank);
+    free(list.queries);
+    free(list.documents);
     return status;
 }
 
@@ -104,6 +110,11 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 {
     const struct job_run *run = stage->run;
     int systems = run->job->evaluate.systems, status = 0;
+    if (systems & SYSTEM_TEACHER && !job_has_scores(run->job)) {
+        note(
+            "evaluate: no teacher scores pairs (teacher.model is none): none re-ranks BM25's list");
+        systems &= ~SYSTEM_TEACHER;
+    }
     if (!(systems & (SYSTEM_BM25 | SYSTEM_TEACHER))) return 0;
     struct run ranked;
     struct bm25 *index =

@@ -1,5 +1,5 @@
 /* The mine stage: candidates of all train queries (for the teacher) and dev queries (for the dev
- * pool), by BM25 and by the teacher's early-layer vectors. */
+ * pool), by BM25, by the vectors of the embed stage and by what files of scores hold. */
 #include <stdlib.h>
 
 #include "data/json.h"
@@ -55,6 +55,21 @@ static int mine_teacher(struct mining *mining, struct error *err)
     return status;
 }
 
+/* A list for each file of teacher.scores. */
+static int mine_scores(struct mining *mining, struct error *err)
+{
+    const struct job_run *run = mining->run;
+    const struct string_list *files = &run->job->teacher.scores;
+    for (size_t f = 0; f < files->count; f++) {
+        struct run scores;
+        if (run_read_scores(&scores, files->items[f], err)) return -1;
+        rank_by_run(mining_add(mining, CANDIDATE_SCORES), &scores, &run->collection,
+                    mining->queries);
+        run_free(&scores);
+    }
+    return 0;
+}
+
 static int write_candidates(const struct mining *mining, struct error *err)
 {
     const struct job_run *run = mining->run;
@@ -77,6 +92,7 @@ int mine_stage(struct job_run *run, struct error *err)
     mining_open(&mining, run, &run->dev);
     if (sources & MINE_BM25) mining_bm25(&mining);
     int status = sources & MINE_TEACHER ? mine_teacher(&mining, err) : 0;
+    if (!status && sources & MINE_SCORES) status = mine_scores(&mining, err);
     if (!status) status = write_candidates(&mining, err);
     mining_free(&mining);
     return status;

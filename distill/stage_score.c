@@ -1,23 +1,12 @@
-/* The score stage: the teacher's logits of all candidates of train queries, and what becomes of
+/* The score stage: the teacher's scores of all candidates of train queries, and what becomes of
  * each candidate.  (Dev queries' candidates only make the dev pool; nothing trains on them, so the
  * teacher need not read them.) */
+#include <math.h>
 #include <stdlib.h>
 
 #include "data/progress.h"
-#include "distill/job_run.h"
 #include "distill/mine.h"
-
-struct pair_list {
-    const struct collection *collection;
-    const uint32_t *queries, *documents; /* rows */
-};
-
-static void pair_at(const void *list, size_t index, const char **query, const char **document)
-{
-    const struct pair_list *pairs = list;
-    *query = pairs->collection->queries.values[pairs->queries[index]];
-    *document = pairs->collection->documents.values[pairs->documents[index]];
-}
+#include "distill/teacher_scores.h"
 
 int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,
                   const void *list, float *scores, struct error *err)
@@ -41,24 +30,66 @@ int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair 
     return status;
 }
 
+/* All candidates, as pairs. */
+static void list_pairs(uint32_t *queries, uint32_t *documents, const struct candidate_sets *sets)
+{
+    size_t at = 0;
+    for (size_t s = 0; s < sets->count; s++)
+        for (size_t c = 0; c < sets->sets[s].count; c++) {
+            queries[at] = sets->sets[s].query;
+            documents[at++] = sets->sets[s].candidates[c].document;
+        }
+}
+
+/* Gives each candidate its score, in their order, and leaves out those that have none. */
+static void keep_scored(struct candidate_sets *sets, const float *scores)
+{
+    size_t at = 0, dropped = 0, positives = 0, queries = 0;
+    for (size_t s = 0; s < sets->count; s++) {
+        struct candidate_set *set = &sets->sets[s];
+        bool had = set->count && set->candidates[0].kind == CANDIDATE_POSITIVE;
+        size_t kept = 0;
+        for (size_t c = 0; c < set->count; c++) {
+            struct candidate candidate = set->candidates[c];
+            candidate.score = scores[at++];
+            if (!isnan(candidate.score))
+                set->candidates[kept++] = candidate;
+            else
+                positives += candidate.kind == CANDIDATE_POSITIVE;
+        }
+        dropped += set->count - kept;
+        set->count = kept;
+        queries += had && !(kept && set->candidates[0].kind == CANDIDATE_POSITIVE);
+    }
+    if (dropped)
+        note("score: %zu candidates are left out, %zu of them labelled positives; so are %zu of "
+             "%zu train queries, which keep none of theirs",
+             dropped, positives, queries, sets->count);
+}
+
+static void say_missing(const struct job *job, size_t missing, size_t all)
+{
+    static const char *const fates[] = {
+        [MISSING_DROP] = "they are left out",
+        [MISSING_LOWEST] = "they get the lowest score of their query, where it has any",
+        [MISSING_TEACHER] = "they get teacher.model's"};
+    if (missing)
+        note("score: %zu of %zu candidates have no score in teacher.scores: %s (teacher.missing)",
+             missing, all, fates[job->teacher.missing]);
+}
+
 static int score_sets(struct job_run *run, struct candidate_sets *train, struct error *err)
 {
-    size_t n = 0, at = 0;
+    size_t n = 0, missing;
     for (size_t s = 0; s < train->count; s++) n += train->sets[s].count;
     uint32_t *queries = xcalloc(n, sizeof *queries), *documents = xcalloc(n, sizeof *documents);
     float *scores = xcalloc(n, sizeof *scores);
-    for (size_t s = 0; s < train->count; s++)
-        for (size_t c = 0; c < train->sets[s].count; c++) {
-            queries[at] = train->sets[s].query;
-            documents[at++] = train->sets[s].candidates[c].document;
-        }
-    struct pair_list pairs = {&run->collection, queries, documents};
-    int status = job_run_score(run, "scores.cache", n, pair_at, &pairs, scores, err);
-    at = 0;
-    for (size_t s = 0; s < train->count; s++)
-        for (size_t c = 0; c < train->sets[s].count; c++)
-            train->sets[s].candidates[c].score = scores[at++];
+    list_pairs(queries, documents, train);
+    const struct row_pairs pairs = {queries, documents, n};
+    int status = teacher_scores(scores, run, "scores.cache", &pairs, true, &missing, err);
     if (!status) {
+        say_missing(run->job, missing, n);
+        keep_scored(train, scores);
         size_t filtered = filter_false_negatives(train, run->job->mine.false_negative_margin);
         note("score: %zu pairs, %zu false negatives", n, filtered);
     }

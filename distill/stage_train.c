@@ -23,16 +23,17 @@ struct train_stage {
     struct sequences query_tokens, document_tokens;
     struct pca pca;
     struct student_start start;
-    struct targets targets; /* of HPD */
+    struct targets targets; /* of HPD and of aligned layers */
     struct dev_eval dev;
     struct dual_encoder student;
 };
 
 /* ---- what training reads ---- */
 
-/* What the initial projection is made from. */
+/* What the initial projection is made from, where the vectors are those of the teacher's layers. */
 static int read_start(struct train_stage *stage, struct error *err)
 {
+    if (stage->run->job->distill.hpd.source != VECTORS_TEACHER) return 0;
     char *pca = job_run_path(stage->run, "pca.safetensors");
     char *choice = job_run_path(stage->run, "representations/choice.json");
     struct json *json = NULL;
@@ -126,15 +127,18 @@ static struct phase_context context_of(struct train_stage *stage)
         .tape = dual_encoder_tape(&stage->student, stage->run->pool, tape_keep_bytes),
         .queries = &stage->query_tokens,
         .documents = &stage->document_tokens,
-        .targets = {{.queries = stage->targets.queries.values,
-                     .documents = stage->targets.documents.values,
-                     .width = stage->pca.output_size}},
-        .num_targets = stage->targets.documents.values ? 1 : 0,
+        .num_targets = (int)stage->targets.count,
         .seed = (uint64_t)job->seed,
         .dropout = job->distill.dropout > 0,
         .train = &stage->set,
         .batch_queries = job->distill.batch_queries,
         .batch_texts = job->distill.hpd.batch_texts};
+    for (int t = 0; t < context.num_targets; t++) {
+        const struct text_matrix *matrix = &stage->targets.all[t];
+        context.targets[t] = (struct text_targets){.queries = matrix->queries.values,
+                                                   .documents = matrix->documents.values,
+                                                   .width = (int)matrix->documents.cols};
+    }
     context.objective.cosine = job->distill.similarity == SIMILARITY_COSINE;
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
@@ -214,12 +218,14 @@ static size_t hpd_texts(uint32_t **out, const struct job_run *run)
 static int hpd_phase(struct train_stage *stage, struct error *err)
 {
     const struct job *job = stage->run->job;
+    const double align = job->distill.loss.align.start;
     if (!job->distill.hpd.epochs) return 0;
     uint32_t *texts;
     struct phase_context context = context_of(stage);
     context.num_hpd_texts = hpd_texts(&texts, stage->run);
     context.hpd_texts = texts;
     tap_schedule_term(&context.schedule, hpd_losses[job->distill.hpd.loss], 1, 1, 0);
+    tap_schedule_term(&context.schedule, LOSS_ALIGN, align, align, ALIGNED_TARGETS);
     size_t batch = (size_t)job->distill.hpd.batch_texts;
     struct phase phase =
         phase_of(stage, "hpd",
@@ -250,7 +256,8 @@ static void add_teacher(struct tap_schedule *schedule, const struct job *job)
         {LOSS_LAMBDA, job->distill.loss.lambda, job->distill.loss.lambda, 0},
         {LOSS_ADR_MSE, job->distill.loss.adr_mse, job->distill.loss.adr_mse, 0},
         {hpd_losses[job->distill.hpd.loss], job->distill.loss.hpd.start, job->distill.loss.hpd.end,
-         0}};
+         0},
+        {LOSS_ALIGN, job->distill.loss.align.start, job->distill.loss.align.end, ALIGNED_TARGETS}};
     for (size_t t = 0; t < sizeof terms / sizeof *terms; t++)
         tap_schedule_term(schedule, terms[t].kind, terms[t].start, terms[t].end, terms[t].target);
 }
@@ -305,7 +312,8 @@ static int save_init(struct train_stage *stage, struct error *err)
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    if (targets_read(&stage->targets, run, err) || read_start(stage, err) ||
+    bool has_targets = run->job->distill.hpd.source != VECTORS_NONE;
+    if ((has_targets && targets_read(&stage->targets, run, err)) || read_start(stage, err) ||
         start_student(stage, err) || save_init(stage, err))
         return -1;
     split_candidates(stage);
@@ -324,7 +332,8 @@ static int train_all(struct train_stage *stage, struct error *err)
 static int read_candidates(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    char *scores = job_run_path(run, "scores.trec"), *mined = job_run_path(run, "candidates.trec");
+    char *scores = job_run_path(run, job_has_scores(run->job) ? "scores.trec" : "candidates.trec");
+    char *mined = job_run_path(run, "candidates.trec");
     int status = candidate_sets_read(&stage->candidates, &run->collection, scores, err);
     if (!status) status = candidate_sets_read(&stage->mined, &run->collection, mined, err);
     free(scores);

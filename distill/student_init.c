@@ -143,9 +143,10 @@ static int init_projection(struct dual_encoder *student, const struct dual_encod
             copy_param(params, student->projection_bias, &folder->params, "projection.bias");
         return 0;
     }
-    if (folder && rows <= cols && run->collection.documents.count >= (size_t)rows)
+    bool own = folder || !start->pca;
+    if (own && rows <= cols && run->collection.documents.count >= (size_t)rows)
         return project_by_own(student, run, err);
-    if (!folder && start->pca->input_size == cols && start->pca->output_size == rows) {
+    if (!own && start->pca->input_size == cols && start->pca->output_size == rows) {
         project_by(student, start->pca, start->length);
         return 0;
     }

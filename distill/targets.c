@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/output.h"
 #include "distill/pca.h"
 #include "distill/probe.h"
 #include "student/dual_encoder.h"
@@ -54,26 +55,44 @@ static int fit(struct pca *pca, const struct job_run *run, const struct matrix *
     return status;
 }
 
-static int write_targets(const struct job_run *run, const struct pca *pca,
-                         const struct matrix *vectors, const char *name, struct error *err)
+char *targets_name(int layer, const char *side)
 {
-    char *path = job_run_path(run, name);
+    return layer < 0 ? xstrdup(side) : xasprintf("%d/%s", layer, side);
+}
+
+/* "FOLDER/LAYER/SIDE.npy" in the run's folder. */
+static char *rows_path(const struct job_run *run, const char *folder, int layer, const char *side)
+{
+    char *name = targets_name(layer, side), *file = xasprintf("%s/%s.npy", folder, name),
+         *path = job_run_path(run, file);
+    free(name);
+    free(file);
+    return path;
+}
+
+static int write_targets(const struct job_run *run, const struct pca *pca,
+                         const struct matrix *vectors, int layer, const char *side,
+                         struct error *err)
+{
+    char *path = rows_path(run, "targets", layer, side), *folder = path_folder(path);
     float *targets = xaligned(vectors->rows * (size_t)pca->output_size, sizeof *targets);
     pca_apply(pca, vectors->values, vectors->rows, targets);
-    int status = npy_write(path, targets, vectors->rows, (size_t)pca->output_size, err);
+    int status = make_folder(folder, err);
+    if (!status) status = npy_write(path, targets, vectors->rows, (size_t)pca->output_size, err);
     free(targets);
+    free(folder);
     free(path);
     return status;
 }
 
-int targets_make(struct job_run *run, double *length, struct error *err)
+/* The targets of one layer; *pca with the documents' mean. */
+static int make_layer(struct job_run *run, int layer, struct pca *pca, double *length,
+                      struct error *err)
 {
     struct matrix documents = {0}, queries = {0};
-    struct pca pca = {0};
     float *document_mean = NULL;
-    char *document_path = job_run_path(run, "representations/documents.npy");
-    char *query_path = job_run_path(run, "representations/queries.npy");
-    char *pca_path = job_run_path(run, "pca.safetensors");
+    char *document_path = rows_path(run, "representations", layer, "documents"),
+         *query_path = rows_path(run, "representations", layer, "queries");
     int status = npy_read(&documents, document_path, err) || npy_read(&queries, query_path, err);
     if (!status) {
         *length = make_unit(&documents);
@@ -82,27 +101,41 @@ int targets_make(struct job_run *run, double *length, struct error *err)
             document_mean = centre(&documents, NULL, documents.rows);
             free(centre(&queries, run->train.rows, run->train.count));
         }
-        status = fit(&pca, run, &documents, &queries, err) ||
-                 write_targets(run, &pca, &documents, "targets/documents.npy", err) ||
-                 write_targets(run, &pca, &queries, "targets/queries.npy", err);
+        status = fit(pca, run, &documents, &queries, err) ||
+                 write_targets(run, pca, &documents, layer, "documents", err) ||
+                 write_targets(run, pca, &queries, layer, "queries", err);
     }
     if (!status && document_mean)
-        memcpy(pca.mean, document_mean, documents.cols * sizeof *document_mean);
-    if (!status) status = pca_write(&pca, pca_path, err);
+        memcpy(pca->mean, document_mean, documents.cols * sizeof *document_mean);
     free(document_mean);
     free(document_path);
     free(query_path);
-    free(pca_path);
-    pca_free(&pca);
     matrix_free(&documents);
     matrix_free(&queries);
     return status ? -1 : 0;
 }
 
-static int read_rows(struct matrix *out, const struct job_run *run, const char *name, size_t texts,
-                     struct error *err)
+int targets_make(struct job_run *run, double *length, struct error *err)
 {
-    char *path = job_run_path(run, name);
+    const struct int_list *aligned = &run->job->distill.align.layers;
+    struct pca pca = {0};
+    char *pca_path = job_run_path(run, "pca.safetensors");
+    int status = make_layer(run, -1, &pca, length, err);
+    if (!status) status = pca_write(&pca, pca_path, err);
+    pca_free(&pca);
+    free(pca_path);
+    for (size_t a = 0; a < aligned->count && !status; a++) {
+        double ignored;
+        status = make_layer(run, aligned->items[a], &pca, &ignored, err);
+        pca_free(&pca);
+    }
+    return status;
+}
+
+static int read_rows(struct matrix *out, const struct job_run *run, int layer, const char *side,
+                     size_t texts, struct error *err)
+{
+    char *path = rows_path(run, "targets", layer, side);
     int status = npy_read(out, path, err);
     if (!status && out->rows != texts)
         status = fail(err, "%s: %zu rows for %zu texts; delete the run folder to start again", path,
@@ -113,18 +146,28 @@ static int read_rows(struct matrix *out, const struct job_run *run, const char *
 
 int targets_read(struct targets *out, const struct job_run *run, struct error *err)
 {
-    *out = (struct targets){0};
-    if (read_rows(&out->documents, run, "targets/documents.npy", run->collection.documents.count,
-                  err) ||
-        read_rows(&out->queries, run, "targets/queries.npy", run->collection.queries.count, err)) {
-        targets_free(out);
-        return -1;
+    const struct int_list *aligned = &run->job->distill.align.layers;
+    const struct collection *collection = &run->collection;
+    *out = (struct targets){.all = xcalloc(aligned->count + 1, sizeof *out->all),
+                            .count = aligned->count + 1};
+    int status = 0;
+    for (size_t t = 0; t < out->count && !status; t++) {
+        int layer = t ? aligned->items[t - 1] : -1;
+        status =
+            read_rows(&out->all[t].documents, run, layer, "documents", collection->documents.count,
+                      err) ||
+            read_rows(&out->all[t].queries, run, layer, "queries", collection->queries.count, err);
     }
-    return 0;
+    if (status) targets_free(out);
+    return status ? -1 : 0;
 }
 
 void targets_free(struct targets *targets)
 {
-    matrix_free(&targets->documents);
-    matrix_free(&targets->queries);
+    for (size_t t = 0; t < targets->count; t++) {
+        matrix_free(&targets->all[t].documents);
+        matrix_free(&targets->all[t].queries);
+    }
+    free(targets->all);
+    *targets = (struct targets){0};
 }

@@ -39,6 +39,46 @@ START_TEST(lines_are_read_in_their_order)
 }
 END_TEST
 
+static int read_scores(struct run *out, const char *text, struct error *err)
+{
+    *err = (struct error){0};
+    char *path = scratch_file("scores", text, strlen(text));
+    int status = run_read_scores(out, path, err);
+    free(path);
+    return status;
+}
+
+START_TEST(scores_have_three_columns_or_six)
+{
+    struct run run;
+    struct error err;
+    check_ok(read_scores(&run,
+                         "query-id\tcorpus-id\tscore\nq 1\td 2\t0.5\n\nq2 d1 -1e-3\r\n"
+                         "q2 Q0 d2 1 7 t\nq2\t d3\t 8\n",
+                         &err),
+             &err);
+    ck_assert_uint_eq(run.count, 2);
+    ck_assert_str_eq(run_find(&run, "q 1")->documents[0].document, "d 2");
+    const struct ranked_query *query = run_find(&run, "q2");
+    ck_assert_uint_eq(query->count, 3);
+    ck_assert_double_eq(query->documents[0].score, -1e-3);
+    ck_assert_double_eq(query->documents[1].score, 7);
+    ck_assert_str_eq(query->documents[2].document, " d3"); /* divided by tabs, an id is as it is */
+    run_free(&run);
+    static const char *const refused[][2] = {
+        {"q d 1\nq d 2\n", "scores:2: document d stands twice"},
+        {"q d nan\n", "scores:1: the score \"nan\" is not"},
+        {"q d 1\nq e high\n", "scores:2: the score \"high\" is not"},
+        {"q d\n", "scores:1: 2 columns"},
+        {"q d 1 2\n", "a pair's \"query document score\""},
+        {"\td\t1\n", "scores:1: an id is empty"},
+        {"query document score\n", "holds no scores"},
+        {"", "holds no scores"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        check_failed(read_scores(&run, refused[i][0], &err), &err, STATUS_WORLD, refused[i][1]);
+}
+END_TEST
+
 START_TEST(ties_go_to_the_larger_id_and_scores_are_32_bits)
 {
     struct run run = {0};
@@ -177,6 +217,7 @@ int main(void)
 {
     const struct test_row rows[] = {
         TEST(lines_are_read_in_their_order),
+        TEST(scores_have_three_columns_or_six),
         TEST(ties_go_to_the_larger_id_and_scores_are_32_bits),
         TEST(malformed_lines_are_refused_with_file_and_line),
         TEST(many_lines_hold_no_document_twice),

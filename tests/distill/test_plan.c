@@ -29,6 +29,7 @@ static struct plan_facts facts(void)
                                .pair_tokens = 108,
                                .teacher = &teacher,
                                .student = &teacher,
+                               .vector_width = 384,
                                .threads = 2,
                                .rate = 1e5};
 }

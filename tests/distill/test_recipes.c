@@ -45,13 +45,14 @@ END_TEST
 START_TEST(every_recipe_is_a_job)
 {
     const struct encoder_config model = {.num_layers = 6, .hidden_size = 384};
+    const struct job_models models = {&model, &model, 384, &model, 384};
     for (const struct key_word *recipe = recipe_words; recipe->word; recipe++) {
         struct job job;
         struct error err = {0};
         char *yaml = xasprintf("student: {recipe: %s}\n", recipe->word);
         check_ok(read_job(&job, yaml, NULL, &err), &err);
         ck_assert_int_eq(job.student.recipe, recipe->value);
-        check_ok(job_fit(&job, &model, &model, &err), &err);
+        check_ok(job_fit(&job, &models, &err), &err);
         job_free(&job);
         free(yaml);
     }

@@ -69,15 +69,20 @@ static void check_targets(const char *name, bool centred)
 {
     struct error err = {0};
     char *folder = path_join(scratch_folder(), name);
-    const char *parts[] = {"", "representations", "targets"};
-    for (int p = 0; p < 3; p++) {
+    const char *parts[] = {"", "representations", "targets", "representations/4"};
+    for (int p = 0; p < 4; p++) {
         char *path = path_join(folder, parts[p]);
         check_ok(make_folder(path, &err), &err);
         free(path);
     }
     write_vectors(folder, "representations/documents.npy", 0, DOCUMENTS);
     write_vectors(folder, "representations/queries.npy", 1, QUERIES);
-    struct job job = {.student.projection = SIZE, .distill.hpd.centred = centred};
+    /* An aligned layer's vectors: the same here, so that its targets are known. */
+    write_vectors(folder, "representations/4/documents.npy", 0, DOCUMENTS);
+    write_vectors(folder, "representations/4/queries.npy", 1, QUERIES);
+    int aligned[] = {4};
+    struct job job = {.student.projection = SIZE,
+                      .distill = {.hpd.centred = centred, .align.layers = {aligned, 1}}};
     struct job_run run = {
         .job = &job, .folder = folder, .train = {.rows = train_rows, .count = TRAIN}};
     run.collection.documents.count = DOCUMENTS;
@@ -96,9 +101,12 @@ static void check_targets(const char *name, bool centred)
     char *path = path_join(folder, "pca.safetensors");
     check_ok(pca_read(&pca, path, &err), &err);
     check_ok(targets_read(&targets, &run, &err), &err);
-    ck_assert_int_eq((int)targets.documents.cols, SIZE);
-    check_side(&targets.documents, &pca, 0, centred);
-    check_side(&targets.queries, &pca, 1, centred);
+    ck_assert_int_eq((int)targets.all[0].documents.cols, SIZE);
+    check_side(&targets.all[0].documents, &pca, 0, centred);
+    check_side(&targets.all[0].queries, &pca, 1, centred);
+    ck_assert_uint_eq(targets.count, 2);
+    check_side(&targets.all[1].documents, &pca, 0, centred);
+    check_side(&targets.all[1].queries, &pca, 1, centred);
     targets_free(&targets);
     pca_free(&pca);
     run.collection.queries.count++;

@@ -39,4 +39,18 @@ grep -q '^kind  *run of a job' out || wrong "own-data.md: inspect says $(cat out
 grep -q '^license: apache-2.0$' runs/mine/export/README.md || wrong "own-data.md: no licence"
 [ "$(grep -c '^q9 Q0 d' out)" -eq 3 ] || wrong "own-data.md: search finds others than three"
 grep -q 'slim: read back, 9 texts' err || wrong "own-data.md: $(grep slim err)"
+
+page=$root/docs/outside-teacher.md
+if command -v python3 >/dev/null; then
+    cp -r runs/mine/student models/my-encoder
+    block yaml "$page" | sed '/^teacher:$/,$d' >outside.yaml
+    block sh "$page" >commands
+    PATH="$folder/bin:$PATH" sh -eu commands >out 2>err </dev/null || wrong "outside-teacher.md: $(tail -n 5 err)"
+    grep -q '^teacher  *the scores in .*scores.tsv' out || wrong "outside-teacher.md: plan says $(cat out)"
+    for file in outside/scores.trec encoder/train/hpd.best.safetensors vectors/train/hpd.best.safetensors; do
+        [ -s "runs/$file" ] || wrong "outside-teacher.md leaves no runs/$file"
+    done
+else
+    echo "SKIPPED: outside-teacher.md, no python3 here"
+fi
 exit $wrong

@@ -1,5 +1,5 @@
-/* teacher/representations: files, reuse, going on after a kill. */
-#include "teacher/representations.h"
+/* distill/representations: files, reuse, going on after a kill, several layers in one pass. */
+#include "distill/representations.h"
 #include "tests/support.h"
 #include "tests/tiny_teacher.h"
 
@@ -19,7 +19,8 @@ struct world {
     struct pool *pool;
     struct texts texts;
     struct arena strings;
-    struct representation spec;
+    struct teacher_source source;
+    int layer;
 };
 
 /* Texts of two words each. */
@@ -40,8 +41,9 @@ static void world_open(struct world *world)
         world->texts.values[i] = arena_strndup(&world->strings, value, (size_t)length);
     }
     world->texts.count = N;
-    world->spec = (struct representation){
-        .ce = world->ce, .input = cross_encoder_text_input(world->ce, FORM_PAIR, 20), .layer = 1};
+    world->source =
+        (struct teacher_source){world->ce, cross_encoder_text_input(world->ce, FORM_PAIR, 20)};
+    world->layer = 1;
     messages_quiet(true);
 }
 
@@ -54,10 +56,17 @@ static void world_close(struct world *world)
     arena_free(&world->strings);
 }
 
+static int make_layers(struct world *world, const int *layers, const char *const *bases, int count,
+                       struct error *err)
+{
+    const struct representation spec = representation_of_teacher(&world->source);
+    return representations_make(&spec, world->pool, &world->texts, layers, bases, count, err);
+}
+
 static void make(struct world *world, const char *base)
 {
     struct error err = {0};
-    check_ok(representations_make(&world->spec, world->pool, &world->texts, base, &err), &err);
+    check_ok(make_layers(world, &world->layer, &base, 1, &err), &err);
 }
 
 static struct text content(const char *base, const char *suffix)
@@ -100,8 +109,8 @@ START_TEST(files_hold_rows_and_ids)
     ck_assert_uint_eq(matrix.rows, N);
     ck_assert_uint_eq(matrix.cols, TINY_HIDDEN);
     float *expected = xcalloc(N * TINY_HIDDEN, sizeof *expected);
-    cross_encoder_represent(world.ce, world.pool, world.texts.values, N, world.spec.input,
-                            &world.spec.layer, 1, &expected);
+    cross_encoder_represent(world.ce, world.pool, world.texts.values, N, world.source.input,
+                            &world.layer, 1, &expected);
     check_close(matrix.values, expected, N * TINY_HIDDEN, 1e-6);
     struct text ids = content(base, ".ids");
     ck_assert_int_eq(strncmp(ids.bytes, "d0\nd1\nd2\n", 9), 0);
@@ -131,12 +140,12 @@ START_TEST(rerun_reuses_and_a_change_does_not)
     ck_assert_ptr_nonnull(strstr(description.bytes, "\"form\": \"pair\""));
     ck_assert_ptr_nonnull(strstr(description.bytes, "\"layer\": 1"));
 
-    world.spec.layer = 2;
+    world.layer = 2;
     make(&world, base);
     struct text other = content(base, ".npy");
     ck_assert_uint_eq(other.length, before.length);
     ck_assert(memcmp(other.bytes, before.bytes, before.length) != 0);
-    world.spec.layer = 1;
+    world.layer = 1;
     make(&world, base);
     struct text again = content(base, ".npy");
     ck_assert_mem_eq(again.bytes, before.bytes, before.length);
@@ -220,7 +229,7 @@ START_TEST(finished_blocks_are_kept)
     /* A part of something else is not. */
     put_file(killed, ".npy.part", whole.bytes, cut);
     put_file(killed, ".npy.part.json", description.bytes, description.length);
-    world.spec.layer = 0;
+    world.layer = 0;
     make(&world, killed);
     struct text other = content(killed, ".npy");
     ck_assert(memcmp(other.bytes + NPY_HEADER, whole.bytes + NPY_HEADER, 64) != 0);
@@ -234,14 +243,79 @@ START_TEST(finished_blocks_are_kept)
 }
 END_TEST
 
+/* Each as if made alone, also where one is there already and another half. */
+START_TEST(layers_are_made_in_one_pass)
+{
+    struct world world;
+    struct error err = {0};
+    world_open(&world);
+    const int layers[] = {0, 1, 2};
+    char *alone[3], *together[3];
+    const size_t block = (size_t)REPRESENTATION_BLOCK * TINY_HIDDEN * 4;
+    for (int l = 0; l < 3; l++) {
+        char *name = xasprintf("alone-%d", l), *other = xasprintf("together-%d", l);
+        alone[l] = path_join(scratch_folder(), name);
+        together[l] = path_join(scratch_folder(), other);
+        world.layer = l;
+        make(&world, alone[l]);
+        free(name), free(other);
+    }
+    world.layer = 1;
+    make(&world, together[1]);
+    ino_t there = identity(together[1]);
+    for (int l = 0; l < 3; l += 2) { /* layer 2 was killed a block before layer 0 */
+        struct text rows = content(alone[l], ".npy"), description = content(alone[l], ".json");
+        put_file(together[l], ".npy.part.json", description.bytes, description.length);
+        put_file(together[l], ".npy.part", rows.bytes, NPY_HEADER + (l ? 1 : 2) * block + 5);
+        text_free(&rows), text_free(&description);
+    }
+    check_ok(make_layers(&world, layers, (const char *const *)together, 3, &err), &err);
+    ck_assert(identity(together[1]) == there);
+    for (int l = 0; l < 3; l++) {
+        struct text a = content(alone[l], ".npy"), b = content(together[l], ".npy");
+        ck_assert_uint_eq(a.length, b.length);
+        ck_assert_mem_eq(a.bytes, b.bytes, a.length);
+        text_free(&a), text_free(&b);
+        free(alone[l]), free(together[l]);
+    }
+    world_close(&world);
+}
+END_TEST
+
+/* Rows from elsewhere replace those of a model, which are made anew afterwards. */
+START_TEST(rows_from_elsewhere)
+{
+    struct world world;
+    struct error err = {0};
+    world_open(&world);
+    char *base = path_join(scratch_folder(), "elsewhere");
+    make(&world, base);
+    float values[N * 2];
+    for (size_t i = 0; i < N * 2; i++) values[i] = (float)i;
+    const struct matrix rows = {values, N, 2};
+    check_ok(representations_write(&rows, &world.texts, base, &err), &err);
+    struct text ids = content(base, ".ids"), npy = content(base, ".npy");
+    ck_assert_uint_eq(npy.length, NPY_HEADER + sizeof values);
+    ck_assert_mem_eq(npy.bytes + NPY_HEADER, values, sizeof values);
+    ck_assert_int_eq(strncmp(ids.bytes, "d0\nd1\n", 6), 0);
+    ck_assert(!there(base, ".json"));
+    make(&world, base);
+    text_free(&npy);
+    npy = content(base, ".npy");
+    ck_assert_uint_eq(npy.length, NPY_HEADER + N * TINY_HIDDEN * 4);
+    text_free(&npy), text_free(&ids);
+    free(base);
+    world_close(&world);
+}
+END_TEST
+
 START_TEST(unwritable_place_is_an_error)
 {
     struct world world;
     struct error err = {0};
     world_open(&world);
-    check_failed(
-        representations_make(&world.spec, world.pool, &world.texts, "no/such/folder/x", &err), &err,
-        STATUS_WORLD, "no/such/folder/x");
+    const char *base = "no/such/folder/x";
+    check_failed(make_layers(&world, &world.layer, &base, 1, &err), &err, STATUS_WORLD, base);
     world_close(&world);
 }
 END_TEST
@@ -252,7 +326,9 @@ int main(void)
                                     TEST(rerun_reuses_and_a_change_does_not),
                                     TEST(killed_anywhere_gives_the_same_bytes),
                                     TEST(finished_blocks_are_kept),
+                                    TEST(layers_are_made_in_one_pass),
+                                    TEST(rows_from_elsewhere),
                                     TEST(unwritable_place_is_an_error),
                                     {0}};
-    return run_tests("teacher/representations", rows);
+    return run_tests("distill/representations", rows);
 }
