@@ -11,13 +11,25 @@ static const char *const kind_names[] = {
     [CANDIDATE_NEGATIVE] = "negative",
     [CANDIDATE_FALSE_NEGATIVE] = "false-negative",
 };
-static const char *const source_names[] = {
-    [0] = "",
-    [CANDIDATE_BM25] = ":bm25",
-    [CANDIDATE_TEACHER] = ":teacher",
-    [CANDIDATE_BM25 | CANDIDATE_TEACHER] = ":bm25+teacher",
-};
-enum { KINDS = 3, SOURCES = 4 };
+enum { KINDS = sizeof kind_names / sizeof *kind_names };
+static const struct {
+    int bit;
+    const char *name;
+} source_names[] = {
+    {CANDIDATE_BM25, "bm25"}, {CANDIDATE_TEACHER, "teacher"}, {CANDIDATE_STUDENT, "student"}};
+enum { SOURCES = sizeof source_names / sizeof *source_names };
+
+/* "negative:bm25+teacher" */
+static void write_tag(struct output *out, const struct candidate *candidate)
+{
+    output_printf(out, "%s", kind_names[candidate->kind]);
+    char before = ':';
+    for (int s = 0; s < SOURCES; s++) {
+        if (!(candidate->sources & source_names[s].bit)) continue;
+        output_printf(out, "%c%s", before, source_names[s].name);
+        before = '+';
+    }
+}
 
 static int write_set(struct output *out, const struct candidate_set *set,
                      const struct collection *collection, struct error *err)
@@ -29,9 +41,10 @@ static int write_set(struct output *out, const struct candidate_set *set,
         if (!isfinite(candidate->score))
             return fail(err, "the score of query %s and document %s is not a finite number", query,
                         document);
-        output_printf(out, "%s\tQ0\t%s\t%zu\t%.9g\t%s%s\n", query, document, i + 1,
-                      (double)candidate->score, kind_names[candidate->kind],
-                      source_names[candidate->sources]);
+        output_printf(out, "%s\tQ0\t%s\t%zu\t%.9g\t", query, document, i + 1,
+                      (double)candidate->score);
+        write_tag(out, candidate);
+        output_printf(out, "\n");
     }
     return 0;
 }
@@ -50,19 +63,32 @@ int candidate_sets_write(const struct candidate_sets *sets, const struct collect
     return -1;
 }
 
+/* The bit of the source that the first `length` bytes name; 0: of none. */
+static int source_named(const char *name, size_t length)
+{
+    for (int s = 0; s < SOURCES; s++)
+        if (strlen(source_names[s].name) == length && !memcmp(source_names[s].name, name, length))
+            return source_names[s].bit;
+    return 0;
+}
+
 static bool parse_tag(struct candidate *out, const char *tag)
 {
-    size_t kind_length = strcspn(tag, ":");
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int sources = 0; sources < SOURCES; sources++)
-            if (strlen(kind_names[kind]) == kind_length &&
-                strncmp(tag, kind_names[kind], kind_length) == 0 &&
-                strcmp(tag + kind_length, source_names[sources]) == 0) {
-                out->kind = (enum candidate_kind)kind;
-                out->sources = sources;
-                return true;
-            }
-    return false;
+    size_t length = strcspn(tag, ":");
+    int kind = 0;
+    while (kind < KINDS &&
+           (strlen(kind_names[kind]) != length || memcmp(kind_names[kind], tag, length)))
+        kind++;
+    if (kind == KINDS) return false;
+    out->kind = (enum candidate_kind)kind;
+    for (tag += length; *tag; tag += length) {
+        tag++; /* the colon, or a plus */
+        length = strcspn(tag, "+");
+        int bit = source_named(tag, length);
+        if (!bit || bit <= out->sources) return false; /* each once, in the table's order */
+        out->sources |= bit;
+    }
+    return true;
 }
 
 static int read_candidate(struct candidate_set *set, const struct collection *collection,

@@ -110,6 +110,7 @@ void job_derive(struct job *job)
                                                            : INIT_FOLDER;
     job->teacher.taught = strcmp(job->teacher.model, "teach") == 0;
     if (!job->places[KEY_OF(teacher.precision)]) job->teacher.precision = job->precision;
+    if (!job->places[KEY_OF(distill.seed)]) job->distill.seed = job->seed;
     if (!job->places[KEY_OF(distill.max_document_tokens)])
         job->distill.max_document_tokens = job->data.max_document_tokens;
     for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;
