@@ -1,8 +1,9 @@
 /* The losses of sentence-transformers 6.2.0 themselves, of 2DMSE and of ESE, each as a sum of rows
- * (tap, loss, weight): values, and gradients by the embeddings of every layer.  How the reference
- * is driven, and its conventions: scripts/golden_losses.py. */
+ * (tap, loss, weight), by the losses' functions and by the objective: values, and gradients by the
+ * embeddings of every layer.  How the reference is driven, and its conventions:
+ * scripts/golden_losses.py. */
 #include "distill/ese.h"
-#include "distill/losses.h"
+#include "distill/objective.h"
 #include "distill/vector_losses.h"
 #include "tests/golden.h"
 #include "tests/support.h"
@@ -75,19 +76,27 @@ static void add_layers(struct reference *x, enum kind kind, bool cuts, const dou
 
 /* ---- a row's value and gradient ---- */
 
+/* Of documents: the positives, then the negatives. */
+static const int positive[BATCH] = {0, 1, 2, 3};
+static const int starts[BATCH + 1] = {0, 2, 4, 6, 8};
+static const int columns[2 * BATCH] = {0, 4, 1, 5, 2, 6, 3, 7};
+
+static double scale_of(enum kind kind)
+{
+    if (kind == IN_BATCH || kind == TRANSPOSED) return 20;
+    return kind == MARGIN_DOT || kind == MARGIN_COSINE ? 1 : 0.5;
+}
+
 static double ranking_row(struct reference *x, const struct row *row, float *d_z)
 {
-    const int starts[BATCH + 1] = {0, 2, 4, 6, 8}, columns[2 * BATCH] = {0, 4, 1, 5, 2, 6, 3, 7};
-    const int positive[BATCH] = {0, 1, 2, 3};
     const struct candidate_lists lists = {starts, columns, x->scores};
     const float *z = x->z + row->layer * TEXTS * WIDTH;
-    const bool in_batch = row->kind == IN_BATCH || row->kind == TRANSPOSED;
     const bool dot = row->kind == MARGIN_DOT || row->kind == LISTWISE_DOT;
     const bool margin = row->kind == MARGIN_DOT || row->kind == MARGIN_COSINE;
     struct similarity *sim = &x->similarity;
     float d_s[BATCH * 2 * BATCH] = {0};
     double value;
-    sim->cosine = !dot, sim->scale = in_batch ? 20 : margin ? 1 : 0.5;
+    sim->cosine = !dot, sim->scale = scale_of(row->kind);
     similarity_forward(sim, z, BATCH, z + BATCH * WIDTH, 2 * BATCH, WIDTH, row->dim);
     if (row->kind == IN_BATCH)
         value = info_nce(sim, positive, NULL, row->weight, d_s);
@@ -134,6 +143,60 @@ static double evaluate_row(struct reference *x, const struct row *row, int texts
     }
 }
 
+/* Adds the row to the objective, with the settings that it needs; false where the objective has no
+ * such loss. */
+static bool add_to_objective(struct objective *objective, const struct row *row)
+{
+    static const enum loss_kind kinds[] = {
+        [IN_BATCH] = LOSS_INFO_NCE,         [TRANSPOSED] = LOSS_INFO_NCE_TRANSPOSED,
+        [MARGIN_DOT] = LOSS_MARGIN_MSE,     [MARGIN_COSINE] = LOSS_MARGIN_MSE,
+        [LISTWISE_DOT] = LOSS_LISTWISE_KL,  [LISTWISE_COSINE] = LOSS_LISTWISE_KL,
+        [COORDINATES] = LOSS_COORDINATE_KL, [COORDINATES_BOTH] = LOSS_COORDINATE_KL};
+    const enum kind kind = row->kind;
+    if (kind == COSENT || kind == ANGLE || kind == COMPRESS) return false;
+    if (kind == COORDINATES || kind == COORDINATES_BOTH) {
+        objective->coordinate_temperature = row->parameter;
+        objective->coordinate_detached = kind == COORDINATES;
+    } else {
+        objective->cosine = kind != MARGIN_DOT && kind != LISTWISE_DOT;
+        objective->scale = scale_of(kind);
+    }
+    objective_add(objective, (struct objective_row){.tap = {row->layer, row->dim},
+                                                    .kind = kinds[kind],
+                                                    .weight = row->weight});
+    return true;
+}
+
+/* The rows by the student's objective, where it has them: the same loss and d_z [LAYERS, TEXTS,
+ * WIDTH]. */
+static void check_objective(const struct reference *x, double loss, const float *d_z)
+{
+    enum { LAYER = TEXTS * WIDTH };
+    struct objective objective = {
+        .full = {LAST, WIDTH}, .teacher_temperature = 2, .margin_scale = 1};
+    float *z[LAYERS], *d[LAYERS], gradient[LAYERS * LAYER];
+    const int layers[LAYERS] = {0, 1, 2, 3};
+    double sums[NUM_LOSSES];
+    bool has_all = true;
+    for (int l = 0; l < LAYERS; l++) z[l] = x->z + l * LAYER, d[l] = gradient + l * LAYER;
+    for (int r = 0; r < x->count; r++) has_all &= add_to_objective(&objective, &x->rows[r]);
+    const struct objective_input input = {.num_queries = BATCH,
+                                          .num_documents = 2 * BATCH,
+                                          .width = WIDTH,
+                                          .positive = positive,
+                                          .lists = {starts, columns, x->scores},
+                                          .layers = layers,
+                                          .num_layers = LAYERS,
+                                          .z = z,
+                                          .d_z = d};
+    if (has_all) {
+        ck_assert_double_eq_tol(objective_evaluate(&objective, &input, sums), loss,
+                                1e-6 * fmax(1, loss));
+        check_close(gradient, d_z, LAYERS * LAYER, 1e-6);
+    }
+    objective_free(&objective);
+}
+
 /* The rows' sum against NAME.loss and NAME.dz; then no row is left. */
 static void check(struct reference *x, const char *name, int texts)
 {
@@ -142,6 +205,7 @@ static void check(struct reference *x, const char *name, int texts)
     double loss = 0;
     for (int r = 0; r < x->count; r++)
         loss += x->rows[r].weight * evaluate_row(x, &x->rows[r], texts, d_z);
+    check_objective(x, loss, d_z);
     ck_assert_msg(fabs(loss - (double)*expected) <= 1e-6 * fmax(1, fabs(loss)),
                   "%s is %.9g, expected %.9g", name, loss, (double)*expected);
     free(expected);
@@ -261,13 +325,13 @@ START_TEST(losses_on_the_order_of_lists)
     struct safetensors *st = golden_open("tests/distill/golden_reference.safetensors");
     float *logits = golden(st, ENTRIES, "order.logits"), zq[LISTS * LISTS] = {0};
     float *teacher = golden(st, ENTRIES, "order.teacher"), zd[ENTRIES * LISTS] = {0};
-    int *starts = golden_ints(st, LISTS + 1, "order.starts"), columns[ENTRIES];
-    const struct candidate_lists lists = {starts, columns, teacher};
+    int *first = golden_ints(st, LISTS + 1, "order.starts"), order[ENTRIES];
+    const struct candidate_lists lists = {first, order, teacher};
     const char *const names[] = {"ranknet", "lambda", "adr_mse"};
     struct similarity sim = {.scale = 1};
     for (int i = 0; i < LISTS; i++)
-        for (int j = starts[i]; j < starts[i + 1]; j++)
-            zq[i * LISTS + i] = 1, zd[j * LISTS + i] = logits[j], columns[j] = j;
+        for (int j = first[i]; j < first[i + 1]; j++)
+            zq[i * LISTS + i] = 1, zd[j * LISTS + i] = logits[j], order[j] = j;
     similarity_forward(&sim, zq, LISTS, zd, ENTRIES, LISTS, LISTS);
     for (int l = 0; l < 3; l++) {
         float d_s[LISTS * ENTRIES] = {0}, d_list[ENTRIES];
@@ -278,12 +342,12 @@ START_TEST(losses_on_the_order_of_lists)
                                 : adr_mse(&sim, &lists, 1, 1, d_s);
         ck_assert_double_eq_tol(value, (double)*loss, 1e-6 * fmax(1, value));
         for (int i = 0; i < LISTS; i++)
-            for (int j = starts[i]; j < starts[i + 1]; j++) d_list[j] = d_s[i * ENTRIES + j];
+            for (int j = first[i]; j < first[i + 1]; j++) d_list[j] = d_s[i * ENTRIES + j];
         check_close_at(__FILE__, __LINE__, names[l], d_list, expected, ENTRIES, 2e-6);
         free(loss), free(expected);
     }
     similarity_free(&sim);
-    free(logits), free(teacher), free(starts);
+    free(logits), free(teacher), free(first);
     safetensors_close(st);
 }
 END_TEST
