@@ -164,7 +164,7 @@ struct job {
             int layers, dims;             /* a step; or EVERY */
             struct int_list from, widths; /* empty until job_fit where not given */
             enum full_width full_width;
-            bool same_widths;
+            bool same_widths, embeddings;
         } sample;
         double temperature, teacher_temperature; /* student scores are similarity / temperature */
         enum similarity_kind similarity;

@@ -82,7 +82,8 @@ static void derive_sample(struct job *job, int width)
     int layers = (int)job->student.init.layers.count;
     struct int_list *from = &job->distill.sample.from, *widths = &job->distill.sample.widths;
     bool has_layers = from->count > 0, has_widths = widths->count > 0;
-    for (int layer = 1; !has_layers && layer < layers; layer++) add_int(from, layer);
+    int first = job->distill.sample.embeddings ? 0 : 1;
+    for (int layer = first; !has_layers && layer < layers; layer++) add_int(from, layer);
     for (int dim = SMALLEST_WIDTH; !has_widths && dim < width; dim *= 2) add_int(widths, dim);
     if (!has_widths && job->distill.sample.full_width == FULL_WIDTH_NONE) add_int(widths, width);
 }

@@ -335,6 +335,8 @@ const struct key job_keys[] = {
      .words = counts},
     {KEY(distill.sample.from), KEY_INTS, "[]", .help = "what they are drawn from, rising; 0: the "
      "embeddings", "layers", BETWEEN(0, 1000), .derived = "all below the last"},
+    {KEY(distill.sample.embeddings), KEY_BOOL, "false",
+     .help = "layer 0, the embeddings' output, is among them where they are not given"},
     {KEY(distill.sample.dims), KEY_INT_OR_WORD, "1", .help = "widths of a layer in a step",
      "dimensions", BETWEEN(0, 1000), .words = counts},
     {KEY(distill.sample.widths), KEY_INTS, "[]", .help = "what they are drawn from, rising",

@@ -55,7 +55,7 @@ static const struct {
         "distill:\n"
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
-        "  sample: {layers: all, dims: all, widths: [128], full_width: last}\n"
+        "  sample: {layers: all, embeddings: true, dims: all, widths: [128], full_width: last}\n"
         "  tap_weights: log\n"
         "  loss: {listwise_kl: 0, self_kl: 0, compress: 1, hpd: 0}\n"},
     [RECIPE_ADAPTIVE_LAYER] = {
@@ -64,7 +64,7 @@ static const struct {
         "distill:\n"
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
-        "  sample: {layers: 1, dims: 0, full_width: all}\n"
+        "  sample: {layers: 1, embeddings: true, dims: 0, full_width: all}\n"
         "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1, hpd: 0}\n"},
     [RECIPE_MATRYOSHKA] = {
         "labels at every width of the last layer (Kusupati et al. 2022)",
@@ -80,7 +80,7 @@ static const struct {
         "distill:\n"
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
-        "  sample: {layers: 1, dims: 1, full_width: none}\n"
+        "  sample: {layers: 1, embeddings: true, dims: 1, full_width: none}\n"
         "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1, hpd: 0}\n"},
     [RECIPE_STARBUCKS] = {
         "labels at all of student.taps, whose dot products copy the full model's (Zhuang et al. "
