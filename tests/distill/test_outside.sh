@@ -88,11 +88,13 @@ grep -q '^negative:.*teacher' "$folder/encoder/candidates.trec" || cut -f 6 "$fo
 
 # The same vectors from a file: the same targets, but for the unit length that they have there.
 texts() { # FILE: its texts, title first
-    sed 's/.*"_id": "\([^"]*\)"\(, "title": "\([^"]*\)"\)\{0,1\}, "text": "\([^"]*\)".*/\1\t\3 \4/' "$1" | sed 's/\t /\t/'
+    sed 's/.*"_id": "\([^"]*\)"\(, "title": "\([^"]*\)"\)\{0,1\}, "text": "\([^"]*\)".*/\1\t\3 \4/' "$1" |
+        sed 's/\t /\t/'
 }
 texts "$folder/collection/corpus.jsonl" >"$folder/texts.tsv"
 texts "$folder/collection/queries.jsonl" >>"$folder/texts.tsv"
-cut -f 2 "$folder/texts.tsv" | "$RETORT" embed --quiet --precision f32 --model "$folder/plain/export" --output "$folder/given.npy" -
+cut -f 2 "$folder/texts.tsv" |
+    "$RETORT" embed --quiet --precision f32 --model "$folder/plain/export" --output "$folder/given.npy" -
 cut -f 1 "$folder/texts.tsv" >"$folder/given.ids"
 run file train $vectors --set "distill.hpd.targets=$folder/given.npy"
 [ -s "$folder/file/train/hpd.best.safetensors" ] || wrong "no HPD by a file"
