@@ -30,6 +30,10 @@ run same train $scores --set 'teacher.weights=[0, 1]' --set 'evaluate.systems=[s
 cmp -s "$folder/plain/scores.trec" "$folder/same/scores.trec" || wrong "other scores from a file"
 cmp -s "$folder/plain/train/distil.best.safetensors" "$folder/same/train/distil.best.safetensors" ||
     wrong "other weights from a file of the same scores"
+for file in same/teachers.tsv all.tsv; do
+    "$RETORT" inspect "$folder/$file" >"$folder/out" 2>&1 || wrong "inspect $file: $(cat "$folder/out")"
+    grep -q '^kind .*scores' "$folder/out" || wrong "inspect $file: $(cat "$folder/out")"
+done
 [ "$(wc -l <"$folder/same/teachers.tsv")" -eq 3 ] || wrong "teachers.tsv: $(cat "$folder/same/teachers.tsv")"
 run same score --set "teacher.scores=[$folder/plain/scores.trec]" --set 'teacher.weights=[0, 1]'
 expect_skipped "another file" "embed mine "
