@@ -37,12 +37,14 @@ int inspect_texts(struct text *out, const char *path, const char *tokenizer, str
 int inspect_sts(struct text *out, const char *path, struct error *err);
 int inspect_qrels(struct text *out, const char *path, struct error *err);
 int inspect_run(struct text *out, const char *path, struct error *err);
+int inspect_pair_scores(struct text *out, const char *path, struct error *err);
 int inspect_score_cache(struct text *out, const char *path, struct error *err);
 
 /* What a run leaves (inspect_run.c), JSON (inspect_json.c). */
 int inspect_run_folder(struct text *out, const char *folder, struct error *err);
 int inspect_grid(struct text *out, const char *path, struct error *err);
 int inspect_differences(struct text *out, const char *path, struct error *err);
+int inspect_teachers(struct text *out, const char *path, struct error *err);
 int inspect_probe(struct text *out, const char *path, struct error *err);
 int inspect_progress(struct text *out, const char *path, struct error *err);
 int inspect_train_log(struct text *out, const char *path, struct error *err);

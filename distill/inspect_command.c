@@ -145,7 +145,7 @@ static int inspect_folder(struct text *out, const char *path, const char *tokeni
 }
 
 /* A text file by its first line: 6 columns are a run, 3 or 4 judgements, or 3 with numbers first
- * sentence pairs. */
+ * sentence pairs, with numbers last that are not whole scores. */
 static int inspect_lines(struct text *out, const char *path, const char *tokenizer,
                          struct error *err)
 {
@@ -156,16 +156,19 @@ static int inspect_lines(struct text *out, const char *path, const char *tokeniz
     int got = lines_next(lines, &line, &length, err);
     bool is_json = got > 0 && line[0] == '{';
     size_t tabs = 0, columns = 0;
-    bool graded = false;
+    bool graded = false, scored = false;
     if (got > 0) {
         for (const char *at = line; *at; at++) tabs += *at == '\t';
         columns = split_white(line, fields, 8);
         graded = columns == 3 &&
                  (strcmp(fields[2], "score") == 0 || !fields[2][strspn(fields[2], "+-0123456789")]);
+        scored = columns == 3 && !graded && *fields[2] &&
+                 !fields[2][strspn(fields[2], "+-.0123456789eE")];
     }
     lines_close(lines);
     if (got < 0) return -1;
     if (got == 0) return fail(err, "%s: is empty", path);
+    if (scored) return inspect_pair_scores(out, path, err);
     if (is_json || (tabs == 1 && columns != 4 && columns != 6))
         return inspect_texts(out, path, tokenizer, err);
     if (columns == 6 && tabs != 2) return inspect_run(out, path, err);
@@ -187,6 +190,7 @@ static const struct {
     {"system\tlayers\tdim\t", "", inspect_grid},
     {"system_a\tsystem_b\t", "", inspect_differences},
     {"layer\tform\tcentred\t", "", inspect_probe},
+    {"teacher\tweight\tpairs\t", "", inspect_teachers},
     {"stage\tsince\t", "", inspect_progress},
     {"phase\tkind\tstep\t", "", inspect_train_log},
     {"<!DOCTYPE html", "", inspect_page},

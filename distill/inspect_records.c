@@ -202,25 +202,39 @@ static void tag_facts(struct text *out, const struct run *run)
     strmap_free(&rows);
 }
 
+static void run_facts(struct text *out, const char *kind, const struct run *run)
+{
+    size_t *lengths = xcalloc(run->count, sizeof *lengths);
+    double lowest = INFINITY, highest = -INFINITY;
+    for (size_t q = 0; q < run->count; q++) {
+        lengths[q] = run->queries[q].count;
+        for (size_t d = 0; d < run->queries[q].count; d++) {
+            lowest = fmin(lowest, run->queries[q].documents[d].score);
+            highest = fmax(highest, run->queries[q].documents[d].score);
+        }
+    }
+    fact(out, "kind", "%s", kind);
+    fact(out, "queries", "%zu", run->count);
+    distribution(out, "", "documents", lengths, run->count, false);
+    fact(out, "scores", "from %g to %g", lowest, highest);
+    free(lengths);
+}
+
 int inspect_run(struct text *out, const char *path, struct error *err)
 {
     struct run run;
     if (run_read(&run, path, err)) return -1;
-    size_t *lengths = xcalloc(run.count, sizeof *lengths);
-    double lowest = INFINITY, highest = -INFINITY;
-    for (size_t q = 0; q < run.count; q++) {
-        lengths[q] = run.queries[q].count;
-        for (size_t d = 0; d < run.queries[q].count; d++) {
-            lowest = fmin(lowest, run.queries[q].documents[d].score);
-            highest = fmax(highest, run.queries[q].documents[d].score);
-        }
-    }
-    fact(out, "kind", "run (TREC)");
-    fact(out, "queries", "%zu", run.count);
-    distribution(out, "", "documents", lengths, run.count, false);
-    fact(out, "scores", "from %g to %g", lowest, highest);
+    run_facts(out, "run (TREC)", &run);
     tag_facts(out, &run);
-    free(lengths);
+    run_free(&run);
+    return 0;
+}
+
+int inspect_pair_scores(struct text *out, const char *path, struct error *err)
+{
+    struct run run;
+    if (run_read_scores(&run, path, err)) return -1;
+    run_facts(out, "scores of pairs, for teacher.scores", &run);
     run_free(&run);
     return 0;
 }

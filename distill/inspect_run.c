@@ -74,6 +74,11 @@ int inspect_probe(struct text *out, const char *path, struct error *err)
     return table_facts(out, "probe of the teacher's layers", path, err);
 }
 
+int inspect_teachers(struct text *out, const char *path, struct error *err)
+{
+    return table_facts(out, "how several teachers' scores were brought together", path, err);
+}
+
 int inspect_progress(struct text *out, const char *path, struct error *err)
 {
     return table_facts(out, "progress of a run; retort watch shows it", path, err);

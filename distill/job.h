@@ -230,8 +230,8 @@ bool job_has_scores(const struct job *job);
 bool job_asks_model(const struct job *job);
 /* Where the teacher is, or what it is taught from, for people; freshly allocated. */
 char *job_teacher_words(const struct job *job);
-/* The shape of the teacher, which is not absent: what its folder says, or what it will be taught from; then with the
- * vocabulary's greatest size. */
+/* The shape of the teacher, which is not absent: what its folder says, or what it will be taught
+ * from; then with the vocabulary's greatest size. */
 int job_teacher_config(struct encoder_config *out, const struct job *job, struct error *err);
 /* Of the vectors that HPD copies, 0 where there are none; fails where they, or the model that makes
  * them, cannot be read. */
@@ -248,9 +248,9 @@ struct job_models {
 /* Whether student.init.layers and distill.hpd.layer are there, what width the student has without a
  * projection (taps and evaluate.dims follow from it) and whether HPD targets can be so wide. */
 int job_fit(struct job *job, const struct job_models *models, struct error *err);
-/* The same with what the configs of teacher.model, student.init.from and distill.hpd.encoder and the
- * header of distill.hpd.targets say; also fails where these or evaluate.baselines cannot be read,
- * or the teacher gives more than one logit a pair. */
+/* The same with what the configs of teacher.model, student.init.from and distill.hpd.encoder and
+ * the header of distill.hpd.targets say; also fails where these or evaluate.baselines cannot be
+ * read, or the teacher gives more than one logit a pair. */
 int job_fit_models(struct job *job, struct error *err);
 void job_free(struct job *job);
 

@@ -104,8 +104,8 @@ const struct key job_keys[] = {
      .help = "files of scores, each another teacher's: TREC runs, or query-id, document-id, score "
              "lines (docs/outside-teacher.md)"},
     {KEY(teacher.weights), KEY_NUMBERS, "[]",
-     .help = "of teacher.model, where there is one, then of each file of teacher.scores", BETWEEN(0, 1e6),
-     .derived = "1 each"},
+     .help = "of teacher.model, where there is one, then of each file of teacher.scores",
+     BETWEEN(0, 1e6), .derived = "1 each"},
     {KEY(teacher.missing), KEY_WORD, "drop",
      .help = "a candidate that no file of teacher.scores has: is left out, gets its query's lowest "
              "score, or teacher.model's",

@@ -35,7 +35,8 @@ const struct stage job_stages[] = {
      "teacher.precision",
      "", "teach", embed_stage, has_vectors},
     {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
-     "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
+     "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth "
+     "mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
      "data.drop_same_id data.max_train_queries",
      "", "embed", mine_stage, NULL},
     {"score", "the teacher's scores of all candidates",

@@ -52,8 +52,8 @@ void job_run_close(struct job_run *run);
 /* Documents and queries of the collection, spread over it, to try a model on; how many. */
 enum { MAX_PROBES = 512 };
 size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run);
-/* The cross-encoder, which is not absent, opened at the first call and kept; NULL with *err.  In int8, calibrated for pairs of
- * the collection. */
+/* The cross-encoder, which is not absent, opened at the first call and kept; NULL with *err.  In
+ * int8, calibrated for pairs of the collection. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
 /* Raw logits of n pairs, kept in the run folder's file `cache` (stage_score.c). */
 int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,

@@ -1,8 +1,8 @@
 /* What a job will cost, stage by stage, from a few measured facts: tokens to read, time, disk,
  * memory.
  *
- * The unit of work is one token through one layer of the teacher (of the encoder that HPD copies, or
- * of what the student starts from, where there is none); its rate is measured.  A backward
+ * The unit of work is one token through one layer of the teacher (of the encoder that HPD copies,
+ * or of what the student starts from, where there is none); its rate is measured.  A backward
  * pass is twice a forward one; layers of another width count by its square.  Such an estimate is
  * good to a factor of 1.5, which is enough to tell a coffee from a night.
  */

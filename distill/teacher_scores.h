@@ -11,8 +11,8 @@
  *     whose candidates are all alike as wide a spread as one with a clear answer;
  *   - over common pairs, because a teacher that was shown only the best candidates has another mean
  *     for that reason alone;
- *   - to the first one's units and not to 0 and 1, so that another teacher beside it changes neither
- *     temperatures nor margins.
+ *   - to the first one's units and not to 0 and 1, so that another teacher beside it changes
+ *     neither temperatures nor margins.
  *
  * A pair without a score in any file is *missing*: its score is NaN (teacher.missing: drop), the
  * lowest of its query (lowest), or teacher.model's (teacher).

@@ -81,7 +81,7 @@ START_TEST(each_type_has_its_form)
     check_json(schema, "data.drop_same_id", "{\"type\":\"boolean\"}");
     check_json(schema, "student.pooling", "{\"enum\":[\"mean\",\"cls\"]}");
     check_json(schema, "mine.sources",
-               "{\"type\":\"array\",\"items\":{\"enum\":[\"bm25\",\"teacher\"]}}");
+               "{\"type\":\"array\",\"items\":{\"enum\":[\"bm25\",\"teacher\",\"scores\"]}}");
     check_json(schema, "student.projection",
                "{\"anyOf\":[{\"enum\":[\"none\"]},"
                "{\"type\":\"integer\",\"minimum\":1,\"maximum\":16384}]}");

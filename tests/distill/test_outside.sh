@@ -30,6 +30,10 @@ run same train $scores --set 'teacher.weights=[0, 1]' --set 'evaluate.systems=[s
 cmp -s "$folder/plain/scores.trec" "$folder/same/scores.trec" || wrong "other scores from a file"
 cmp -s "$folder/plain/train/distil.best.safetensors" "$folder/same/train/distil.best.safetensors" ||
     wrong "other weights from a file of the same scores"
+for file in same/teachers.tsv all.tsv; do
+    "$RETORT" inspect "$folder/$file" >"$folder/out" 2>&1 || wrong "inspect $file: $(cat "$folder/out")"
+    grep -q '^kind .*scores' "$folder/out" || wrong "inspect $file: $(cat "$folder/out")"
+done
 [ "$(wc -l <"$folder/same/teachers.tsv")" -eq 3 ] || wrong "teachers.tsv: $(cat "$folder/same/teachers.tsv")"
 run same score --set "teacher.scores=[$folder/plain/scores.trec]" --set 'teacher.weights=[0, 1]'
 expect_skipped "another file" "embed mine "
@@ -88,11 +92,13 @@ grep -q '^negative:.*teacher' "$folder/encoder/candidates.trec" || cut -f 6 "$fo
 
 # The same vectors from a file: the same targets, but for the unit length that they have there.
 texts() { # FILE: its texts, title first
-    sed 's/.*"_id": "\([^"]*\)"\(, "title": "\([^"]*\)"\)\{0,1\}, "text": "\([^"]*\)".*/\1\t\3 \4/' "$1" | sed 's/\t /\t/'
+    sed 's/.*"_id": "\([^"]*\)"\(, "title": "\([^"]*\)"\)\{0,1\}, "text": "\([^"]*\)".*/\1\t\3 \4/' "$1" |
+        sed 's/\t /\t/'
 }
 texts "$folder/collection/corpus.jsonl" >"$folder/texts.tsv"
 texts "$folder/collection/queries.jsonl" >>"$folder/texts.tsv"
-cut -f 2 "$folder/texts.tsv" | "$RETORT" embed --quiet --precision f32 --model "$folder/plain/export" --output "$folder/given.npy" -
+cut -f 2 "$folder/texts.tsv" |
+    "$RETORT" embed --quiet --precision f32 --model "$folder/plain/export" --output "$folder/given.npy" -
 cut -f 1 "$folder/texts.tsv" >"$folder/given.ids"
 run file train $vectors --set "distill.hpd.targets=$folder/given.npy"
 [ -s "$folder/file/train/hpd.best.safetensors" ] || wrong "no HPD by a file"

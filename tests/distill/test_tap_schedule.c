@@ -80,6 +80,27 @@ START_TEST(a_weight_goes_by_a_cosine)
 }
 END_TEST
 
+/* Each layer that a step trains comes near to its own targets, at full width. */
+START_TEST(aligned_layers_have_targets_of_their_own)
+{
+    const struct tap listed[] = {{2, 8}, {2, 16}, {6, 16}, {6, WIDTH}};
+    struct objective objective = {0};
+    struct tap_schedule schedule = {
+        .full = {LAYERS, WIDTH}, .listed = listed, .num_listed = 4, .total_steps = 100};
+    tap_schedule_term(&schedule, LOSS_ALIGN, 3, 1, 5);
+    tap_schedule_rows(&objective, &schedule, 50);
+    ck_assert_uint_eq(objective.count, 2);
+    for (size_t r = 0; r < 2; r++) {
+        const struct objective_row *row = &objective.rows[r];
+        ck_assert(row->kind == LOSS_ALIGN && row->tap.dim == WIDTH);
+        ck_assert_int_eq(row->tap.layer, r ? 6 : 2);
+        ck_assert_int_eq(row->target, 5 + row->tap.layer - 1);
+        ck_assert_double_eq_tol(row->weight, 2, 1e-9);
+    }
+    objective_free(&objective);
+}
+END_TEST
+
 /* 2DMSE: one layer, one width, both at full width too. */
 START_TEST(one_layer_and_one_width_at_four_taps)
 {
@@ -178,10 +199,14 @@ END_TEST
 
 int main(void)
 {
-    const struct test_row rows[] = {
-        TEST(listed_taps_have_rows_at_every_step),  TEST(a_weight_goes_by_a_cosine),
-        TEST(one_layer_and_one_width_at_four_taps), TEST(widths_of_two_layers_are_drawn_apart),
-        TEST(all_layers_share_the_weight),          TEST(nothing_drawn_is_the_full_model),
-        TEST(a_step_is_drawn_the_same_again),       {0}};
+    const struct test_row rows[] = {TEST(listed_taps_have_rows_at_every_step),
+                                    TEST(a_weight_goes_by_a_cosine),
+                                    TEST(aligned_layers_have_targets_of_their_own),
+                                    TEST(one_layer_and_one_width_at_four_taps),
+                                    TEST(widths_of_two_layers_are_drawn_apart),
+                                    TEST(all_layers_share_the_weight),
+                                    TEST(nothing_drawn_is_the_full_model),
+                                    TEST(a_step_is_drawn_the_same_again),
+                                    {0}};
     return run_tests("distill/tap_schedule", rows);
 }

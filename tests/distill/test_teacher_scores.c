@@ -1,4 +1,5 @@
-/* distill/teacher_scores: lines against a naive computation, sums of several files, what is missing. */
+/* distill/teacher_scores: lines against a naive computation, sums of several files, what is
+ * missing. */
 #include "distill/teacher_scores.h"
 #include "tests/support.h"
 #include "tests/tiny_collection.h"
