@@ -73,6 +73,9 @@ struct encoder {
 /* Adds the encoder's rows to params (before params_alloc), for config->num_layers layers. */
 void encoder_declare(struct encoder *encoder, const struct encoder_config *config,
                      struct params *params);
+/* Where parameter `index`, first_param .. last_param - 1, stands: 0 among the embeddings, or its
+ * block, from 1. */
+int encoder_layer_of(const struct encoder *encoder, int index);
 /* After params_alloc: points into the block.  precision must be resolved. */
 void encoder_init(struct encoder *encoder, enum precision precision);
 /* Reads the encoder's weights from st, whose tensors may carry the architecture's prefix ("bert.")

@@ -11,6 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What an update multiplies by, computed in double once. */
+struct adamw_rates {
+    float gradient_scale, one_minus_beta1, beta2, one_minus_beta2;
+    float step_size;          /* rate / (1 - beta1^t) */
+    float inverse_correction; /* 1 / sqrt(1 - beta2^t) */
+    float epsilon;
+    float keep_decayed; /* 1 - rate * weight_decay */
+};
+
 void adamw_init(struct adamw *adamw, const struct params *params)
 {
     *adamw = (struct adamw){
@@ -22,6 +31,9 @@ void adamw_init(struct adamw *adamw, const struct params *params)
         .v = xaligned(params->size, sizeof(float)),
     };
     gradients_init(&adamw->gradients, params);
+    adamw->rate_factors = xcalloc(params->count, sizeof *adamw->rate_factors);
+    adamw->rates = xcalloc(params->count, sizeof *adamw->rates);
+    for (size_t i = 0; i < params->count; i++) adamw->rate_factors[i] = 1;
     const struct param *table = adamw->gradients.table;
     adamw->row_steps = xcalloc(table ? (size_t)table->rows : 0, sizeof *adamw->row_steps);
 }
@@ -31,21 +43,21 @@ void adamw_free(struct adamw *adamw)
     gradients_free(&adamw->gradients);
     free(adamw->m);
     free(adamw->v);
+    free(adamw->rate_factors);
+    free(adamw->rates);
     free(adamw->row_steps);
     free(adamw->past);
     *adamw = (struct adamw){0};
 }
 
-/* ---- one update ---- */
+void adamw_decay_layers(struct adamw *adamw, const struct encoder *encoder, double decay)
+{
+    int layers = encoder->config.num_layers;
+    for (int i = encoder->first_param; i < encoder->last_param; i++)
+        adamw->rate_factors[i] = pow(decay, layers - encoder_layer_of(encoder, i));
+}
 
-/* What it multiplies by, computed in double once. */
-struct adamw_rates {
-    float gradient_scale, one_minus_beta1, beta2, one_minus_beta2;
-    float step_size;          /* rate / (1 - beta1^t) */
-    float inverse_correction; /* 1 / sqrt(1 - beta2^t) */
-    float epsilon;
-    float keep_decayed; /* 1 - rate * weight_decay */
-};
+/* ---- one update ---- */
 
 SIMD_CLONES
 static void update_values(float *restrict p, float *restrict m, float *restrict v,
@@ -68,7 +80,6 @@ static void update_values(float *restrict p, float *restrict m, float *restrict 
 struct update_job {
     struct adamw *adamw;
     struct params *params;
-    struct adamw_rates rates;
 };
 
 static void update_stretch(void *arg, size_t piece, size_t first, size_t last)
@@ -83,25 +94,30 @@ static void update_stretch(void *arg, size_t piece, size_t first, size_t last)
         if (end > last) end = last;
         if (begin >= end) continue;
         update_values(job->params->values + begin, adamw->m + begin, adamw->v + begin,
-                      adamw->gradients.values + begin, end - begin, &job->rates,
-                      param->decay ? job->rates.keep_decayed : 1.0f);
+                      adamw->gradients.values + begin, end - begin, &adamw->rates[i],
+                      param->decay ? adamw->rates[i].keep_decayed : 1.0f);
     }
 }
 
-static struct adamw_rates rates_of(const struct adamw *adamw, double gradient_scale,
-                                   double learning_rate)
+/* Of each parameter, for update adamw->step. */
+static void set_rates(struct adamw *adamw, size_t count, double gradient_scale,
+                      double learning_rate)
 {
     double t = (double)adamw->step;
-    return (struct adamw_rates){
-        .gradient_scale = (float)gradient_scale,
-        .one_minus_beta1 = (float)(1 - adamw->beta1),
-        .beta2 = (float)adamw->beta2,
-        .one_minus_beta2 = (float)(1 - adamw->beta2),
-        .step_size = (float)(learning_rate / (1 - pow(adamw->beta1, t))),
-        .inverse_correction = (float)(1 / sqrt(1 - pow(adamw->beta2, t))),
-        .epsilon = (float)adamw->epsilon,
-        .keep_decayed = (float)(1 - learning_rate * adamw->weight_decay),
-    };
+    double mean = 1 - pow(adamw->beta1, t), square = 1 - pow(adamw->beta2, t);
+    for (size_t i = 0; i < count; i++) {
+        double rate = learning_rate * adamw->rate_factors[i];
+        adamw->rates[i] = (struct adamw_rates){
+            .gradient_scale = (float)gradient_scale,
+            .one_minus_beta1 = (float)(1 - adamw->beta1),
+            .beta2 = (float)adamw->beta2,
+            .one_minus_beta2 = (float)(1 - adamw->beta2),
+            .step_size = (float)(rate / mean),
+            .inverse_correction = (float)(1 / sqrt(square)),
+            .epsilon = (float)adamw->epsilon,
+            .keep_decayed = (float)(1 - rate * adamw->weight_decay),
+        };
+    }
 }
 
 void adamw_step(struct adamw *adamw, struct params *params, double gradient_scale,
@@ -110,13 +126,14 @@ void adamw_step(struct adamw *adamw, struct params *params, double gradient_scal
     const struct gradients *gradients = &adamw->gradients;
     adamw_catch_up(adamw, params, pool);
     adamw->step++;
-    struct update_job job = {adamw, params, rates_of(adamw, gradient_scale, learning_rate)};
+    set_rates(adamw, params->count, gradient_scale, learning_rate);
+    struct update_job job = {adamw, params};
     gradients_each(gradients, pool, update_stretch, &job);
     if (!gradients->table) return;
     for (size_t i = 0; i < gradients->num_rows; i++)
         adamw->row_steps[gradients->rows[i]] = adamw->step;
     GROW(adamw->past, adamw->num_past, &adamw->past_capacity);
-    adamw->past[adamw->num_past++] = job.rates;
+    adamw->past[adamw->num_past++] = adamw->rates[gradients->table - params->list];
 }
 
 /* ---- rows whose updates wait ---- */

@@ -19,6 +19,9 @@
  * are then done one by one by the same operations: the values are those of updating all rows in
  * every step, to the byte, while a step passes over the rows of its own texts alone.
  *
+ * A parameter may learn at a rate of its own, a fixed multiple of the common one (layer-wise decay:
+ * Howard & Ruder 2018, section 3.1; Clark et al. 2020, ELECTRA's appendix A): adamw_decay_layers.
+ *
  * Everything is cut into pieces that depend on the sizes alone: the same bytes for any pool (NULL:
  * this thread).  Details that have caused bugs: epsilon is added after the bias correction of v;
  * the decay multiplies the value before the update and by the scheduled rate; the first step of a
@@ -27,6 +30,7 @@
 #ifndef RETORT_OPTIMIZER_H
 #define RETORT_OPTIMIZER_H
 
+#include "nn/encoder.h"
 #include "nn/gradients.h"
 
 struct adamw_rates;
@@ -35,13 +39,18 @@ struct adamw {
     uint64_t step;                              /* updates done */
     float *m, *v;                               /* [params->size], layout of params->values */
     struct gradients gradients;                 /* what the next update takes */
-    uint64_t *row_steps;                        /* [rows of the table]: updates done, by row */
-    struct adamw_rates *past;                   /* of the last num_past updates */
+    double *rate_factors;      /* [params->count] of the learning rate, by parameter; 1 at first */
+    struct adamw_rates *rates; /* [params->count]: of the update that is being done */
+    uint64_t *row_steps;       /* [rows of the table]: updates done, by row */
+    struct adamw_rates *past;  /* the table's, of the last num_past updates */
     size_t num_past, past_capacity;
 };
 /* The usual constants, zero moments; after params_alloc. */
 void adamw_init(struct adamw *adamw, const struct params *params);
 void adamw_free(struct adamw *adamw);
+/* Block l of the encoder's L, from 1, learns at decay^(L - l) of the rate, the embeddings at
+ * decay^L, what is no part of the encoder at the rate itself.  Before the first step. */
+void adamw_decay_layers(struct adamw *adamw, const struct encoder *encoder, double decay);
 /* One update of all parameters by adamw->gradients, which are multiplied by gradient_scale first
  * (clipping). */
 void adamw_step(struct adamw *adamw, struct params *params, double gradient_scale,

@@ -131,6 +131,12 @@ static int embedding_rows_of(const struct encoder *encoder)
     return rows - LAYER_ROWS * encoder->config.num_layers;
 }
 
+int encoder_layer_of(const struct encoder *encoder, int index)
+{
+    int row = index - encoder->first_param - embedding_rows_of(encoder);
+    return row < 0 ? 0 : 1 + row / LAYER_ROWS;
+}
+
 struct layer_params weights_of_layer(const struct encoder *encoder, int layer, float *block)
 {
     int first = embedding_rows_of(encoder) + layer * LAYER_ROWS;

@@ -206,6 +206,9 @@ struct tabled {
     struct adamw adamw;
 };
 
+/* Of "before", the table and "after": none learns as fast as another. */
+static const double factors[] = {1, 0.0625, 0.5};
+
 static void make_tabled(struct tabled *out, bool by_rows)
 {
     *out = (struct tabled){0};
@@ -217,6 +220,7 @@ static void make_tabled(struct tabled *out, bool by_rows)
     for (size_t i = 0; i < out->params.size; i++) out->params.values[i] = test_value(1, i);
     adamw_init(&out->adamw, &out->params);
     out->adamw.weight_decay = 0.1;
+    memcpy(out->adamw.rate_factors, factors, sizeof factors);
 }
 
 static void free_tabled(struct tabled *tabled)
@@ -343,9 +347,11 @@ START_TEST(a_table_by_rows_equals_a_naive_twin)
     for (size_t i = 0; i < n; i++) p[i] = (double)lazy.params.values[i];
     for (int step = 0; step < RUN; step++) {
         fill_gradients(&lazy, step);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
+            int which = (i >= lazy.params.list[1].offset) + (i >= lazy.params.list[2].offset);
             naive_step(&p[i], &m[i], &v[i], 0.5 * (double)lazy.adamw.gradients.values[i],
-                       i < lazy.params.list[2].offset ? 0.1 : 0, rate_of(step), step + 1);
+                       which < 2 ? 0.1 : 0, factors[which] * rate_of(step), step + 1);
+        }
         adamw_step(&lazy.adamw, &lazy.params, 0.5, rate_of(step), NULL);
     }
     adamw_settle(&lazy.adamw, &lazy.params, NULL);
@@ -353,6 +359,42 @@ START_TEST(a_table_by_rows_equals_a_naive_twin)
     check_close(lazy.params.values, expected, n, 3e-6); /* seen: 1.2e-6 */
     free_tabled(&lazy);
     free(p), free(m), free(v), free(expected);
+}
+END_TEST
+
+/* A head before the encoder and one behind it: only the encoder's own rows are decayed. */
+START_TEST(layers_learn_slower_the_lower_they_are)
+{
+    const struct encoder_config config = {.num_layers = 3,
+                                          .hidden_size = 8,
+                                          .embedding_size = 4,
+                                          .num_heads = 2,
+                                          .intermediate_size = 16,
+                                          .vocab_size = 11,
+                                          .max_positions = 5,
+                                          .type_vocab_size = 2};
+    struct params params = {0};
+    struct encoder encoder;
+    struct adamw adamw = {0};
+    params_add(&params, "embeddings.of_another", 1, 2, false);
+    encoder_declare(&encoder, &config, &params);
+    params_add(&params, "projection.weight", 2, 8, true);
+    params_alloc(&params);
+    adamw_init(&adamw, &params);
+    adamw_decay_layers(&adamw, &encoder, 0.5);
+    size_t seen[4] = {0};
+    for (size_t i = 0; i < params.count; i++) {
+        const char *name = params.list[i].name;
+        bool inside = i > 0 && i + 1 < params.count;
+        int layer = strncmp(name, "encoder.layer.", 14) == 0 ? atoi(name + 14) + 1 : 0;
+        double expected = !inside ? 1 : layer == 3 ? 1 : layer == 2 ? 0.5 : layer ? 0.25 : 0.125;
+        ck_assert_msg(adamw.rate_factors[i] == expected, "%s: %g", name, adamw.rate_factors[i]);
+        if (inside) seen[layer]++;
+    }
+    ck_assert_uint_eq(seen[0], 7); /* words, positions, types, a norm, the way to hidden_size */
+    for (int layer = 1; layer <= 3; layer++) ck_assert_uint_eq(seen[layer], 16);
+    adamw_free(&adamw);
+    params_free(&params);
 }
 END_TEST
 
@@ -417,6 +459,7 @@ int main(void)
         TEST(rows_that_wait_get_the_bytes_of_every_step),
         TEST(a_resumed_run_ends_with_the_same_bytes),
         TEST(a_table_by_rows_equals_a_naive_twin),
+        TEST(layers_learn_slower_the_lower_they_are),
         TEST(minimises_a_quadratic),
         TEST(clipping_only_shrinks),
         TEST(schedules_are_those_of_transformers),
