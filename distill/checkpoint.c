@@ -1,5 +1,6 @@
-/* A checkpoint is the parameter table three times (values, first and second moments) and one
- * "state" tensor of 64-bit integers: step, best as double bits, finished, identity, waited. */
+/* A checkpoint is the parameter table three times (values, first and second moments), a fourth time
+ * where weights are averaged, and one "state" tensor of 64-bit integers: step, best as double bits,
+ * finished, identity, waited. */
 #include "distill/checkpoint.h"
 
 #include <stdlib.h>
@@ -51,17 +52,18 @@ int weights_read(struct params *params, const char *path, struct error *err)
     return status;
 }
 
-int checkpoint_write(const struct params *params, const struct adamw *adamw,
+int checkpoint_write(const struct params *params, const struct adamw *adamw, const float *average,
                      const struct checkpoint_state *state, const char *path, struct error *err)
 {
     uint64_t words[STATE_WORDS] = {
         state->step, 0, state->finished, state->identity.low, state->identity.high, state->waited};
     memcpy(&words[1], &state->best, sizeof state->best);
     struct arena names = {0};
-    struct tensor *list = xcalloc(3 * params->count + 1, sizeof *list);
+    struct tensor *list = xcalloc(4 * params->count + 1, sizeof *list);
     size_t count = add_block(list, 0, &names, params, "", params->values);
     count = add_block(list, count, &names, params, "m.", adamw->m);
     count = add_block(list, count, &names, params, "v.", adamw->v);
+    if (average) count = add_block(list, count, &names, params, "average.", average);
     list[count++] = (struct tensor){
         .name = "state", .dtype = DTYPE_I64, .rank = 1, .shape = {STATE_WORDS}, .data = words};
     int status = safetensors_write(path, list, (int)count, NULL, err);
@@ -103,8 +105,8 @@ bool checkpoint_state_of(struct checkpoint_state *out, const struct safetensors 
     return true;
 }
 
-int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoint_state *state,
-                    const char *path, struct error *err)
+int checkpoint_read(struct params *params, struct adamw *adamw, float *average,
+                    struct checkpoint_state *state, const char *path, struct error *err)
 {
     if (!path_exists(path)) return 0;
     struct safetensors *st = NULL;
@@ -115,7 +117,8 @@ int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoin
         read.identity.high == state->identity.high)
         status = read_block(params->values, params, "", st, path, err) ||
                          read_block(adamw->m, params, "m.", st, path, err) ||
-                         read_block(adamw->v, params, "v.", st, path, err)
+                         read_block(adamw->v, params, "v.", st, path, err) ||
+                         (average && read_block(average, params, "average.", st, path, err))
                      ? -1
                      : 1;
     safetensors_close(st);

@@ -17,13 +17,13 @@ int weights_write(const struct params *params, const char *path, struct error *e
 /* Every parameter must be there with its shape. */
 int weights_read(struct params *params, const char *path, struct error *err);
 
-/* After adamw_settle. */
-int checkpoint_write(const struct params *params, const struct adamw *adamw,
+/* After adamw_settle; average (NULL: none): of the weights. */
+int checkpoint_write(const struct params *params, const struct adamw *adamw, const float *average,
                      const struct checkpoint_state *state, const char *path, struct error *err);
 /* The state alone; false where the file is no checkpoint. */
 bool checkpoint_state_of(struct checkpoint_state *out, const struct safetensors *st);
 /* 1: read; 0: none there, or of another identity; -1: *err. */
-int checkpoint_read(struct params *params, struct adamw *adamw, struct checkpoint_state *state,
-                    const char *path, struct error *err);
+int checkpoint_read(struct params *params, struct adamw *adamw, float *average,
+                    struct checkpoint_state *state, const char *path, struct error *err);
 
 #endif

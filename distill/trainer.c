@@ -32,6 +32,7 @@ struct trainer {
     const struct phase *phase;
     struct pool *pool;
     struct adamw adamw;
+    float *average; /* [params->size]; NULL: none is kept */
     struct checkpoint_state state;
     char *checkpoint_path, *best_path, *log_path;
     struct text log; /* rows since the last checkpoint */
@@ -64,7 +65,7 @@ static int save(struct trainer *trainer, struct error *err)
     log_flush(trainer);
     adamw_settle(&trainer->adamw, trainer->params, trainer->pool);
     trainer->saved_at = seconds_now();
-    return checkpoint_write(trainer->params, &trainer->adamw, &trainer->state,
+    return checkpoint_write(trainer->params, &trainer->adamw, trainer->average, &trainer->state,
                             trainer->checkpoint_path, err);
 }
 
@@ -100,14 +101,44 @@ static int train_step(struct trainer *trainer, struct error *err)
     return 0;
 }
 
-/* Keeps the weights if they are the best so far; without evaluation the last ones are. */
-static int consider(struct trainer *trainer, struct error *err)
+static bool is_evaluated(const struct phase *phase, uint64_t step)
+{
+    return step == phase->total_steps ||
+           (phase->evaluate_every && step % phase->evaluate_every == 0);
+}
+
+/* The last step before `step` at which the average took a sample; 0: none. */
+static uint64_t sample_before(const struct phase *phase, uint64_t step)
+{
+    uint64_t before = step - 1, plain = before - before % AVERAGE_EVERY,
+             evaluated = phase->evaluate_every ? before - before % phase->evaluate_every : 0;
+    return plain > evaluated ? plain : evaluated;
+}
+
+static void sample(struct trainer *trainer)
 {
     const struct phase *phase = trainer->phase;
-    bool last = trainer->state.step == phase->total_steps;
-    bool due = phase->evaluate_every && trainer->state.step % phase->evaluate_every == 0;
-    if (!last && !due) return 0;
+    uint64_t step = trainer->state.step;
+    if (!trainer->average || (step % AVERAGE_EVERY && !is_evaluated(phase, step))) return;
     adamw_settle(&trainer->adamw, trainer->params, trainer->pool);
+    average_add(
+        trainer->average, trainer->params->values, trainer->params->size,
+        averaging_weight(&phase->averaging, sample_before(phase, step), step, phase->total_steps),
+        trainer->pool);
+}
+
+/* Puts the average in the place of the weights, or back. */
+static void swap_average(struct trainer *trainer)
+{
+    if (!trainer->average) return;
+    average_swap(trainer->average, trainer->params->values, trainer->params->size, trainer->pool);
+    encoder_refresh_by(trainer->encoder, trainer->pool);
+}
+
+/* Keeps the weights if they are the best so far; without evaluation whatever they are. */
+static int judge(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
     if (!phase->evaluate_every) return weights_write(trainer->params, trainer->best_path, err);
     struct report report = {0};
     double value = phase->evaluate(phase->arg, &report);
@@ -122,6 +153,17 @@ static int consider(struct trainer *trainer, struct error *err)
     return weights_write(trainer->params, trainer->best_path, err);
 }
 
+static int consider(struct trainer *trainer, struct error *err)
+{
+    sample(trainer);
+    if (!is_evaluated(trainer->phase, trainer->state.step)) return 0;
+    adamw_settle(&trainer->adamw, trainer->params, trainer->pool);
+    swap_average(trainer);
+    int status = judge(trainer, err);
+    swap_average(trainer);
+    return status;
+}
+
 /* All steps done, or dev did not rise for long enough. */
 static bool is_over(const struct trainer *trainer)
 {
@@ -130,15 +172,35 @@ static bool is_over(const struct trainer *trainer)
            (phase->patience && trainer->state.waited >= (uint64_t)phase->patience);
 }
 
+/* The checkpoint comes first: then a file that a refresh left is one of this run, or it will be
+ * written again before it is read. */
+static int refresh(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
+    uint64_t step = trainer->state.step;
+    if (!phase->refresh_every || !step || step % phase->refresh_every) return 0;
+    return save(trainer, err) || phase->refresh(phase->arg, step, false, err) ? -1 : 0;
+}
+
+/* What the last refresh before the checkpoint left. */
+static int refresh_again(struct trainer *trainer, struct error *err)
+{
+    const struct phase *phase = trainer->phase;
+    uint64_t past = phase->refresh_every ? trainer->state.step % phase->refresh_every : 0;
+    if (!past || past == trainer->state.step) return 0;
+    return phase->refresh(phase->arg, trainer->state.step - past, true, err);
+}
+
 static int train(struct trainer *trainer, struct error *err)
 {
     const struct phase *phase = trainer->phase;
     struct progress progress;
+    int status = refresh_again(trainer, err);
     progress_start(&progress, phase->name, "steps", phase->total_steps, trainer->state.step);
     trainer->saved_at = seconds_now();
-    int status = 0;
     while (!status && !is_over(trainer)) {
-        status = train_step(trainer, err);
+        status = refresh(trainer, err);
+        if (!status) status = train_step(trainer, err);
         if (!status) status = consider(trainer, err);
         progress_add(&progress, 1);
         bool stop = interrupted();
@@ -156,7 +218,7 @@ static int train(struct trainer *trainer, struct error *err)
 
 static int resume_or_begin(struct trainer *trainer, struct error *err)
 {
-    int found = checkpoint_read(trainer->params, &trainer->adamw, &trainer->state,
+    int found = checkpoint_read(trainer->params, &trainer->adamw, trainer->average, &trainer->state,
                                 trainer->checkpoint_path, err);
     if (found < 0) return -1;
     if (found) {
@@ -187,11 +249,15 @@ int trainer_run(struct encoder *encoder, const struct phase *phase, const char *
                               .log_path = xasprintf("%s/%s.tsv", folder, phase->name)};
     adamw_init(&trainer.adamw, encoder->params);
     trainer.adamw.weight_decay = phase->weight_decay;
+    if (phase->layer_decay > 0) adamw_decay_layers(&trainer.adamw, encoder, phase->layer_decay);
+    if (phase->averaging.kind != AVERAGE_NONE)
+        trainer.average = xaligned(encoder->params->size, sizeof *trainer.average);
     int status = resume_or_begin(&trainer, err);
     if (!status && !trainer.state.finished) status = train(&trainer, err);
     if (!status) status = weights_read(encoder->params, trainer.best_path, err);
     if (!status) encoder_refresh(encoder);
     adamw_free(&trainer.adamw);
+    free(trainer.average);
     text_free(&trainer.log);
     free(trainer.checkpoint_path);
     free(trainer.best_path);

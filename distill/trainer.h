@@ -4,14 +4,17 @@
  * Everything a step does depends on the weights, the moments and the step's number, so that a run
  * killed at any time goes on from its last checkpoint to the same bytes.  Files in folder:
  *
- *     NAME.checkpoint.safetensors   weights, both moments, step, best value so far; replaced whole
- *     NAME.best.safetensors         weights with the best dev value (the last, where none is taken)
+ *     NAME.checkpoint.safetensors   weights, both moments, their average where one is kept, step,
+ *                                   best value so far; replaced whole
+ *     NAME.best.safetensors         weights with the best dev value (the last, where none is taken),
+ *                                   of the average where one is kept
  *     NAME.tsv                      step, rate, loss and its parts, gradient norm, dev values
  */
 #ifndef RETORT_TRAINER_H
 #define RETORT_TRAINER_H
 
 #include "data/threads.h"
+#include "distill/averaging.h"
 #include "nn/encoder.h"
 #include "nn/optimizer.h"
 
@@ -33,7 +36,9 @@ struct phase {
     uint64_t total_steps, warmup_steps, evaluate_every; /* evaluate_every 0: never */
     int patience; /* stops after so many evaluations without a better one; 0: never */
     double learning_rate, weight_decay, clip_norm;
+    double layer_decay; /* adamw_decay_layers; 0: none */
     enum schedule schedule;
+    struct averaging averaging; /* of the weights that are evaluated and kept */
     double checkpoint_seconds;
     /* Of everything that determines the phase: a checkpoint of another one is not resumed. */
     struct hash128 identity;
@@ -42,6 +47,11 @@ struct phase {
     double (*step)(void *arg, uint64_t step, struct adamw *adamw, struct report *report);
     /* Dev value, higher is better; all rows may be read. */
     double (*evaluate)(void *arg, struct report *report);
+    /* Before every refresh_every-th step but the first, the checkpoint just written (0: never): may
+     * change what later steps read, by the weights as they are; leaves a file that says it all.
+     * again: the run goes on behind that step, and what was left then is read. */
+    uint64_t refresh_every;
+    int (*refresh)(void *arg, uint64_t step, bool again, struct error *err);
     void *arg;
 };
 

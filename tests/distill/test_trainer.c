@@ -26,16 +26,22 @@ struct quadratic {
     int patience;
     int nan_at;
     int best_at; /* step after which the dev value is highest; NOBODY: rising with the steps */
+    struct averaging averaging;
+    double layer_decay;
+    uint64_t refresh_every;
+    const char *folder; /* where a refresh leaves its file */
+    float target;       /* what weights are pulled to; a refresh changes it */
+    float *seen; /* [STEPS + 1, params.size]: weights that were evaluated, by step; or NULL */
     int calls, evaluations;
 };
 
 /* Adds the gradient of values[first .. last - 1]; returns their loss. */
 static double pull(struct adamw *adamw, const float *values, size_t first, size_t last,
-                   uint64_t step)
+                   uint64_t step, float target)
 {
     double loss = 0;
     for (size_t i = first; i < last; i++) {
-        double away = values[i] - 1 + 0.1 * test_value(step, i);
+        double away = values[i] - target + 0.1 * test_value(step, i);
         adamw->gradients.values[i] += (float)away;
         loss += 0.5 * away * away;
     }
@@ -53,11 +59,11 @@ static double quadratic_step(void *arg, uint64_t step, struct adamw *adamw, stru
     for (int32_t row = (int32_t)(step % 4); row < words->rows; row += 4)
         gradients_touch(&adamw->gradients, &row, 1);
     adamw_catch_up(adamw, params, NULL);
-    double loss = pull(adamw, params->values, 0, words->offset, step) +
-                  pull(adamw, params->values, end, params->size, step);
+    double loss = pull(adamw, params->values, 0, words->offset, step, q->target) +
+                  pull(adamw, params->values, end, params->size, step, q->target);
     for (size_t i = 0; i < adamw->gradients.num_rows; i++) {
         size_t first = words->offset + (size_t)adamw->gradients.rows[i] * width;
-        loss += pull(adamw, params->values, first, first + width, step);
+        loss += pull(adamw, params->values, first, first + width, step, q->target);
     }
     loss /= (double)params->size;
     report_add(report, loss, "quadratic");
@@ -72,13 +78,39 @@ static double quadratic_value(void *arg, struct report *report)
     double sum = 0;
     for (size_t i = 0; i < q->de->params.size; i++) sum += fabs(q->de->params.values[i] - 1);
     q->evaluations++;
+    if (q->seen)
+        memcpy(q->seen + (size_t)q->calls * q->de->params.size, q->de->params.values,
+               q->de->params.size * sizeof *q->seen);
     report_add(report, sum, "distance");
     if (q->best_at == NOBODY) return 1 / (1 + sum);
     return q->evaluations == q->best_at ? 0.9 : 0.5;
 }
 
+/* The target moves by the weights; the file says where to. */
+static int move_target(void *arg, uint64_t step, bool again, struct error *err)
+{
+    struct quadratic *q = arg;
+    char *path = xasprintf("%s/target.%llu", q->folder, (unsigned long long)step);
+    struct text text = {0};
+    struct output out = {0};
+    double sum = 0;
+    int status = 0;
+    for (size_t i = 0; i < q->de->params.size; i++) sum += (double)q->de->params.values[i];
+    q->target = 1 + (float)(sum / (double)q->de->params.size);
+    if (again) {
+        status = read_whole_file(&text, path, 100, err);
+        if (!status) q->target = strtof(text.bytes, NULL);
+    } else if ((status = output_open(&out, path, err)) == 0) {
+        output_printf(&out, "%a\n", (double)q->target);
+        status = output_commit(&out, err);
+    }
+    text_free(&text);
+    free(path);
+    return status;
+}
+
 static const struct quadratic undisturbed = {
-    .kill_at = NOBODY, .interrupt_at = NOBODY, .nan_at = NOBODY, .best_at = NOBODY};
+    .kill_at = NOBODY, .interrupt_at = NOBODY, .nan_at = NOBODY, .best_at = NOBODY, .target = 1};
 
 static struct phase phase_of(struct quadratic *quadratic)
 {
@@ -91,6 +123,10 @@ static struct phase phase_of(struct quadratic *quadratic)
                           .weight_decay = 0.01,
                           .clip_norm = 1,
                           .schedule = SCHEDULE_LINEAR,
+                          .averaging = quadratic->averaging,
+                          .layer_decay = quadratic->layer_decay,
+                          .refresh_every = quadratic->refresh_every,
+                          .refresh = move_target,
                           .checkpoint_seconds = -1, /* after every step */
                           .identity = {1, 2},
                           .step = quadratic_step,
@@ -119,6 +155,7 @@ static float *train(struct quadratic *quadratic, const char *folder, struct erro
     struct pool *pool = pool_open(1);
     make(&de);
     quadratic->de = &de;
+    quadratic->folder = folder;
     struct phase phase = phase_of(quadratic);
     float *values = NULL;
     if (trainer_run(&de.encoder, &phase, folder, pool, err) == 0) {
@@ -168,37 +205,145 @@ static int train_apart(struct quadratic quadratic, const char *folder)
     return WEXITSTATUS(status);
 }
 
+/* Killed once at each step, in folders of their own, and at each step in turn, in one. */
+static void expect_same_after_kills(struct quadratic kind, const char *name)
+{
+    char *whole = fresh_folder(name), *folder = NULL;
+    ck_assert_int_eq(train_apart(kind, whole), 0);
+    for (int turn = 0; turn < 2 * STEPS; turn++) {
+        struct quadratic killed = kind;
+        char *fresh = xasprintf("%s%d", name, turn);
+        if (turn <= STEPS) free(folder), folder = fresh_folder(fresh);
+        killed.kill_at = turn % STEPS;
+        ck_assert_int_eq(train_apart(killed, folder), 9);
+        if (turn < STEPS || turn + 1 == 2 * STEPS) {
+            ck_assert_int_eq(train_apart(kind, folder), 0);
+            expect_same_files(whole, folder);
+        }
+        free(fresh);
+    }
+    free(whole), free(folder);
+}
+
 START_TEST(killed_at_any_step_it_ends_with_the_same_bytes)
 {
-    char *whole = fresh_folder("whole");
-    ck_assert_int_eq(train_apart(undisturbed, whole), 0);
-    for (int step = 0; step < STEPS; step++) {
-        char name[32];
-        snprintf(name, sizeof name, "killed%d", step);
-        char *folder = fresh_folder(name);
-        struct quadratic killed = undisturbed;
-        killed.kill_at = step;
-        ck_assert_int_eq(train_apart(killed, folder), 9);
-        ck_assert_int_eq(train_apart(undisturbed, folder), 0);
-        expect_same_files(whole, folder);
-        free(folder);
-    }
-    free(whole);
+    expect_same_after_kills(undisturbed, "whole");
 }
 END_TEST
 
-START_TEST(killed_at_every_step_in_turn_it_ends_with_the_same_bytes)
+START_TEST(an_average_survives_kills)
 {
-    char *whole = fresh_folder("whole2"), *folder = fresh_folder("every");
-    ck_assert_int_eq(train_apart(undisturbed, whole), 0);
-    for (int step = 0; step < STEPS; step++) {
-        struct quadratic killed = undisturbed;
-        killed.kill_at = step;
-        ck_assert_int_eq(train_apart(killed, folder), 9);
+    struct quadratic ema = undisturbed, last = undisturbed;
+    ema.averaging = (struct averaging){.kind = AVERAGE_EMA, .decay = 0.8};
+    last.averaging = (struct averaging){.kind = AVERAGE_LAST, .share = 0.5};
+    expect_same_after_kills(ema, "ema");
+    expect_same_after_kills(last, "last");
+}
+END_TEST
+
+START_TEST(what_was_refreshed_survives_kills)
+{
+    struct quadratic refreshed = undisturbed;
+    refreshed.refresh_every = 3;
+    expect_same_after_kills(refreshed, "refreshed");
+}
+END_TEST
+
+/* A file of another run, of the same name, is not taken for its own. */
+START_TEST(what_another_run_refreshed_is_not_read)
+{
+    char *whole = fresh_folder("own"), *folder = fresh_folder("others");
+    struct quadratic refreshed = undisturbed;
+    refreshed.refresh_every = 3;
+    ck_assert_int_eq(train_apart(refreshed, whole), 0);
+    free(scratch_file("others/target.3", "0x1p+3\n", 7));
+    free(scratch_file("others/target.6", "0x1p+3\n", 7));
+    for (int step = 2; step < STEPS; step++) {
+        refreshed.kill_at = step;
+        ck_assert_int_eq(train_apart(refreshed, folder), 9);
     }
-    ck_assert_int_eq(train_apart(undisturbed, folder), 0);
+    refreshed.kill_at = NOBODY;
+    ck_assert_int_eq(train_apart(refreshed, folder), 0);
     expect_same_files(whole, folder);
     free(whole), free(folder);
+}
+END_TEST
+
+/* After steps 2, 4, 6, 8 and 9: averages of what the same steps without one evaluate, in double; the
+ * steps themselves do not notice, and the average with the best value is what is left. */
+START_TEST(dev_sees_the_average_and_the_best_is_left)
+{
+    /* The mean of the last 5 of 9 steps: 5 and 6, 7 and 8, 9. */
+    static const double last[5][5] = {
+        {1}, {0, 1}, {0, 0, 1}, {0, 0, 0.5, 0.5}, {0, 0, 0.4, 0.4, 0.2}};
+    struct error err = {0};
+    struct dual_encoder de;
+    make(&de);
+    size_t n = de.params.size;
+    float *raw = xcalloc((STEPS + 1) * n, sizeof *raw),
+          *seen = xcalloc((STEPS + 1) * n, sizeof *raw), *expected = xcalloc(n, sizeof *expected);
+    for (int kind = 0; kind < 2; kind++) {
+        struct quadratic plain = undisturbed, averaged = undisturbed;
+        const char *const names[] = {"plain-ema", "averaged-ema", "plain-last", "averaged-last"};
+        char *one = fresh_folder(names[2 * kind]), *two = fresh_folder(names[2 * kind + 1]);
+        plain.seen = raw, averaged.seen = seen;
+        averaged.averaging = (struct averaging){
+            .kind = kind ? AVERAGE_LAST : AVERAGE_EMA, .decay = 0.8, .share = 0.56}; /* 5 of 9 */
+        float *a = train(&plain, one, &err), *b = train(&averaged, two, &err);
+        check_ok(a && b ? 0 : -1, &err);
+        for (int e = 0; e < 5; e++) {
+            size_t step = e < 4 ? 2 * (size_t)e + 2 : STEPS;
+            for (size_t i = 0; i < n; i++) {
+                double sum = 0, mean = 0;
+                for (int j = 0; j <= e; j++) {
+                    size_t at = j < 4 ? 2 * (size_t)j + 2 : STEPS;
+                    double weight = last[e][j];
+                    if (!kind) /* every step counts 0.8^age */
+                        weight = j < 4 ? pow(0.8, (double)(step - at)) * (1 + 0.8) : 1;
+                    sum += weight;
+                    mean += weight * (double)raw[at * n + i];
+                }
+                expected[i] = (float)(mean / sum);
+            }
+            check_close(seen + step * n, expected, n, 1e-6); /* seen: 1e-7 */
+        }
+        ck_assert_mem_eq(b, seen + STEPS * n, n * sizeof *b); /* the last one is the best */
+        ck_assert_mem_ne(a, b, n * sizeof *b);
+        free(a), free(b), free(one), free(two);
+    }
+    dual_encoder_free(&de);
+    free(raw), free(seen), free(expected);
+}
+END_TEST
+
+/* With a first step of rate r every value moves by about r times its parameter's factor. */
+START_TEST(layers_below_learn_slower)
+{
+    struct error err = {0};
+    struct dual_encoder de;
+    struct quadratic slow = undisturbed;
+    slow.layer_decay = 0.25;
+    char *folder = fresh_folder("slow");
+    make(&de);
+    float *values = train(&slow, folder, &err);
+    check_ok(values ? 0 : -1, &err);
+    double moved[3] = {0}, count[3] = {0};
+    for (size_t p = 0; p < de.params.count; p++) {
+        const char *name = de.params.list[p].name;
+        int kind = strncmp(name, "embeddings", 10) == 0 ? 0
+                   : strncmp(name, "encoder", 7) == 0   ? 1
+                                                        : 2;
+        for (size_t i = 0; i < params_param_size(&de.params.list[p]); i++) {
+            size_t at = de.params.list[p].offset + i;
+            moved[kind] += fabs((double)values[at] - (double)de.params.values[at]);
+            count[kind]++;
+        }
+    }
+    for (int kind = 0; kind < 3; kind++) moved[kind] /= count[kind];
+    ck_assert_double_lt(moved[0], 0.5 * moved[1]);
+    ck_assert_double_lt(0.5 * moved[2], moved[1]); /* block 1 of 1: the full rate */
+    dual_encoder_free(&de);
+    free(values), free(folder);
 }
 END_TEST
 
@@ -417,7 +562,11 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(killed_at_any_step_it_ends_with_the_same_bytes),
-                                    TEST(killed_at_every_step_in_turn_it_ends_with_the_same_bytes),
+                                    TEST(an_average_survives_kills),
+                                    TEST(what_was_refreshed_survives_kills),
+                                    TEST(what_another_run_refreshed_is_not_read),
+                                    TEST(dev_sees_the_average_and_the_best_is_left),
+                                    TEST(layers_below_learn_slower),
                                     TEST(saving_changes_no_byte),
                                     TEST(interrupted_it_saves_and_goes_on),
                                     TEST(what_is_finished_is_only_loaded),
