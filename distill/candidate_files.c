@@ -15,8 +15,10 @@ static const char *const kind_names[] = {
 static const struct source {
     const char *name;
     int bit;
-} sources[] = {
-    {"bm25", CANDIDATE_BM25}, {"teacher", CANDIDATE_TEACHER}, {"scores", CANDIDATE_SCORES}};
+} sources[] = {{"bm25", CANDIDATE_BM25},
+               {"teacher", CANDIDATE_TEACHER},
+               {"scores", CANDIDATE_SCORES},
+               {"student", CANDIDATE_STUDENT}};
 enum { KINDS = 3, SOURCES = sizeof sources / sizeof *sources };
 
 static void append_tag(struct text *out, const struct candidate *candidate)

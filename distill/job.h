@@ -13,6 +13,7 @@
 #define RETORT_JOB_H
 
 #include "data/options.h"
+#include "distill/averaging.h"
 #include "nn/encoder.h"
 #include "nn/optimizer.h"
 #include "student/dual_encoder.h"
@@ -102,14 +103,17 @@ struct job {
             double softmax, bce, margin_mse, mse;
         } loss;
         int epochs, batch_queries, evaluations_per_epoch, patience, dev_queries;
-        double learning_rate, weight_decay, clip_norm, dropout, warmup;
+        double learning_rate, weight_decay, clip_norm, dropout, warmup, layer_decay;
         enum schedule schedule;
+        enum average_kind average; /* of the weights that dev sees and that are kept */
+        double ema_decay, average_share;
     } teach;
     struct {
         int sources; /* enum mine_source bits */
         int depth, scored, positives, negatives_per_query;
         double false_negative_margin; /* in standard deviations of the teacher's logits */
         double bm25_k1, bm25_b;
+        int refresh_steps, refresh_depth; /* while distilling; refresh_steps 0: never */
     } mine;
     struct {
         int queries, documents; /* at most so many for the layer probe */
@@ -165,11 +169,14 @@ struct job {
         double temperature, teacher_temperature; /* student scores are similarity / temperature */
         enum similarity_kind similarity;
         enum tap_weights tap_weights;
-        int epochs, batch_queries, evaluations_per_epoch;
+        int seed; /* of the student's training; the job's where it is not given */
+        int epochs, batch_queries, evaluations_per_epoch, patience;
         int max_document_tokens; /* while training; data's where not given */
-        double learning_rate, weight_decay, clip_norm, dropout;
+        double learning_rate, weight_decay, clip_norm, dropout, layer_decay;
         double warmup; /* share of the steps */
         enum schedule schedule;
+        enum average_kind average; /* of the second stage's weights */
+        double ema_decay, average_share;
         double checkpoint_minutes;
     } distill;
     struct {

@@ -106,6 +106,7 @@ void job_derive(struct job *job)
                              : strcmp(from, "random") == 0 ? INIT_RANDOM
                                                            : INIT_FOLDER;
     job_derive_teacher(job);
+    if (!job->places[KEY_OF(distill.seed)]) job->distill.seed = job->seed;
     if (!job->places[KEY_OF(distill.max_document_tokens)])
         job->distill.max_document_tokens = job->data.max_document_tokens;
     for (size_t i = 0; !job->places[KEY_OF(evaluate.layers)] && i < job->student.init.layers.count;

@@ -38,6 +38,8 @@ static const struct key_word full_widths[] = {
     {"none", FULL_WIDTH_NONE}, {"last", FULL_WIDTH_LAST}, {"all", FULL_WIDTH_ALL}, {0}};
 static const struct key_word schedules[] = {
     {"linear", SCHEDULE_LINEAR}, {"cosine", SCHEDULE_COSINE}, {"constant", SCHEDULE_CONSTANT}, {0}};
+static const struct key_word averages[] = {
+    {"none", AVERAGE_NONE}, {"ema", AVERAGE_EMA}, {"last", AVERAGE_LAST}, {0}};
 static const struct key_word systems[] = {{"student", SYSTEM_STUDENT},
                                           {"init", SYSTEM_INIT},
                                           {"no-teacher", SYSTEM_NO_TEACHER},
@@ -175,6 +177,17 @@ const struct key job_keys[] = {
      "share of the steps", BETWEEN(0, 1)},
     {KEY(teach.schedule), KEY_WORD, "linear", .help = "how the rate falls afterwards",
      .words = schedules},
+    {KEY(teach.layer_decay), KEY_DOUBLE, "1",
+     .help = "the rate falls by this factor with every block downwards, and to the embeddings",
+     BETWEEN(0.01, 1)},
+    {KEY(teach.average), KEY_WORD, "none",
+     .help = "what dev sees and what is kept: the weights, or a mean along the way: "
+             "exponential, or of the last steps",
+     .words = averages},
+    {KEY(teach.ema_decay), KEY_DOUBLE, "0.99", .help = "ema: weights of one step before count less by this factor",
+     BETWEEN(0, 0.999999)},
+    {KEY(teach.average_share), KEY_DOUBLE, "0.25", .help = "last: the end of the phase, which is averaged",
+     "share of the steps", BETWEEN(0, 1)},
     {KEY(teach.evaluations_per_epoch), KEY_INT, "2",
      .help = "how often dev is evaluated; the best model is kept", BETWEEN(1, 1000)},
     {KEY(teach.patience), KEY_INT, "0",
@@ -204,6 +217,12 @@ const struct key job_keys[] = {
      .help = "BM25: how fast term frequency saturates", BETWEEN(0, 10)},
     {KEY(mine.bm25_b), KEY_DOUBLE, "0.4", .help = "BM25: how much length counts",
      BETWEEN(0, 1)},
+    {KEY(mine.refresh_steps), KEY_INT, "0",
+     .help = "the student being trained mines anew before every so many steps; 0: never", "steps",
+     FROM(0)},
+    {KEY(mine.refresh_depth), KEY_INT, "30",
+     .help = "how deep it is read then; what is new joins the first candidates", "documents",
+     BETWEEN(1, 10000)},
 
     {KEY(probe.queries), KEY_INT, "200",
      .help = "dev queries that the layer probe uses", "queries", FROM(1)},
@@ -345,8 +364,26 @@ const struct key job_keys[] = {
      .help = "the rate rises from 0 for so long", "share of the steps", BETWEEN(0, 1)},
     {KEY(distill.schedule), KEY_WORD, "linear",
      .help = "how the rate falls afterwards", .words = schedules},
+    {KEY(distill.layer_decay), KEY_DOUBLE, "1",
+     .help = "the rate falls by this factor with every block downwards, and to the embeddings",
+     BETWEEN(0.01, 1)},
+    {KEY(distill.average), KEY_WORD, "none",
+     .help = "what dev sees and what is kept: the weights, or a mean along the way, in the second stage: "
+             "exponential, or of the last steps",
+     .words = averages},
+    {KEY(distill.ema_decay), KEY_DOUBLE, "0.99", .help = "ema: weights of one step before count less by this factor",
+     BETWEEN(0, 0.999999)},
+    {KEY(distill.average_share), KEY_DOUBLE, "0.25", .help = "last: the end of the phase, which is averaged",
+     "share of the steps", BETWEEN(0, 1)},
     {KEY(distill.evaluations_per_epoch), KEY_INT, "2",
      .help = "how often dev is evaluated; the best model is kept", BETWEEN(1, 1000)},
+    {KEY(distill.patience), KEY_INT, "0",
+     .help = "the second stage stops after so many evaluations without a better mean over taps; "
+             "0: never",
+     "evaluations", BETWEEN(0, 1000)},
+    {KEY(distill.seed), KEY_INT, "13",
+     .help = "seed of the student's training alone: first weights, order, draws, dropout", FROM(0),
+     .derived = "`seed`"},
     {KEY(distill.checkpoint_minutes), KEY_DOUBLE, "1",
      .help = "a killed run loses at most so much", "minutes", BETWEEN(0, 1440)},
 

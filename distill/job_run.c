@@ -43,13 +43,16 @@ const struct stage job_stages[] = {
      "mine.false_negative_margin",
      "", "mine", score_stage, job_has_scores},
     {"train", "the student, and its control without a teacher",
-     "seed precision student mine.negatives_per_query data.query_prefix data.document_prefix "
+     "distill.seed precision student mine.negatives_per_query mine.refresh_steps "
+     "mine.refresh_depth data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature "
      "distill.teacher_temperature "
      "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
      "distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
-     "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule",
+     "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule "
+     "distill.layer_decay distill.average distill.ema_decay distill.average_share "
+     "distill.patience",
      "evaluate.systems", "embed mine score", train_stage, NULL},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage, NULL},

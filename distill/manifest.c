@@ -101,6 +101,7 @@ int manifest_write(const struct job_run *run, const struct tap *picked, struct e
     if (*run->encoder_hash) json_set_string(manifest, "encoder", run->encoder_hash);
     if (*run->targets_hash) json_set_string(manifest, "vectors", run->targets_hash);
     json_set_int(manifest, "seed", run->job->seed);
+    json_set_int(manifest, "training_seed", run->job->distill.seed);
     json_set_int(manifest, "threads", pool_size(run->pool));
     json_set_string(manifest, "precision", precision_name(precision));
     json_set_string(manifest, "processor", name);

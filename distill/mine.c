@@ -105,7 +105,38 @@ void mine_query(struct candidate_sets *sets, uint32_t query, const struct labels
     for (size_t l = 0; l < num_lists; l++) note_sources(set, &lists[l]);
 }
 
+size_t mine_more(struct candidate_set *set, const struct labels *labels,
+                 const struct mined_list *list)
+{
+    size_t before = set->count;
+    for (size_t rank = 0; rank < list->count; rank++) {
+        uint32_t document = list->documents[rank];
+        struct candidate *candidate = find_candidate(set, document);
+        if (candidate)
+            candidate->sources |= list->source;
+        else if (document != labels->excluded && !is_labelled(labels, document))
+            candidate_set_add(set, (struct candidate){.document = document,
+                                                      .kind = CANDIDATE_NEGATIVE,
+                                                      .sources = list->source});
+    }
+    return set->count - before;
+}
+
 /* ---- filtering ---- */
+
+size_t drop_unscored(struct candidate_sets *sets)
+{
+    size_t dropped = 0;
+    for (size_t s = 0; s < sets->count; s++) {
+        struct candidate_set *set = &sets->sets[s];
+        size_t kept = 0;
+        for (size_t i = 0; i < set->count; i++)
+            if (!isnan(set->candidates[i].score)) set->candidates[kept++] = set->candidates[i];
+        dropped += set->count - kept;
+        set->count = kept;
+    }
+    return dropped;
+}
 
 static double deviation_of_scores(const struct candidate_sets *sets)
 {

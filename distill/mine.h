@@ -8,11 +8,12 @@
  *     filter_false_negatives(&sets, 1.0);
  *     candidate_sets_write(&sets, &collection, "runs/x/scores.trec", err);
  *
- * They live in TREC runs of the run folder: candidates.trec (score = 1 / rank in the best source)
- * and scores.trec (score = the teacher's logit).  A query's lines stand in the set's order,
+ * They live in TREC runs of the run folder: candidates.trec (score = 1 / rank in the best source),
+ * scores.trec (score = the teacher's logit) and train/candidates.STEP.trec (the same, with what the
+ * student found before that step: refresh.h).  A query's lines stand in the set's order,
  * positives first; the rank column counts them.  The tag says what became of a candidate and who
  * found it: "positive" (found by none), "positive:bm25", "negative:bm25+teacher",
- * "false-negative:teacher".
+ * "false-negative:teacher", "negative:student".
  */
 #ifndef RETORT_MINE_H
 #define RETORT_MINE_H
@@ -28,8 +29,9 @@ enum { /* sources, as bits; the last two are teaching's, which writes no file */
        CANDIDATE_BM25 = 1,
        CANDIDATE_TEACHER = 2,
        CANDIDATE_SCORES = 4, /* a file of teacher.scores */
-       CANDIDATE_GUIDE = 8,
-       CANDIDATE_CHANCE = 16
+       CANDIDATE_STUDENT = 8,
+       CANDIDATE_GUIDE = 16,
+       CANDIDATE_CHANCE = 32
 };
 
 struct candidate {
@@ -75,6 +77,14 @@ struct mined_list {
  * beyond max_positives. */
 void mine_query(struct candidate_sets *sets, uint32_t query, const struct labels *labels,
                 const struct mined_list *lists, size_t num_lists, size_t scored);
+
+/* Adds to a set, as negatives without a score, what the list has more of: no labelled positive,
+ * nothing that is excluded.  What is there already gets the list's source.  How many were added. */
+size_t mine_more(struct candidate_set *set, const struct labels *labels,
+                 const struct mined_list *list);
+
+/* Removes the candidates whose score is NaN, which is none; how many. */
+size_t drop_unscored(struct candidate_sets *sets);
 
 /* Marks as false negatives all that are no positive and whose logit exceeds (best positive's
  * logit) - margin * (standard deviation of all logits); the others become negatives, so that

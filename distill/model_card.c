@@ -80,9 +80,9 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
         out,
         "\n\n## Training and measurement\n\n"
         "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s%s%s), seed "
-        "%d.\nMeasured on %zu queries of split %s:\n\n",
+        "%d, of training %d.\nMeasured on %zu queries of split %s:\n\n",
         run->train.count, run->collection_hash, run->teacher_hash,
-        *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed, run->test.count,
-        job->data.test_split);
+        *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed, job->distill.seed,
+        run->test.count, job->data.test_split);
     grid_print(grid, GRID_MARKDOWN, true, out);
 }

@@ -37,6 +37,7 @@ struct phase_context {
     const struct train_set *train; /* distillation */
     int batch_queries;
     const struct dev_eval *dev;
+    struct refresh *refresh; /* of train's candidates */
 
     struct step_batch batch; /* below: memory of a step, kept between steps */
     struct tape_text *texts;

@@ -111,21 +111,23 @@ static int teach(struct teaching *teaching, struct error *err)
     uint64_t per_epoch = teach_steps_per_epoch(&teaching->data.train, job->teach.batch_queries);
     uint64_t total = (uint64_t)job->teach.epochs * per_epoch,
              evaluations = (uint64_t)job->teach.evaluations_per_epoch;
-    const struct phase phase = {.name = "teach",
-                                .total_steps = total,
-                                .warmup_steps = (uint64_t)(job->teach.warmup * (double)total),
-                                .evaluate_every =
-                                    per_epoch > evaluations ? per_epoch / evaluations : 1,
-                                .patience = job->teach.patience,
-                                .learning_rate = job->teach.learning_rate,
-                                .weight_decay = job->teach.weight_decay,
-                                .clip_norm = job->teach.clip_norm,
-                                .schedule = job->teach.schedule,
-                                .checkpoint_seconds = 60 * job->distill.checkpoint_minutes,
-                                .identity = job_run_stage_hash(run, "teach"),
-                                .step = teach_step,
-                                .evaluate = teach_evaluate,
-                                .arg = teaching};
+    const struct phase phase = {
+        .name = "teach",
+        .total_steps = total,
+        .warmup_steps = (uint64_t)(job->teach.warmup * (double)total),
+        .evaluate_every = per_epoch > evaluations ? per_epoch / evaluations : 1,
+        .patience = job->teach.patience,
+        .learning_rate = job->teach.learning_rate,
+        .weight_decay = job->teach.weight_decay,
+        .clip_norm = job->teach.clip_norm,
+        .layer_decay = job->teach.layer_decay,
+        .averaging = {job->teach.average, job->teach.ema_decay, job->teach.average_share},
+        .schedule = job->teach.schedule,
+        .checkpoint_seconds = 60 * job->distill.checkpoint_minutes,
+        .identity = job_run_stage_hash(run, "teach"),
+        .step = teach_step,
+        .evaluate = teach_evaluate,
+        .arg = teaching};
     char *folder = job_run_path(run, "train");
     int status = trainer_run(cross_encoder_trained(teaching->ce), &phase, folder, run->pool, err);
     free(folder);

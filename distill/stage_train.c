@@ -10,6 +10,7 @@
 #include "distill/dev_eval.h"
 #include "distill/job_run.h"
 #include "distill/phases.h"
+#include "distill/refresh.h"
 #include "distill/student_init.h"
 #include "distill/targets.h"
 
@@ -68,7 +69,7 @@ static void split_candidates(struct train_stage *stage)
                                     .num_documents = run->collection.documents.count,
                                     .negatives = run->job->mine.negatives_per_query,
                                     .use_teacher = true,
-                                    .seed = (uint64_t)run->job->seed};
+                                    .seed = (uint64_t)run->job->distill.seed};
 }
 
 static void tokenise(struct train_stage *stage)
@@ -128,7 +129,7 @@ static struct phase_context context_of(struct train_stage *stage)
         .queries = &stage->query_tokens,
         .documents = &stage->document_tokens,
         .num_targets = (int)stage->targets.count,
-        .seed = (uint64_t)job->seed,
+        .seed = (uint64_t)job->distill.seed,
         .dropout = job->distill.dropout > 0,
         .train = &stage->set,
         .batch_queries = job->distill.batch_queries,
@@ -150,7 +151,7 @@ static struct phase_context context_of(struct train_stage *stage)
         (struct tap_schedule){.full = context.objective.full,
                               .layer_weights = job->distill.tap_weights,
                               .rising_coordinates = job->distill.coordinate_kl.rising_weights,
-                              .seed = (uint64_t)job->seed,
+                              .seed = (uint64_t)job->distill.seed,
                               .listed = taps->items,
                               .num_listed = taps->count,
                               .drawn = job->distill.taps == TAPS_DRAWN,
@@ -173,6 +174,7 @@ static struct phase phase_of(const struct train_stage *stage, const char *name,
                           .learning_rate = learning_rate,
                           .weight_decay = job->distill.weight_decay,
                           .clip_norm = job->distill.clip_norm,
+                          .layer_decay = job->distill.layer_decay,
                           .schedule = job->distill.schedule,
                           .checkpoint_seconds = 60 * job->distill.checkpoint_minutes,
                           .identity = job_run_stage_hash(stage->run, "train")};
@@ -182,6 +184,12 @@ static double evaluate_dev(void *arg, struct report *report)
 {
     const struct phase_context *context = arg;
     return dev_eval_run(context->dev, report);
+}
+
+static int refresh_candidates(void *arg, uint64_t step, bool again, struct error *err)
+{
+    const struct phase_context *context = arg;
+    return refresh_run(context->refresh, step, again, err);
 }
 
 static int run_phase(struct train_stage *stage, struct phase *phase, struct phase_context *context,
@@ -208,7 +216,7 @@ static size_t hpd_texts(uint32_t **out, const struct job_run *run)
     *out = all;
     if (!wanted || wanted >= count) return count;
     uint32_t *order = xcalloc(count, sizeof *order);
-    random_permutation(order, count, (uint64_t)run->job->seed, 0x700);
+    random_permutation(order, count, (uint64_t)run->job->distill.seed, 0x700);
     for (size_t i = 0; i < wanted; i++) order[i] = all[order[i]];
     free(all);
     *out = order;
@@ -292,7 +300,19 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     phase.step = distil_step;
     phase.evaluate_every = per_epoch > evaluations ? per_epoch / evaluations : 1;
     phase.evaluate = evaluate_dev;
-    return run_phase(stage, &phase, &context, err);
+    phase.patience = job->distill.patience;
+    struct refresh refresh = {.run = stage->run,
+                              .student = &stage->student,
+                              .first = &stage->candidates,
+                              .set = &stage->set};
+    context.refresh = &refresh;
+    phase.refresh = refresh_candidates;
+    phase.refresh_every = teacher ? (uint64_t)job->mine.refresh_steps : 0;
+    phase.averaging = (struct averaging){job->distill.average, job->distill.ema_decay,
+                                         job->distill.average_share};
+    int status = run_phase(stage, &phase, &context, err);
+    refresh_end(&refresh);
+    return status;
 }
 
 static int start_student(struct train_stage *stage, struct error *err)

@@ -152,7 +152,7 @@ static int init_projection(struct dual_encoder *student, const struct dual_encod
     }
     float *values = params_values(params, weight);
     for (size_t i = 0; i < params_param_size(&params->list[weight]); i++)
-        values[i] = (float)(0.02 * random_normal((uint64_t)run->job->seed, 0x400, i));
+        values[i] = (float)(0.02 * random_normal((uint64_t)run->job->distill.seed, 0x400, i));
     return 0;
 }
 
@@ -169,7 +169,7 @@ static int init_from_teacher(struct dual_encoder *out, const struct making *maki
         return -1;
     if (run->job->student.init.kind == INIT_RANDOM)
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
-                           encoder->config.initializer_range, (uint64_t)run->job->seed);
+                           encoder->config.initializer_range, (uint64_t)run->job->distill.seed);
     else
         copy_blocks(out, encoder, layers, (uint64_t)run->job->seed);
     return 0;

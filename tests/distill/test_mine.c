@@ -101,6 +101,51 @@ START_TEST(sources_and_best_ranks_are_noted)
 }
 END_TEST
 
+/* Labelled or not, wanted or not, there or not: only what is new and no positive joins. */
+START_TEST(more_joins_behind_what_is_there)
+{
+    const uint32_t positives[] = {9, 7}, found[] = {7, 1, 9, 6, 2, 5, 3};
+    struct candidate_sets sets;
+    candidate_sets_init(&sets, 1);
+    const struct labels labels = {positives, 2, 1, 6};
+    mine(&sets, 0, labels, both, 2, 2);
+    check_set(&sets.sets[0], "9+ 4 2");
+    const struct mined_list list = {found, COUNT(found), CANDIDATE_STUDENT};
+    ck_assert_uint_eq(mine_more(&sets.sets[0], &labels, &list), 3);
+    check_set(&sets.sets[0], "9+ 4 2 1 5 3");
+    static const int sources[] = {CANDIDATE_TEACHER | CANDIDATE_STUDENT,
+                                  CANDIDATE_BM25 | CANDIDATE_TEACHER,
+                                  CANDIDATE_TEACHER | CANDIDATE_STUDENT,
+                                  CANDIDATE_STUDENT,
+                                  CANDIDATE_STUDENT,
+                                  CANDIDATE_STUDENT};
+    for (size_t i = 0; i < COUNT(sources); i++)
+        ck_assert_int_eq(sets.sets[0].candidates[i].sources & CANDIDATE_STUDENT,
+                         sources[i] & CANDIDATE_STUDENT);
+    ck_assert_uint_eq(mine_more(&sets.sets[0], &labels, &list), 0);
+    candidate_sets_free(&sets);
+}
+END_TEST
+
+START_TEST(what_has_no_score_leaves)
+{
+    const uint32_t positives[] = {9};
+    struct candidate_sets sets;
+    candidate_sets_init(&sets, 2);
+    for (uint32_t q = 0; q < 2; q++)
+        mine(&sets, q, (struct labels){positives, 1, 1, -1}, both, 2, 3);
+    check_set(&sets.sets[0], "9+ 4 7 2");
+    ck_assert_uint_eq(drop_unscored(&sets), 0);
+    sets.sets[0].candidates[1].score = NAN;
+    sets.sets[0].candidates[3].score = NAN;
+    sets.sets[1].candidates[2].score = NAN;
+    ck_assert_uint_eq(drop_unscored(&sets), 3);
+    check_set(&sets.sets[0], "9+ 7");
+    check_set(&sets.sets[1], "9+ 4 2");
+    candidate_sets_free(&sets);
+}
+END_TEST
+
 /* Two queries with logits 4+ 2+ 3 1 0 and 6+ 8 5 6, one without positives: 9 1.  Of all eleven the
  * mean is 45 / 11, the mean square 273 / 11, so the deviation sqrt(8.083) = 2.843. */
 static void fill_scored(struct candidate_sets *sets)
@@ -224,6 +269,7 @@ START_TEST(the_file_is_a_run_with_reasons)
     candidate_sets_init(&sets, 4);
     mine(&sets, 2, (struct labels){positives, 2, 8, -1}, both, 2, 3);
     sets.sets[0].candidates[4].kind = CANDIDATE_FALSE_NEGATIVE;
+    sets.sets[0].candidates[4].sources |= CANDIDATE_STUDENT;
     char *path = xasprintf("%s/candidates.trec", scratch_folder());
     check_ok(candidate_sets_write(&sets, &collection, path, &err), &err);
     check_ok(read_whole_file(&bytes, path, 10000, &err), &err);
@@ -231,7 +277,7 @@ START_TEST(the_file_is_a_run_with_reasons)
                                   "q2\tQ0\tdoc-5\t2\t0\tpositive\n"
                                   "q2\tQ0\tdoc-4\t3\t1\tnegative:bm25+teacher\n"
                                   "q2\tQ0\tdoc-7\t4\t1\tnegative:bm25+teacher\n"
-                                  "q2\tQ0\tdoc-2\t5\t0.5\tfalse-negative:teacher\n");
+                                  "q2\tQ0\tdoc-2\t5\t0.5\tfalse-negative:teacher+student\n");
     text_free(&bytes);
     candidate_sets_free(&sets);
     collection_free(&collection);
@@ -248,6 +294,9 @@ START_TEST(files_of_others_are_refused)
         {"q1 Q0 doc-99 1 1 positive\n", "document doc-99"},
         {"q1 Q0 doc-1 1 1 bm25\n", "\"bm25\""},
         {"q1 Q0 doc-1 1 1 positive:bm\n", "\"positive:bm\""},
+        {"q1 Q0 doc-1 1 1 negative:\n", "\"negative:\""},
+        {"q1 Q0 doc-1 1 1 negative:bm25+\n", "\"negative:bm25+\""},
+        {"q1 Q0 doc-1 1 1 negative:bm25+bm25\n", "\"negative:bm25+bm25\""},
         {"q1 Q0 doc-1 1 1 negative:bm25\nq1 Q0 doc-2 2 1 positive\n", "positive doc-2"},
     };
     struct collection collection;
@@ -293,6 +342,8 @@ int main(void)
         TEST(labelled_positives_beyond_the_limit_are_not_mined),
         TEST(the_excluded_document_is_no_candidate),
         TEST(sources_and_best_ranks_are_noted),
+        TEST(more_joins_behind_what_is_there),
+        TEST(what_has_no_score_leaves),
         TEST(false_negatives_are_those_near_the_best_positive),
         TEST(filtering_nothing_is_fine),
         TEST(what_is_written_is_read_back),
