@@ -60,6 +60,7 @@ void grid_free(struct grid *grid)
     for (size_t i = 0; i < grid->count; i++) {
         free(grid->rows[i].system);
         free(grid->rows[i].values);
+        free(grid->rows[i].deviations);
     }
     free(grid->measures);
     free(grid->rows);

@@ -20,13 +20,15 @@
 struct grid_row {
     char *system;    /* "student", "init", "no-teacher", "bm25", "teacher", "pca", a folder */
     int layers, dim; /* 0: does not apply */
-    struct interval *values;                            /* [num_measures]; NaN: not measured */
+    struct interval *values; /* [num_measures]; NaN: not measured */
+    double *deviations;      /* [num_measures] in a grid over seeds (grid_seeds.h), else NULL */
     double texts_per_s, bytes_per_vector, ms_per_query; /* NaN: not measured */
     double model_parameters; /* NaN: not known; not in the file, for pick rules */
 };
 struct grid {
     char **measures;
     int num_measures;
+    int seeds; /* over how many; 0: the grid of one run */
     struct grid_row *rows;
     size_t count, capacity;
 };
@@ -50,7 +52,8 @@ int grid_read(struct grid *out, const char *path, struct error *err);
 /* ---- for people (grid_print.c) ---- */
 
 enum grid_style { GRID_PLAIN, GRID_MARKDOWN };
-/* All rows as one table, aligned; with intervals as ".6512 [.620 .682]". */
+/* All rows as one table, aligned; with intervals as ".6512 [.620 .682]", over seeds as
+ * ".6512 +-.0034" and without costs. */
 void grid_print(const struct grid *grid, enum grid_style style, bool intervals, struct text *out);
 /* One measure of one system as a Markdown table, a line per number of layers, a column per dim.
  * Nothing where the system has no point with layers and dim. */

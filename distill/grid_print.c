@@ -29,6 +29,15 @@ static char *interval_cell(struct interval value, bool intervals)
     return cell;
 }
 
+static char *seeds_cell(double mean, double deviation)
+{
+    char *number = short_number(mean, 4), *off = short_number(deviation, 4);
+    char *cell = isnan(deviation) ? xstrdup(number) : xasprintf("%s +-%s", number, off);
+    free(number);
+    free(off);
+    return cell;
+}
+
 static char *cost_cell(double value)
 {
     if (isnan(value)) return xstrdup("");
@@ -113,7 +122,7 @@ static void print_header(struct table *table, const struct grid *grid)
     static const char *const costs[] = {"texts/s", "bytes/vector", "ms/query"};
     for (int i = 0; i < 3; i++) {
         table_set(table, 0, i, xstrdup(point[i]));
-        table_set(table, 0, 3 + grid->num_measures + i, xstrdup(costs[i]));
+        if (!grid->seeds) table_set(table, 0, 3 + grid->num_measures + i, xstrdup(costs[i]));
     }
     for (int m = 0; m < grid->num_measures; m++)
         table_set(table, 0, 3 + m, xstrdup(grid->measures[m]));
@@ -122,7 +131,7 @@ static void print_header(struct table *table, const struct grid *grid)
 void grid_print(const struct grid *grid, enum grid_style style, bool intervals, struct text *out)
 {
     const int last = 3 + grid->num_measures;
-    struct table table = table_new((int)grid->count + 1, last + 3);
+    struct table table = table_new((int)grid->count + 1, grid->seeds ? last : last + 3);
     print_header(&table, grid);
     for (int i = 0; i < (int)grid->count; i++) {
         const struct grid_row *row = &grid->rows[i];
@@ -130,7 +139,10 @@ void grid_print(const struct grid *grid, enum grid_style style, bool intervals, 
         table_set(&table, i + 1, 1, count_cell(row->layers));
         table_set(&table, i + 1, 2, count_cell(row->dim));
         for (int m = 0; m < grid->num_measures; m++)
-            table_set(&table, i + 1, 3 + m, interval_cell(row->values[m], intervals));
+            table_set(&table, i + 1, 3 + m,
+                      grid->seeds ? seeds_cell(row->values[m].mean, row->deviations[m])
+                                  : interval_cell(row->values[m], intervals));
+        if (grid->seeds) continue;
         table_set(&table, i + 1, last, cost_cell(row->texts_per_s));
         table_set(&table, i + 1, last + 1, cost_cell(row->bytes_per_vector));
         table_set(&table, i + 1, last + 2, cost_cell(row->ms_per_query));

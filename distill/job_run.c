@@ -63,6 +63,26 @@ const struct stage job_stages[] = {
 };
 /* clang-format on */
 
+enum { MOST_FILES = 6 };
+static const struct {
+    const char *stage, *files[MOST_FILES];
+} left_by[] = {
+    {"teach", {"teacher", "train/teach.tsv"}},
+    {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
+    {"mine", {"candidates.trec"}},
+    {"score", {"scores.trec", "scores.cache"}},
+    {"train", {"train"}},
+    {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "rerank.cache"}},
+    {"export", {"student", "export", "manifest.json"}},
+};
+
+const char *const *stage_files(const char *stage)
+{
+    for (size_t i = 0; i < sizeof left_by / sizeof *left_by; i++)
+        if (strcmp(left_by[i].stage, stage) == 0) return left_by[i].files;
+    return NULL;
+}
+
 char *job_run_path(const struct job_run *run, const char *name)
 {
     return path_join(run->folder, name);

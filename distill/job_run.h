@@ -73,6 +73,8 @@ struct stage {
 };
 bool stage_is_wanted(const struct stage *stage, const struct job *job);
 extern const struct stage job_stages[]; /* ends with a zeroed row */
+/* What it leaves in the run's folder, files and folders, NULL at the end; NULL: nothing to list. */
+const char *const *stage_files(const char *stage);
 
 /* Does what is not yet done, up to and including the stage `until` (NULL: all). */
 int job_run_stages(struct job_run *run, const char *until, struct error *err);

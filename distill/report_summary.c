@@ -157,34 +157,17 @@ static double bytes_below(const char *path)
     return sum;
 }
 
-/* What a stage leaves in the folder. */
-struct stage_files {
-    const char *stage, *files[6];
-};
-static const struct stage_files left_by[] = {
-    {"teach", {"teacher", "train/teach.tsv"}},
-    {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
-    {"mine", {"candidates.trec"}},
-    {"score", {"scores.trec", "scores.cache"}},
-    {"train", {"train"}},
-    {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "rerank.cache"}},
-    {"export", {"student", "export", "manifest.json"}},
-};
-
 /* NULL for a stage that the page does not show: its own, and what the job does not want. */
-static const struct stage_files *files_of(const struct page *page, const struct stage *stage)
+static const char *const *files_of(const struct page *page, const struct stage *stage)
 {
-    if (!stage_is_wanted(stage, page->job)) return NULL;
-    for (size_t i = 0; i < sizeof left_by / sizeof *left_by; i++)
-        if (strcmp(left_by[i].stage, stage->name) == 0) return &left_by[i];
-    return NULL;
+    return stage_is_wanted(stage, page->job) ? stage_files(stage->name) : NULL;
 }
 
-static double stage_bytes(const struct page *page, const struct stage_files *files)
+static double stage_bytes(const struct page *page, const char *const *files)
 {
     double sum = 0;
-    for (size_t f = 0; f < 6 && files->files[f]; f++) {
-        char *path = page_path(page, files->files[f]);
+    for (size_t f = 0; files[f]; f++) {
+        char *path = page_path(page, files[f]);
         sum += bytes_below(path);
         free(path);
     }
@@ -212,7 +195,7 @@ static void flow(struct page *page)
     double seconds;
     text_puts(&page->out, "<ol class=\"flow\">\n");
     for (const struct stage *stage = job_stages; stage->name; stage++) {
-        const struct stage_files *files = files_of(page, stage);
+        const char *const *files = files_of(page, stage);
         if (!files) continue;
         bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
         text_printf(&page->out, "<li><b>%s</b>", stage->name);
@@ -230,7 +213,7 @@ static void stage_row(struct page *page, const struct stage *stage, size_t lines
 {
     char key[33], time[DURATION_SIZE], size[16];
     double seconds = 0;
-    const struct stage_files *files = files_of(page, stage);
+    const char *const *files = files_of(page, stage);
     if (!files) return;
     bool done = stage_mark_read(key, &seconds, page->folder, stage->name);
     *total += seconds;

@@ -7,6 +7,7 @@
 #include "data/output.h"
 #include "data/progress.h"
 #include "distill/job_run.h"
+#include "distill/seeds.h"
 
 static int check_until(const char *until, struct error *err)
 {
@@ -57,28 +58,36 @@ int job_file_run(const char *path, const struct string_list *settings, const cha
 int run_command(int argc, char **argv, struct error *err)
 {
     const char *output = NULL, *until = NULL;
+    int seeds = 0;
     struct job_options job = {0};
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"until", OPTION_STRING, &until, "STAGE",
          "stop after teach, embed, mine, score, train, evaluate, export or report"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
+        {"seeds", OPTION_INT, &seeds, "N",
+         "train with N seeds, distill.seed and those after it, each in DIR/seed-K"},
         {0}};
     const struct command_help help = {
         .command = "run",
-        .usage = "JOB.yaml [--set KEY=VALUE]... [--until STAGE]",
+        .usage = "JOB.yaml [--set KEY=VALUE]... [--until STAGE] [--seeds N]",
         .summary = "Does what is not yet done of a job: from a re-ranker and a collection to a "
                    "slim retriever.",
         .options = options,
-        .details = "A killed run goes on where it stopped when it is started again."};
+        .details = "A killed run goes on where it stopped when it is started again.  With --seeds, "
+                   "the teacher, its vectors, the candidates and their scores are made once, and "
+                   "DIR/grid_seeds.tsv has each cell's mean and deviation."};
     int first = options_parse(&help, argc, argv, err);
     int status = first < 0 ? first : 0;
     if (!status && argc - first != 1) status = fail_usage(err, "one job file is needed");
     if (!status && until) status = check_until(until, err);
+    if (!status && seeds > MOST_SEEDS)
+        status = fail_usage(err, "--seeds %d: at most %d", seeds, MOST_SEEDS);
     if (!status) {
         interrupt_install();
         job_options_finish(&job);
-        status = job_file_run(argv[first], &job.settings, output, until, err);
+        status = seeds ? seeds_run(argv[first], &job.settings, output, until, seeds, err)
+                       : job_file_run(argv[first], &job.settings, output, until, err);
     }
     free(job.settings.items);
     return status == OPTIONS_HELP ? 0 : status;

@@ -171,7 +171,7 @@ static int init_from_teacher(struct dual_encoder *out, const struct making *maki
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
                            encoder->config.initializer_range, (uint64_t)run->job->distill.seed);
     else
-        copy_blocks(out, encoder, layers, (uint64_t)run->job->seed);
+        copy_blocks(out, encoder, layers, (uint64_t)run->job->distill.seed);
     return 0;
 }
 
@@ -184,7 +184,7 @@ static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folde
         check_layers(layers, &folder->encoder.config, path, err) ||
         create(out, making, &folder->encoder.config, path, err))
         return -1;
-    copy_blocks(out, &folder->encoder, layers, (uint64_t)making->run->job->seed);
+    copy_blocks(out, &folder->encoder, layers, (uint64_t)making->run->job->distill.seed);
     return 0;
 }
 
