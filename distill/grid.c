@@ -8,11 +8,11 @@
 
 static const char *const FIRST_COLUMNS[] = {"system", "layers", "dim"};
 static const char *const LAST_COLUMNS[] = {"texts_per_s", "bytes_per_vector", "ms_per_query"};
-enum { FIRST = 3, LAST = 3, MOST_MEASURES = 64, MOST_COLUMNS = FIRST + 3 * MOST_MEASURES + LAST };
+enum { FIRST = 3, LAST = 3, MOST_COLUMNS = FIRST + 3 * GRID_MEASURES + LAST };
 
 void grid_init(struct grid *grid, const char *const *measures, int num_measures)
 {
-    REQUIRE(num_measures >= 0 && num_measures <= MOST_MEASURES);
+    REQUIRE(num_measures >= 0 && num_measures <= GRID_MEASURES);
     *grid = (struct grid){.num_measures = num_measures};
     grid->measures = xcalloc((size_t)num_measures, sizeof *grid->measures);
     for (int i = 0; i < num_measures; i++) grid->measures[i] = xstrdup(measures[i]);
@@ -131,7 +131,7 @@ static int read_header(struct grid *out, struct lines *lines, char **fields, int
                     "%s: the header has %d columns; a grid has system, layers, dim, three for "
                     "each measure, texts_per_s, bytes_per_vector, ms_per_query",
                     lines_where(lines), count);
-    const char *measures[MOST_MEASURES];
+    const char *measures[GRID_MEASURES];
     const int num_measures = (count - FIRST - LAST) / 3;
     for (int i = 0; i < FIRST; i++)
         if (expect_column(lines, fields, i, FIRST_COLUMNS[i], "", err)) return -1;

@@ -17,6 +17,7 @@
 
 #include "data/metrics.h"
 
+enum { GRID_MEASURES = 64 }; /* at most */
 struct grid_row {
     char *system;    /* "student", "init", "no-teacher", "bm25", "teacher", "pca", a folder */
     int layers, dim; /* 0: does not apply */

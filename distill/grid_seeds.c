@@ -83,9 +83,8 @@ int grid_seeds_write(const struct grid *grid, const char *path, struct error *er
     return output_commit(&out, err);
 }
 
-enum { MOST_MEASURES = 64 };
 struct measure_list {
-    char *names[MOST_MEASURES];
+    char *names[GRID_MEASURES];
     int count;
 };
 
@@ -94,8 +93,8 @@ static int note_measure(void *arg, struct lines *lines, char **cells, struct err
     struct measure_list *list = arg;
     for (int m = 0; m < list->count; m++)
         if (strcmp(list->names[m], cells[3]) == 0) return 0;
-    if (list->count == MOST_MEASURES)
-        return fail(err, "%s: more than %d measures", lines_where(lines), MOST_MEASURES);
+    if (list->count == GRID_MEASURES)
+        return fail(err, "%s: more than %d measures", lines_where(lines), GRID_MEASURES);
     list->names[list->count++] = xstrdup(cells[3]);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static const double train_memory = 3e9; /* activations that a training step keeps at most */
 
@@ -159,6 +160,20 @@ static double step_tokens(const struct job *job, const struct plan_facts *facts)
            (facts->query_tokens + documents * trained_tokens(job, facts));
 }
 
+/* Of mine.refresh_steps, while distilling. */
+static double refreshes(const struct job *job, double steps)
+{
+    return job->mine.refresh_steps && steps > 0 ? floor((steps - 1) / job->mine.refresh_steps) : 0;
+}
+
+/* All texts for the student, and what it finds for the teacher, at most: some was found before. */
+static double refresh_seconds(const struct job *job, const struct plan_facts *facts)
+{
+    double pairs = (double)facts->train * job->mine.refresh_depth;
+    return student_seconds(job, facts, all_tokens(facts)) +
+           teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
+}
+
 static void plan_train(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
@@ -179,6 +194,11 @@ static void plan_train(struct plan_stage *out, const struct job *job,
         texts * mean * job->distill.hpd.epochs + runs * steps * step_tokens(job, facts);
     out->seconds = student_seconds(
         job, facts, 3 * trained + runs * evaluations * dev_documents * facts->document_tokens);
+    double again = refreshes(job, steps);
+    size_t used = strlen(out->work);
+    if (again > 0)
+        snprintf(out->work + used, sizeof out->work - used, "; mined anew %.0f times", again);
+    out->seconds += again * refresh_seconds(job, facts);
     /* A phase keeps weights with both moments, and the best weights. */
     out->disk_bytes = (1 + runs) * 4 * student_parameters(job, facts) * sizeof(float);
 }
@@ -223,7 +243,8 @@ static double peak_memory(const struct job *job, const struct plan_facts *facts)
     double teacher = 8 * encoder_parameters(facts->teacher, facts->teacher->num_layers) +
                      2 * sizeof(float) * vectors;
     double gradients = 4 + facts->threads; /* weights, packed, two moments; one gradient a lane */
-    double training = gradients * student_parameters(job, facts) * sizeof(float) +
+    double average = job->distill.average != AVERAGE_NONE;
+    double training = (gradients + average) * student_parameters(job, facts) * sizeof(float) +
                       sizeof(float) * vectors + least(kept, train_memory);
     double taught = 0;
     if (job->teacher.taught)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "data/output.h"
+#include "distill/grid_seeds.h"
 #include "distill/report_page.h"
 
 /* ---- for all sections ---- */
@@ -61,11 +62,14 @@ static int read_grid(struct grid *out, const struct page *page, const char *name
 
 static int read_tables(struct page *page, struct error *err)
 {
-    char *differences = page_path(page, "differences.tsv");
+    char *differences = page_path(page, "differences.tsv"),
+         *seeds = page_path(page, "grid_seeds.tsv");
     int status = read_grid(&page->grid, page, "grid.tsv", err);
     if (!status) status = read_grid(&page->dev, page, "grid_dev.tsv", err);
     if (!status && path_exists(differences))
         status = differences_read(&page->differences, differences, err);
+    if (!status) status = grid_seeds_read(&page->seeds, seeds, err);
+    free(seeds);
     free(differences);
     return status;
 }
@@ -96,6 +100,7 @@ static void page_close(struct page *page)
     json_free(page->manifest);
     grid_free(&page->grid);
     grid_free(&page->dev);
+    grid_free(&page->seeds);
     differences_free(&page->differences);
 }
 

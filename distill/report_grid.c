@@ -294,6 +294,37 @@ static void cost_figure(struct page *page, enum cost cost)
     cost_plot_free(&series);
 }
 
+/* Every cell of the grids of several seeds. */
+static void seeds_table(struct page *page)
+{
+    const struct grid *grid = &page->seeds;
+    const char *headers[2 + GRID_MEASURES] = {"system", "seeds"};
+    if (!grid->count) return;
+    for (int m = 0; m < grid->num_measures; m++) headers[2 + m] = grid->measures[m];
+    text_puts(&page->out, "<h3>Over seeds</h3>\n");
+    html_paragraph(&page->out,
+                   "Means over trainings that differ in their seed alone, each in its folder "
+                   "seed-K, with the deviation between them.");
+    html_table(&page->out, "Mean and deviation", headers, 2 + (size_t)grid->num_measures);
+    for (size_t r = 0; r < grid->count; r++) {
+        const struct grid_row *row = &grid->rows[r];
+        if (row->layers && row->dim)
+            html_row(&page->out, "%s, %d \xc3\x97 %d", row->system, row->layers, row->dim);
+        else
+            html_row(&page->out, "%s", row->system);
+        html_number(&page->out, "%d", grid->seeds);
+        for (int m = 0; m < grid->num_measures; m++) {
+            double off = row->deviations[m];
+            if (isnan(off))
+                html_fixed(&page->out, row->values[m].mean);
+            else
+                html_number(&page->out, "%.4f \xc2\xb1 %.4f", row->values[m].mean, off);
+        }
+        html_row_end(&page->out);
+    }
+    html_table_end(&page->out);
+}
+
 void page_grid(struct page *page)
 {
     html_section(&page->out, "grid", "Quality by size");
@@ -315,5 +346,6 @@ void page_grid(struct page *page)
     } else {
         html_missing(&page->out, "No grid.tsv yet: the evaluate stage has not run.");
     }
+    seeds_table(page);
     html_section_end(&page->out);
 }

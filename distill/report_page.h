@@ -18,6 +18,7 @@ struct page {
     const char *no_collection;           /* then: why */
     struct json *manifest;               /* NULL: not written yet */
     struct grid grid, dev;               /* no rows: not measured yet */
+    struct grid seeds;                   /* of a run with several seeds; no rows: none */
     struct differences differences;
     const struct grid_row *picked; /* of grid, the student's; NULL: nothing picked yet */
     char measure[32];              /* the one that chooses, grid.measures[0]: nDCG@10 */

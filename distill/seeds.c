@@ -54,21 +54,37 @@ static bool is_before(const char *name, const struct stage *end)
     return false;
 }
 
-/* own/name -> ../name; what is there stays. */
+/* Whether path is a link to the target. */
+static bool leads_to(const char *path, const char *target)
+{
+    char found[4096];
+    ssize_t length = readlink(path, found, sizeof found);
+    return length == (ssize_t)strlen(target) && memcmp(found, target, (size_t)length) == 0;
+}
+
+static int make_link(const char *path, const char *target, struct error *err)
+{
+    if (symlink(target, path) == 0) return 0;
+    int why = errno;
+    if (leads_to(path, target)) return 0;
+    if (why == EEXIST)
+        return fail(err, "%s: is there already and no link to %s; remove it or its folder", path,
+                    target);
+    errno = why;
+    return fail_errno(err, "%s: cannot link it to %s", path, target);
+}
+
+/* own/name -> ../name, seen from where the link is. */
 static int link_up(const char *own, const char *name, struct error *err)
 {
-    char *path = path_join(own, name), *folder = path_folder(path),
-         *target = xasprintf("../%s", name);
+    struct text target = {0};
+    char *path = path_join(own, name), *folder = path_folder(path);
+    text_puts(&target, "../");
     for (const char *c = name; *c; c++)
-        if (*c == '/') {
-            char *deeper = xasprintf("../%s", target);
-            free(target);
-            target = deeper;
-        }
-    int status = make_folder(folder, err);
-    if (!status && symlink(target, path) && errno != EEXIST)
-        status = fail_errno(err, "%s: cannot link it to %s", path, target);
-    free(target);
+        if (*c == '/') text_puts(&target, "../");
+    text_puts(&target, name);
+    int status = make_folder(folder, err) || make_link(path, target.bytes, err) ? -1 : 0;
+    text_free(&target);
     free(folder);
     free(path);
     return status;
