@@ -218,7 +218,7 @@ const struct key job_keys[] = {
     {KEY(mine.bm25_b), KEY_DOUBLE, "0.4", .help = "BM25: how much length counts",
      BETWEEN(0, 1)},
     {KEY(mine.refresh_steps), KEY_INT, "0",
-     .help = "the student being trained mines anew before every so many steps; 0: never", "steps",
+     .help = "the student being trained mines anew after every so many steps; 0: never", "steps",
      FROM(0)},
     {KEY(mine.refresh_depth), KEY_INT, "30",
      .help = "how deep it is read then; what is new joins the first candidates", "documents",
