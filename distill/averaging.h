@@ -1,10 +1,10 @@
-/* The average of the weights along the way of training: what dev evaluates and what is kept, where a
- * job asks for one.
+/* The average of the weights along the way of training, which dev evaluates and which is kept where
+ * a job asks for it.
  *
  * A mean over steps, taken at some of them: every AVERAGE_EVERY-th, and where dev is evaluated.  A
  * sample stands for the steps since the one before it, so that the spacing changes little, and the
- * embedding rows whose updates wait (nn/optimizer.h) are brought up to date at samples alone.  Let t
- * be the steps done and k those that a sample p stands for; a becomes a + w (p - a):
+ * embedding rows whose updates wait (nn/optimizer.h) are brought up to date at samples alone.  Let
+ * t be the steps done and k those that a sample p stands for; a becomes a + w (p - a):
  *
  *     ema    w = (1 - decay^k) / (1 - decay^t): the weights of step s count as decay^(t - s), and
  *            where training began counts nothing (the bias correction of Kingma & Ba 2015, section

@@ -1,11 +1,12 @@
 /* A job with several seeds of its training.
  *
  *     runs/NAME/              teacher, embed, mine, score: what no training's seed changes, once
- *       seed-13/ seed-14/     a whole run each, as retort run makes it with distill.seed 13, 14, ..;
- *                             what is above is there by symbolic links
+ *       seed-13/ seed-14/     a whole run each, as retort run makes it with distill.seed 13,
+ *                             14, ...; what is above is there by symbolic links
  *       grid_seeds.tsv        mean and deviation of every cell of their grids (grid_seeds.h)
  *
- * Teacher, splits and candidates are the same: the deviation is that of the student's training alone.
+ * Teacher, splits and candidates are the same: the deviation is that of the student's training
+ * alone.
  */
 #ifndef RETORT_SEEDS_H
 #define RETORT_SEEDS_H

@@ -6,8 +6,8 @@
  *
  *     NAME.checkpoint.safetensors   weights, both moments, their average where one is kept, step,
  *                                   best value so far; replaced whole
- *     NAME.best.safetensors         weights with the best dev value (the last, where none is taken),
- *                                   of the average where one is kept
+ *     NAME.best.safetensors         weights with the best dev value (the last, where none is
+ *                                   taken), of the average where one is kept
  *     NAME.tsv                      step, rate, loss and its parts, gradient norm, dev values
  */
 #ifndef RETORT_TRAINER_H

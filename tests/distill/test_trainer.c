@@ -269,8 +269,8 @@ START_TEST(what_another_run_refreshed_is_not_read)
 }
 END_TEST
 
-/* After steps 2, 4, 6, 8 and 9: averages of what the same steps without one evaluate, in double; the
- * steps themselves do not notice, and the average with the best value is what is left. */
+/* After steps 2, 4, 6, 8 and 9: averages of what the same steps without one evaluate, in double;
+ * the steps themselves do not notice, and the average with the best value is what is left. */
 START_TEST(dev_sees_the_average_and_the_best_is_left)
 {
     /* The mean of the last 5 of 9 steps: 5 and 6, 7 and 8, 9. */
