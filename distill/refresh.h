@@ -1,11 +1,13 @@
 /* Mining that follows the student: what the student finds wrongly at some step of its training
- * joins the candidates that it learns from (ANCE, Xiong et al. 2021, here with the teacher's scores).
+ * joins the candidates that it learns from (ANCE, Xiong et al. 2021, here with the teacher's
+ * scores).
  *
  * A refresh embeds all documents and the train queries with the full student as it is, takes each
  * query's first mine.refresh_depth documents, and adds those that are neither labelled nor there
  * already to the query's first candidates, those of scores.trec; what an earlier refresh added
- * makes room.  The teacher scores what is new, by way of the run's cache, and false negatives are marked
- * again over all.  The result is written, then read back to train on:
+ * makes room.  The teacher scores what is new, by way of the run's cache; what has no score (NaN)
+ * leaves; false negatives are marked again over all.  The result is written, then read back to
+ * train on:
  *
  *     train/candidates.STEP.trec    all candidates from that step on (mine.h)
  */
