@@ -43,6 +43,7 @@ int inspect_score_cache(struct text *out, const char *path, struct error *err);
 /* What a run leaves (inspect_run.c), JSON (inspect_json.c). */
 int inspect_run_folder(struct text *out, const char *folder, struct error *err);
 int inspect_grid(struct text *out, const char *path, struct error *err);
+int inspect_grid_seeds(struct text *out, const char *path, struct error *err);
 int inspect_differences(struct text *out, const char *path, struct error *err);
 int inspect_teachers(struct text *out, const char *path, struct error *err);
 int inspect_probe(struct text *out, const char *path, struct error *err);

@@ -187,6 +187,7 @@ static const struct {
      "", inspect_npy},
     {"retort-scores 1\n", "", inspect_score_cache},
     {"retort-bm25 ", "", inspect_bm25},
+    {"system\tlayers\tdim\tmeasure\t", "", inspect_grid_seeds},
     {"system\tlayers\tdim\t", "", inspect_grid},
     {"system_a\tsystem_b\t", "", inspect_differences},
     {"layer\tform\tcentred\t", "", inspect_probe},

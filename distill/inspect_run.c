@@ -7,7 +7,7 @@
 #include "data/lines.h"
 #include "data/output.h"
 #include "data/progress.h"
-#include "distill/grid.h"
+#include "distill/grid_seeds.h"
 #include "distill/inspect.h"
 #include "distill/job_run.h"
 #include "distill/train_log.h"
@@ -91,6 +91,17 @@ int inspect_grid(struct text *out, const char *path, struct error *err)
     fact(out, "kind", "grid of systems at layers and dimensions, with 95 %% intervals");
     fact(out, "rows", "%zu", grid.count);
     grid_print(&grid, GRID_PLAIN, true, out);
+    grid_free(&grid);
+    return 0;
+}
+
+int inspect_grid_seeds(struct text *out, const char *path, struct error *err)
+{
+    struct grid grid;
+    if (grid_seeds_read(&grid, path, err)) return -1;
+    fact(out, "kind", "grid over %d seeds: means and the deviation between them", grid.seeds);
+    fact(out, "rows", "%zu", grid.count);
+    grid_print(&grid, GRID_PLAIN, false, out);
     grid_free(&grid);
     return 0;
 }
@@ -267,6 +278,21 @@ static void grid_facts(struct text *out, const char *folder)
     free(path);
 }
 
+static void seeds_facts(struct text *out, const char *folder)
+{
+    char *path = path_join(folder, "grid_seeds.tsv");
+    struct grid grid;
+    struct error err = {0};
+    if (grid_seeds_read(&grid, path, &err))
+        fact(out, "grid_seeds.tsv", "%s", err.message);
+    else if (grid.count) {
+        fact(out, "seeds", "%d, each a run in seed-K; means and deviations:", grid.seeds);
+        grid_print(&grid, GRID_PLAIN, false, out);
+    }
+    grid_free(&grid);
+    free(path);
+}
+
 int inspect_run_folder(struct text *out, const char *folder, struct error *err)
 {
     (void)err;
@@ -276,5 +302,6 @@ int inspect_run_folder(struct text *out, const char *folder, struct error *err)
     stage_facts(out, folder);
     picked_facts(out, folder);
     grid_facts(out, folder);
+    seeds_facts(out, folder);
     return 0;
 }

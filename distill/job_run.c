@@ -35,9 +35,8 @@ const struct stage job_stages[] = {
      "teacher.precision",
      "", "teach", embed_stage, has_vectors},
     {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
-     "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth "
-     "mine.scored mine.positives mine.bm25_k1 mine.bm25_b "
-     "data.drop_same_id data.max_train_queries",
+     "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored "
+     "mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
      "", "embed", mine_stage, NULL},
     {"score", "the teacher's scores of all candidates",
      "teacher.max_length teacher.precision teacher.scores teacher.weights teacher.missing "
@@ -71,7 +70,7 @@ static const struct {
     {"teach", {"teacher", "train/teach.tsv"}},
     {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
     {"mine", {"candidates.trec"}},
-    {"score", {"scores.trec", "scores.cache"}},
+    {"score", {"scores.trec", "scores.cache", "teachers.tsv"}},
     {"train", {"train"}},
     {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "rerank.cache"}},
     {"export", {"student", "export", "manifest.json"}},

@@ -6,6 +6,7 @@
 #include "data/output.h"
 #include "data/progress.h"
 #include "distill/ranked_rows.h"
+#include "distill/teacher_scores.h"
 
 /* ---- what the student finds ---- */
 
@@ -68,33 +69,20 @@ static size_t join(struct candidate_sets *sets, const struct refresh *refresh,
 
 /* ---- what the teacher says of it ---- */
 
-struct new_pairs {
-    const struct collection *collection;
-    uint32_t *queries, *documents; /* [count] rows */
-    size_t count;
-};
-
-static void pair_at(const void *list, size_t index, const char **query, const char **document)
-{
-    const struct new_pairs *pairs = list;
-    *query = pairs->collection->queries.values[pairs->queries[index]];
-    *document = pairs->collection->documents.values[pairs->documents[index]];
-}
-
 /* Behind the first ones. */
 static size_t number_of_first(const struct refresh *refresh, const struct candidate_set *set)
 {
     return candidate_sets_find(refresh->first, set->query)->count;
 }
 
-static void list_new(struct new_pairs *pairs, const struct refresh *refresh,
+static void list_new(uint32_t *queries, uint32_t *documents, const struct refresh *refresh,
                      const struct candidate_sets *sets)
 {
     for (size_t s = 0; s < sets->count; s++) {
         const struct candidate_set *set = &sets->sets[s];
         for (size_t c = number_of_first(refresh, set); c < set->count; c++) {
-            pairs->queries[pairs->count] = set->query;
-            pairs->documents[pairs->count++] = set->candidates[c].document;
+            *queries++ = set->query;
+            *documents++ = set->candidates[c].document;
         }
     }
 }
@@ -117,29 +105,30 @@ static size_t scores_in(const char *cache)
 }
 
 struct refresh_counts {
-    size_t added, scored, missing;
+    size_t added, scored, dropped;
 };
 
 static int score(struct candidate_sets *sets, const struct refresh *refresh,
                  struct refresh_counts *counts, struct error *err)
 {
     struct job_run *run = refresh->run;
+    if (!job_has_scores(run->job) || !counts->added) return 0;
     char *cache = job_run_path(run, "scores.cache");
-    size_t before = scores_in(cache);
-    struct new_pairs pairs = {&run->collection, xcalloc(counts->added, sizeof(uint32_t)),
-                              xcalloc(counts->added, sizeof(uint32_t)), 0};
-    float *scores = xcalloc(counts->added, sizeof *scores);
-    list_new(&pairs, refresh, sets);
-    int status = job_run_score(run, "scores.cache", pairs.count, pair_at, &pairs, scores, err);
+    size_t n = counts->added, before = scores_in(cache), missing;
+    uint32_t *queries = xcalloc(n, sizeof *queries), *documents = xcalloc(n, sizeof *documents);
+    float *scores = xcalloc(n, sizeof *scores);
+    list_new(queries, documents, refresh, sets);
+    const struct row_pairs pairs = {queries, documents, n};
+    int status = teacher_scores(scores, run, "scores.cache", &pairs, false, &missing, err);
     if (!status) {
         counts->scored = scores_in(cache) - before;
         take_scores(sets, refresh, scores);
-        counts->missing = drop_unscored(sets);
+        counts->dropped = drop_unscored(sets);
         filter_false_negatives(sets, run->job->mine.false_negative_margin);
     }
     free(scores);
-    free(pairs.queries);
-    free(pairs.documents);
+    free(queries);
+    free(documents);
     free(cache);
     return status;
 }
@@ -170,7 +159,7 @@ static int make(const struct refresh *refresh, uint64_t step, const char *path, 
         note("refresh: after step %llu the student found %zu new candidates of %zu queries in "
              "%.1f s; %zu were scored, %zu left out without a score, in %.1f s",
              (unsigned long long)step, counts.added, set->count, ranked - began, counts.scored,
-             counts.missing, seconds_now() - ranked);
+             counts.dropped, seconds_now() - ranked);
     ranked_rows_free(&list);
     candidate_sets_free(&sets);
     return status;

@@ -5,9 +5,9 @@
  * A refresh embeds all documents and the train queries with the full student as it is, takes each
  * query's first mine.refresh_depth documents, and adds those that are neither labelled nor there
  * already to the query's first candidates, those of scores.trec; what an earlier refresh added
- * makes room.  The teacher scores what is new, by way of the run's cache; what has no score (NaN)
- * leaves; false negatives are marked again over all.  The result is written, then read back to
- * train on:
+ * makes room.  The teachers score what is new (teacher_scores.h), by way of the run's cache; what
+ * has no score leaves, and false negatives are marked again over all.  Where the job has no scores,
+ * what is new joins as it is.  The result is written, then read back to train on:
  *
  *     train/candidates.STEP.trec    all candidates from that step on (mine.h)
  */

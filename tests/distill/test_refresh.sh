@@ -67,4 +67,16 @@ cmp -s "$folder/one/train/distil.checkpoint.safetensors" "$folder/never/train/di
 cmp -s "$folder/one/train/no-teacher.best.safetensors" "$folder/never/train/no-teacher.best.safetensors" ||
     wrong "the control was refreshed"
 
+# ---- what has no score leaves; where the job has none, what is new joins ----
+run outside --set "teacher.scores=[$folder/one/scores.trec]" --set 'teacher.weights=[0, 1]' \
+    --set teacher.missing=drop --set 'evaluate.systems=[student]'
+counts=$(sed -n 's/.*after step 3 the student found \([0-9]*\) new.*, \([0-9]*\) left out.*/\1 \2/p' "$folder/said")
+[ "${counts% *}" = "${counts#* }" ] || wrong "without a score: $(grep refresh "$folder/said")"
+cut -f 1-5 "$folder/one/scores.trec" >"$folder/first"
+cut -f 1-5 "$folder/outside/train/candidates.3.trec" | cmp - "$folder/first" || wrong "what has no score stays"
+run student --until export --set 'evaluate.systems=[student]'
+run labels --set teacher.model=none --set distill.hpd.epochs=0 --set 'evaluate.systems=[student]' \
+    --set "student.init.from=$folder/student/student"
+grep -q '	0	negative:student$' "$folder/labels/train/candidates.3.trec" || wrong "nothing joined without scores"
+
 exit $wrong

@@ -67,6 +67,9 @@ run part --seeds 2 --until mine
 [ ! -e "$folder/part/seed-13" ] && [ -s "$folder/part/candidates.trec" ] || wrong "--until mine went on"
 "$RETORT" report "$folder/many" --output "$folder/page.html" 2>"$folder/said" || wrong "report: $(cat "$folder/said")"
 grep -q 'Over seeds' "$folder/page.html" || wrong "the page has no means"
+for path in many many/grid_seeds.tsv; do
+    "$RETORT" inspect "$folder/$path" | grep -q '^student .* +-' || wrong "inspect $path shows no means"
+done
 fails 2 "at most 100" run "$folder/job.yaml" --seeds 101
 mkdir -p "$folder/part/seed-13/representations"
 "$RETORT" run "$folder/job.yaml" --seeds 1 --output "$folder/part" >"$folder/out" 2>"$folder/said" </dev/null &&
