@@ -17,6 +17,8 @@ enum { LOG_LINES = 5, LOG_TAIL = 8192, TAPS_A_LINE = 5, MEAN_STEPS = 20 };
 
 struct watched {
     const char *folder;
+    struct job job; /* of the folder's job.yaml, where this version can read it */
+    bool has_job;
     bool working;           /* a process has the folder's lock */
     struct run_state state; /* stage "": no progress.tsv */
     size_t current;         /* stage of state, else the first without a mark */
@@ -30,10 +32,12 @@ static bool has_mark(const struct watched *run, size_t stage, double *seconds)
     return stage_mark_read(key, seconds, run->folder, job_stages[stage].name);
 }
 
-/* A stage that not every job wants is this one's if it is, or was, worked on. */
+/* Where the job is not known, a stage that not every job wants is its own if it is, or was, worked
+ * on. */
 static bool is_own(const struct watched *run, size_t stage)
 {
     double seconds;
+    if (run->has_job) return stage_is_wanted(&job_stages[stage], &run->job);
     return !job_stages[stage].wanted || has_mark(run, stage, &seconds) ||
            strcmp(job_stages[stage].name, run->state.stage) == 0;
 }
@@ -259,7 +263,10 @@ static int count_lines(const struct text *text)
 
 static int read_state(struct watched *run, struct error *err)
 {
-    struct error why = {0};
+    struct error why = {0}, no_job = {0};
+    char *path = path_join(run->folder, "job.yaml");
+    run->has_job = job_read(&run->job, path, NULL, &no_job) == 0;
+    free(path);
     if (run_state_read(&run->state, run->folder, &why) && !run->working) {
         *err = why;
         return -1;
@@ -268,16 +275,23 @@ static int read_state(struct watched *run, struct error *err)
     return 0;
 }
 
-int watch_snapshot(struct text *out, bool *working, const char *folder, int rows, struct error *err)
+static void show(struct text *out, const struct watched *run, int rows)
 {
     enum { LOG_HEAD = 3 }; /* an empty line, "log", the line where the cursor stands */
-    struct watched run = {.folder = folder, .working = folder_is_locked(folder)};
-    if (run_folder_check(folder, err) || read_state(&run, err)) return -1;
-    headline(out, &run);
-    stage_rows(out, &run);
-    training(out, &run);
+    headline(out, run);
+    stage_rows(out, run);
+    training(out, run);
     int room = rows - count_lines(out) - LOG_HEAD;
-    log_lines(out, &run, !rows ? LOG_LINES : room > 1 ? room : 1);
+    log_lines(out, run, !rows ? LOG_LINES : room > 1 ? room : 1);
+}
+
+int watch_snapshot(struct text *out, bool *working, const char *folder, int rows, struct error *err)
+{
+    struct watched run = {.folder = folder, .working = folder_is_locked(folder)};
+    if (run_folder_check(folder, err)) return -1;
+    int status = read_state(&run, err);
+    if (!status) show(out, &run, rows);
     *working = run.working;
-    return 0;
+    if (run.has_job) job_free(&run.job);
+    return status;
 }
