@@ -7,8 +7,9 @@ make_job "$folder/job.yaml" "$folder/collection"
 trains() { # trains RECIPE LOSSES...: no others in the log of the last phase
     recipe=$1
     shift
-    "$RETORT" run "$folder/job.yaml" --until train --set student.recipe="$recipe" --set distill.sample.widths="[4, 8]" --output "$folder/run" \
-        >"$folder/said" 2>&1 || wrong "$recipe: $(cat "$folder/said")"
+    "$RETORT" run "$folder/job.yaml" --until train --set student.recipe="$recipe" \
+        --set distill.sample.widths="[4, 8]" --output "$folder/run" >"$folder/said" 2>&1 ||
+        wrong "$recipe: $(cat "$folder/said")"
     log=$folder/run/train/distil.tsv
     [ "$recipe" != hpd ] || log=$folder/run/train/hpd.tsv
     got=$(awk -F '\t' '$2 == "train" { print $4 }' "$log" | grep -vx 'loss\|gradient_norm\|learning_rate' |

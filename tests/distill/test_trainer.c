@@ -252,8 +252,8 @@ START_TEST(what_was_refreshed_survives_kills)
 }
 END_TEST
 
-/* Another run, which never came to save by itself, leaves a file of the same name between the halves
- * of the first: the first does not take it for its own. */
+/* Another run, which never came to save by itself, leaves a file of the same name between the
+ * halves of the first: the first does not take it for its own. */
 START_TEST(what_another_run_refreshed_is_not_read)
 {
     char *whole = fresh_folder("own"), *folder = fresh_folder("others");
