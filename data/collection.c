@@ -21,6 +21,7 @@ void texts_free(struct texts *texts)
 {
     free(texts->ids);
     free(texts->values);
+    free(texts->title_lengths);
     strmap_free(&texts->rows);
     *texts = (struct texts){0};
 }
@@ -34,21 +35,30 @@ static int check_id(const char *id, const char *where, struct error *err)
     return 0;
 }
 
-/* id and value stay where they are. */
-static int add_text(struct texts *texts, const char *id, const char *value, struct lines *lines,
-                    struct error *err)
+/* id and value stay where they are.  The row, or -1 where the id is there already. */
+static int64_t add_text(struct texts *texts, const char *id, const char *value, size_t title_length)
 {
     if (texts->count == texts->capacity) {
         size_t capacity = grown(&texts->capacity);
         texts->ids = xrealloc(texts->ids, capacity, sizeof *texts->ids);
         texts->values = xrealloc(texts->values, capacity, sizeof *texts->values);
+        texts->title_lengths =
+            xrealloc(texts->title_lengths, capacity, sizeof *texts->title_lengths);
     }
     int64_t row = (int64_t)texts->count;
-    if (strmap_insert(&texts->rows, id, row) != row)
-        return fail(err, "%s: the id %s stands twice", lines_where(lines), id);
+    if (strmap_insert(&texts->rows, id, row) != row) return -1;
     texts->ids[row] = id;
     texts->values[row] = value;
+    texts->title_lengths[row] = (uint32_t)title_length;
     texts->count++;
+    return row;
+}
+
+static int add_line_text(struct texts *texts, const char *id, const char *value,
+                         size_t title_length, struct lines *lines, struct error *err)
+{
+    if (add_text(texts, id, value, title_length) < 0)
+        return fail(err, "%s: the id %s stands twice", lines_where(lines), id);
     return 0;
 }
 
@@ -104,6 +114,7 @@ static int parse_json(struct document *out, const char *line, size_t length, boo
     if (status == 0 && titled) status = member_string(&title, object, "title", true, where, err);
     if (status == 0) status = member_id(&out->id, object, where, err);
     if (status == 0) join(&out->text, title, text);
+    out->title_length = strlen(title);
     json_free(object);
     return status;
 }
@@ -133,7 +144,8 @@ static int add_json(struct texts *texts, struct arena *strings, struct document 
 {
     if (is_blank(line)) return 0;
     if (parse_json(read, line, length, titled, lines_where(lines), err)) return -1;
-    return add_text(texts, keep(strings, &read->id), keep(strings, &read->text), lines, err);
+    return add_line_text(texts, keep(strings, &read->id), keep(strings, &read->text),
+                         read->title_length, lines, err);
 }
 
 static int read_json_lines(struct texts *out, struct arena *strings, bool titled,
@@ -160,7 +172,7 @@ static int add_tab_separated(struct texts *texts, struct arena *strings, char *l
     size_t id_length = (size_t)(tab - line);
     const char *id = arena_strndup(strings, line, id_length);
     if (check_id(id, lines_where(lines), err)) return -1;
-    return add_text(texts, id, copy + id_length + 1, lines, err);
+    return add_line_text(texts, id, copy + id_length + 1, 0, lines, err);
 }
 
 static int read_texts(struct texts *out, struct arena *strings, struct lines *lines,
@@ -322,6 +334,35 @@ const struct split *collection_split(const struct collection *collection, const 
     for (size_t i = 0; i < collection->num_splits; i++)
         if (strcmp(collection->splits[i].name, name) == 0) return &collection->splits[i];
     return NULL;
+}
+
+int collection_add_query(struct collection *collection, const char *id, const char *text,
+                         struct error *err)
+{
+    struct arena *strings = &collection->strings;
+    const char *kept = arena_strndup(strings, id, strlen(id));
+    if (add_text(&collection->queries, kept, arena_strndup(strings, text, strlen(text)), 0) < 0)
+        return fail(err, "there is already a query %s", id);
+    return 0;
+}
+
+struct qrels *collection_add_split(struct collection *collection, const char *name,
+                                   struct error *err)
+{
+    struct split split = {0};
+    REQUIRE(strlen(name) < sizeof split.name);
+    if (collection_split(collection, name)) {
+        fail(err, "there is already a split %s", name);
+        return NULL;
+    }
+    strcpy(split.name, name);
+    collection->splits =
+        xrealloc(collection->splits, collection->num_splits + 1, sizeof *collection->splits);
+    size_t at = collection->num_splits++;
+    for (; at && strcmp(collection->splits[at - 1].name, name) > 0; at--)
+        collection->splits[at] = collection->splits[at - 1];
+    collection->splits[at] = split;
+    return &collection->splits[at].qrels;
 }
 
 void collection_free(struct collection *collection)

@@ -12,6 +12,7 @@
 struct texts {
     const char **ids;
     const char **values; /* a document's: title, space, text; one alone where the other is empty */
+    uint32_t *title_lengths; /* bytes of the value that are a document's title; 0 of queries */
     size_t count, capacity;
     struct strmap rows; /* id -> index */
 };
@@ -40,6 +41,13 @@ struct collection {
 int collection_read(struct collection *out, const char *path, struct error *err);
 const struct split *collection_split(const struct collection *collection,
                                      const char *name); /* or NULL */
+/* For queries that no file holds.  Strings are copied; fails where the id is there already. */
+int collection_add_query(struct collection *collection, const char *id, const char *text,
+                         struct error *err);
+/* An empty split, to be filled by qrels_add, valid until the next one is added; fails where there
+ * is one of the name.  Pointers to other splits are no longer good. */
+struct qrels *collection_add_split(struct collection *collection, const char *name,
+                                   struct error *err);
 void collection_free(struct collection *collection);
 
 /* ---- documents alone, for what need not hold them all ---- */
@@ -64,6 +72,7 @@ int collection_walk(const char *path, size_t bytes, block_reader *read, void *ar
 
 struct document {
     struct text id, text; /* text: title, space, text, as in struct texts */
+    size_t title_length;  /* bytes of text */
 };
 /* The block's document i; *out is reused from call to call.  May be called by many threads. */
 int block_document(struct document *out, const struct document_block *block, size_t i,

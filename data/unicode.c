@@ -172,6 +172,11 @@ bool unicode_is_word(uint32_t code)
            (code >= 0x1f170 && code <= 0x1f189);
 }
 
+bool unicode_is_small(uint32_t code)
+{
+    return utf8proc_category((utf8proc_int32_t)code) == UTF8PROC_CATEGORY_LL;
+}
+
 /* ---- mappings ---- */
 
 int unicode_lower(uint32_t out[2], uint32_t code)

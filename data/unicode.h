@@ -25,6 +25,7 @@ bool unicode_is_dropped(uint32_t code);     /* what BERT's cleaning removes; \t 
 bool unicode_is_punctuation(uint32_t code); /* a word of its own to BERT */
 bool unicode_is_mark(uint32_t code);        /* nonspacing: an accent */
 bool unicode_is_word(uint32_t code);        /* \w of a regular expression */
+bool unicode_is_small(uint32_t code);       /* a lower-case letter (Ll) */
 
 /* Full lower case, without context; 1 or 2 code points. */
 int unicode_lower(uint32_t out[2], uint32_t code);

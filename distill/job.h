@@ -21,6 +21,8 @@
 
 /* Bits: the keys that hold these are sets of words. */
 enum mine_source { MINE_BM25 = 1, MINE_TEACHER = 2, MINE_SCORES = 4 };
+enum query_source { QUERIES_LABELLED = 1, QUERIES_MADE = 2, QUERIES_BOTH = 3 };
+enum made_kind { MADE_TITLE = 1, MADE_CROP = 2 };
 enum teach_source { TEACH_BM25 = 1, TEACH_GUIDE = 2, TEACH_RANDOM = 4 };
 enum system {
     SYSTEM_STUDENT = 1,
@@ -32,6 +34,7 @@ enum system {
 };
 enum export_format { FORMAT_SENTENCE_TRANSFORMERS = 1 };
 
+enum made_weight { MADE_WEIGHT_NONE, MADE_WEIGHT_PROBABILITY };
 enum init_from { INIT_TEACHER, INIT_RANDOM, INIT_FOLDER };
 /* What becomes of a candidate that no file of teacher.scores has. */
 enum missing_score { MISSING_DROP, MISSING_LOWEST, MISSING_TEACHER };
@@ -72,6 +75,15 @@ struct job {
         double dev_fraction;   /* of the train queries; where there is no dev split */
         int max_train_queries; /* 0: all */
         bool drop_same_id;
+        enum query_source queries;
+        struct {
+            int kinds;                 /* enum made_kind bits */
+            int per_document, queries; /* at most; queries 0: all */
+            int min_words, max_words;
+            double remove; /* share that is removed from its document */
+            int keep;      /* deepest rank of the document by the teacher; 0: any */
+            enum made_weight weight;
+        } made;
     } data;
     struct {
         char *model;              /* a folder, "teach" or "none" */

@@ -155,6 +155,33 @@ static int check_splits(const struct job *job, struct error *err)
     return 0;
 }
 
+/* Queries that the job makes. */
+static int check_made(const struct job *job, struct error *err)
+{
+    if (!(job->data.queries & QUERIES_MADE)) return 0;
+    if (!job->data.made.kinds) return contradiction(job, KEY_OF(data.made.kinds), err, "is empty");
+    if (job->data.made.min_words > job->data.made.max_words)
+        return contradiction(job, KEY_OF(data.made.min_words), err,
+                             "is %d, more than data.made.max_words %d", job->data.made.min_words,
+                             job->data.made.max_words);
+    if (job->data.made.keep > job->mine.scored)
+        return contradiction(job, KEY_OF(data.made.keep), err,
+                             "is %d, but mine.scored is %d: every query would be kept; set it to "
+                             "all",
+                             job->data.made.keep, job->mine.scored);
+    if (job->distill.epochs > 0 && !job_has_scores(job))
+        return contradiction(job, KEY_OF(data.queries), err,
+                             "makes queries whose labels are a teacher's scores, but there are "
+                             "neither teacher.model nor teacher.scores; set distill.epochs to 0 to "
+                             "train on vectors alone");
+    if (job->teacher.taught && job_is_none(job->teach.pairs))
+        return contradiction(
+            job, KEY_OF(data.queries), err,
+            "makes queries whose labels are a teacher's scores, but teacher.model "
+            "is teach, by labels; teach it in a job of its own, or by teach.pairs");
+    return 0;
+}
+
 static int count_bits(int bits)
 {
     return __builtin_popcount((unsigned)bits);
@@ -376,8 +403,9 @@ int job_check(const struct job *job, struct error *err)
 {
     if (!job->student.init.layers.count)
         return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
-    if (check_name(job, err) || check_splits(job, err) || job_check_teacher(job, err) ||
-        check_mining(job, err) || check_taps(job, job->student.projection, err) ||
+    if (check_name(job, err) || check_splits(job, err) || check_made(job, err) ||
+        job_check_teacher(job, err) || check_mining(job, err) ||
+        check_taps(job, job->student.projection, err) ||
         check_sample(job, job->student.projection, err) || check_losses(job, err))
         return -1;
     return check_evaluation(job, err);

@@ -12,6 +12,12 @@ static const struct key_word precisions[] = {{"auto", PRECISION_AUTO},
                                              {0}};
 static const struct key_word sources[] = {
     {"bm25", MINE_BM25}, {"teacher", MINE_TEACHER}, {"scores", MINE_SCORES}, {0}};
+static const struct key_word query_sources[] = {
+    {"labelled", QUERIES_LABELLED}, {"made", QUERIES_MADE}, {"both", QUERIES_BOTH}, {0}};
+static const struct key_word made_kinds[] = {{"title", MADE_TITLE}, {"crop", MADE_CROP}, {0}};
+static const struct key_word made_weights[] = {
+    {"probability", MADE_WEIGHT_PROBABILITY}, {"none", MADE_WEIGHT_NONE}, {0}};
+static const struct key_word everything[] = {{"all", 0}, {0}};
 static const struct key_word taught[] = {{"teach", 1}, {"none", 0}, {0}};
 static const struct key_word missing_scores[] = {
     {"drop", MISSING_DROP}, {"lowest", MISSING_LOWEST}, {"teacher", MISSING_TEACHER}, {0}};
@@ -90,6 +96,32 @@ const struct key job_keys[] = {
      .help = "use at most so many train queries; 0: all", "queries", FROM(0)},
     {KEY(data.drop_same_id), KEY_BOOL, "false",
      .help = "a document with the query's own id is never retrieved (ArguAna, Quora)"},
+    {KEY(data.queries), KEY_WORD, "labelled",
+     .help = "queries to learn from: data.train_split's, those made from the documents, or both",
+     .words = query_sources},
+    {KEY(data.made.kinds), KEY_WORDS, "[title, crop]",
+     .help = "what queries are made of: titles, sentences", .words = made_kinds},
+    {KEY(data.made.per_document), KEY_INT, "2",
+     .help = "made of one document, at most: its title, then sentences", "queries",
+     BETWEEN(1, 1000)},
+    {KEY(data.made.queries), KEY_INT, "5000", .help = "made in all, at most; 0: no limit",
+     "queries", FROM(0)},
+    {KEY(data.made.min_words), KEY_INT, "5", .help = "no sentence with fewer is a query", "words",
+     BETWEEN(1, 1000)},
+    {KEY(data.made.max_words), KEY_INT, "40", .help = "a longer sentence is cropped to its first",
+     "words", BETWEEN(1, 1000)},
+    {KEY(data.made.remove), KEY_DOUBLE, "0.9",
+     .help = "made queries that are removed from the document that is their positive, in training "
+             "and as dev",
+     "share", BETWEEN(0, 1)},
+    {KEY(data.made.keep), KEY_INT_OR_WORD, "1",
+     .help = "made train queries are kept whose document the teacher ranks so high among the "
+             "candidates, or all",
+     "rank", BETWEEN(1, 10000), .words = everything},
+    {KEY(data.made.weight), KEY_WORD, "probability",
+     .help = "of a made query: how often it is drawn, in the share of epochs that is the teacher's "
+             "probability of its document among the candidates; none: in all",
+     .words = made_weights},
 
     {KEY(teacher.model), KEY_WORD_OR_PATH, NULL,
      .help = "cross-encoder: a Hugging Face folder (config.json, model.safetensors, tokenizer); "

@@ -21,6 +21,11 @@ static bool has_vectors(const struct job *job)
     return job->distill.hpd.source != VECTORS_NONE;
 }
 
+static bool makes_queries(const struct job *job)
+{
+    return job->data.queries & QUERIES_MADE;
+}
+
 /* clang-format off */
 const struct stage job_stages[] = {
     {"teach", "the teacher, a cross-encoder, from labels or scored pairs",
@@ -28,23 +33,28 @@ const struct stage job_stages[] = {
      "data.drop_same_id teach teacher.max_length mine.depth mine.positives mine.bm25_k1 "
      "mine.bm25_b",
      "", "", teach_stage, is_taught},
+    {"queries", "training queries, made from the documents",
+     "seed data.queries data.train_split data.dev_split data.dev_fraction data.made.kinds "
+     "data.made.per_document data.made.queries data.made.min_words data.made.max_words "
+     "data.made.remove",
+     "", "", queries_stage, makes_queries},
     {"embed", "vectors of single texts, by the teacher's best early layer or as given; their PCA",
      "seed data.train_split data.dev_split data.dev_fraction data.max_document_tokens "
      "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
      "distill.hpd.centred distill.hpd.encoder distill.hpd.targets distill.align student.projection "
      "teacher.precision",
-     "", "teach", embed_stage, has_vectors},
+     "", "teach queries", embed_stage, has_vectors},
     {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
      "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored "
      "mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
-     "", "embed", mine_stage, NULL},
+     "", "queries embed", mine_stage, NULL},
     {"score", "the teacher's scores of all candidates",
      "teacher.max_length teacher.precision teacher.scores teacher.weights teacher.missing "
-     "mine.false_negative_margin",
+     "mine.false_negative_margin data.made.keep",
      "", "mine", score_stage, job_has_scores},
     {"train", "the student, and its control without a teacher",
      "distill.seed precision student mine.negatives_per_query mine.refresh_steps "
-     "mine.refresh_depth data.query_prefix data.document_prefix "
+     "mine.refresh_depth data.made.weight data.query_prefix data.document_prefix "
      "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature "
      "distill.teacher_temperature "
      "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
@@ -68,9 +78,10 @@ static const struct {
     const char *stage, *files[MOST_FILES];
 } left_by[] = {
     {"teach", {"teacher", "train/teach.tsv"}},
+    {"queries", {"made"}},
     {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
     {"mine", {"candidates.trec"}},
-    {"score", {"scores.trec", "scores.cache", "teachers.tsv"}},
+    {"score", {"scores.trec", "scores.cache", "teachers.tsv", "made.tsv"}},
     {"train", {"train"}},
     {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "rerank.cache"}},
     {"export", {"student", "export", "manifest.json"}},
@@ -436,13 +447,33 @@ static bool needs_test(const char *until)
     return true;
 }
 
+/* What made queries, and no labels, mean for the numbers. */
+static void say_what_is_made(const struct job_run *run)
+{
+    struct made_counts counts = made_queries_count(&run->made);
+    if (!run->made.count) return;
+    note("made %zu queries from the documents: %zu titles, %zu sentences; %zu are removed from the "
+         "document that they are to find",
+         run->made.count, counts.titles, run->made.count - counts.titles, counts.removed);
+    if (run->dev.count && made_query_of(&run->made, run->dev.rows[0]))
+        note("dev queries are made, too: they ask for the document that each is from, and stand "
+             "for no user's question");
+    if (run->test_is_dev)
+        note("no judgements of split %s: the grid is measured on the dev queries, which also "
+             "choose the model; it compares systems, and says nothing of users' queries",
+             run->job->data.test_split);
+}
+
 static int open_all(struct job_run *run, const char *until, struct error *err)
 {
     const struct job *job = run->job;
     if (collection_read(&run->collection, job->data.collection, err)) return -1;
     hash_collection(run->collection_hash, &run->collection);
+    if (made_queries_add(&run->made, &run->collection, job, err)) return -1;
     query_sets_split(&run->train, &run->dev, &run->collection, job);
-    query_set_of(&run->test, &run->collection, job->data.test_split);
+    run->test_is_dev = is_measured_on_dev(&run->collection, job);
+    query_set_measured(&run->test, &run->dev, &run->collection, job);
+    run->dev_collection = made_queries_hidden(&run->made, &run->collection, &run->dev);
     if (query_sets_check(&run->train, &run->dev, needs_test(until) ? &run->test : NULL,
                          &run->collection, job, err) ||
         hash_teacher(run, err) || hash_init(run->init_hash, job, err) || hash_outside(run, err) ||
@@ -450,6 +481,7 @@ static int open_all(struct job_run *run, const char *until, struct error *err)
         return -1;
     note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
          run->collection.documents.count, run->train.count, run->dev.count, run->test.count);
+    say_what_is_made(run);
     return 0;
 }
 
@@ -523,6 +555,9 @@ void job_run_close(struct job_run *run)
     query_set_free(&run->train);
     query_set_free(&run->dev);
     query_set_free(&run->test);
+    if (run->dev_collection.documents.values != run->collection.documents.values)
+        free(run->dev_collection.documents.values);
+    made_queries_free(&run->made);
     collection_free(&run->collection);
     if (run->pool) pool_close(run->pool);
     if (run->lock >= 0) close(run->lock);

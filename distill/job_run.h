@@ -9,6 +9,8 @@
  *       job.yaml manifest.json log.txt     the resolved job; hashes, versions, times; what it said
  *       stages/                            one small file a finished stage
  *       progress.tsv                       what it does now, or where it stopped; none at its end
+ *       made/                              queries made from the documents, as BEIR has them
+ *       made.tsv                           what the teacher says of each of them
  *       teacher/                           the taught teacher, where teacher.model is teach
  *       probe.tsv representations/ targets/ pca.safetensors
  *       candidates.trec scores.cache scores.trec rerank.cache
@@ -24,6 +26,7 @@
 #define RETORT_JOB_RUN_H
 
 #include "distill/job.h"
+#include "distill/made_queries.h"
 #include "distill/query_set.h"
 #include "teacher/scorer.h"
 
@@ -33,9 +36,12 @@ struct job_run {
     int lock; /* one run works in a folder at a time; -1: not held */
     struct pool *pool;
     struct collection collection;
+    struct made_queries made; /* none where data.queries is labelled */
     struct query_set train, dev, test;
-    char *teacher_folder;          /* teacher.model, or folder/teacher where it is taught */
-    struct cross_encoder *teacher; /* opened by job_run_teacher */
+    struct collection dev_collection; /* what dev queries search: made_queries_hidden */
+    bool test_is_dev;                 /* there is no test split: `test` is dev */
+    char *teacher_folder;             /* teacher.model, or folder/teacher where it is taught */
+    struct cross_encoder *teacher;    /* opened by job_run_teacher */
     char collection_hash[33];
     /* of the teacher; of what it is taught from, where it is taught; "none" where it is absent */
     char teacher_hash[33];
@@ -44,8 +50,8 @@ struct job_run {
     char scores_hash[33], encoder_hash[33], targets_hash[33];
 };
 
-/* Reads the collection, splits the queries, makes the folder and its log; until: as for
- * job_run_stages, whose stages must not lack queries. */
+/* Reads the collection, makes queries where the job does, splits the queries, makes the folder and
+ * its log; until: as for job_run_stages, whose stages must not lack queries. */
 int job_run_open(struct job_run *out, const struct job *job, const char *folder, const char *until,
                  struct error *err);
 void job_run_close(struct job_run *run);
@@ -88,6 +94,7 @@ struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage);
 bool stage_is_done(const struct job_run *run, const struct stage *stage);
 
 /* The stages (distill/stage_*.c). */
+int queries_stage(struct job_run *run, struct error *err);
 int teach_stage(struct job_run *run, struct error *err);
 int embed_stage(struct job_run *run, struct error *err);
 int mine_stage(struct job_run *run, struct error *err);

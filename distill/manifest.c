@@ -87,8 +87,9 @@ static char *processor(void)
 
 int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err)
 {
-    static const char *const folders[] = {"",      "teacher", "representations", "targets",
-                                          "train", "trec",    "student",         "export"};
+    static const char *const folders[] = {"",      "teacher",   "representations", "targets",
+                                          "train", "trec",      "student",         "export",
+                                          "made",  "made/qrels"};
     struct json *manifest = json_new_object(), *files = json_new_object();
     enum precision precision = run->job->precision;
     char *name = processor();
@@ -105,6 +106,7 @@ int manifest_write(const struct job_run *run, const struct tap *picked, struct e
     json_set_int(manifest, "threads", pool_size(run->pool));
     json_set_string(manifest, "precision", precision_name(precision));
     json_set_string(manifest, "processor", name);
+    json_set_string(manifest, "measured_on", run->test_is_dev ? "dev" : "test");
     json_set_int(manifest, "layers", picked->layer);
     json_set_int(manifest, "dim", picked->dim);
     set_stages(manifest, run);

@@ -58,6 +58,31 @@ static const char *origin(const struct job *job)
     return job->distill.hpd.source == VECTORS_NONE ? "labels" : "another encoder's vectors";
 }
 
+static void measurement(struct text *out, const struct job_run *run)
+{
+    const struct job *job = run->job;
+    text_printf(out,
+                "Trained on %zu queries of the collection (hash %s) with the teacher (hash "
+                "%s%s%s), seed %d, of training %d.\n",
+                run->train.count, run->collection_hash, run->teacher_hash,
+                *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed,
+                job->distill.seed);
+    if (run->made.count)
+        text_printf(
+            out,
+            "%s queries are titles and sentences of the documents; those are trained on whose "
+            "document the teacher ranks high enough, and as often as it believes them.\n",
+            job->data.queries == QUERIES_MADE ? "These" : "Some of these");
+    if (run->test_is_dev)
+        text_printf(out,
+                    "There are no judgements of users' queries (split %s) to measure on. Measured "
+                    "on the %zu dev queries, which also chose the model:\n\n",
+                    job->data.test_split, run->test.count);
+    else
+        text_printf(out, "Measured on %zu queries of split %s:\n\n", run->test.count,
+                    job->data.test_split);
+}
+
 void model_card(struct text *out, const struct job_run *run, const struct grid *grid,
                 const struct tap *picked)
 {
@@ -76,13 +101,7 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
         text_printf(out, "## Intended use\n\n%s\n\n", job->card.intended_use);
     text_puts(out, "## Licences\n\n");
     card_licenses(out, job);
-    text_printf(
-        out,
-        "\n\n## Training and measurement\n\n"
-        "Trained on %zu queries of the collection (hash %s) with the teacher (hash %s%s%s), seed "
-        "%d, of training %d.\nMeasured on %zu queries of split %s:\n\n",
-        run->train.count, run->collection_hash, run->teacher_hash,
-        *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed, job->distill.seed,
-        run->test.count, job->data.test_split);
+    text_puts(out, "\n\n## Training and measurement\n\n");
+    measurement(out, run);
     grid_print(grid, GRID_MARKDOWN, true, out);
 }

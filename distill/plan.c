@@ -69,6 +69,14 @@ static void plan_teach(struct plan_stage *out, const struct job *job,
         5 * encoder_parameters(facts->teacher, facts->teacher->num_layers) * (double)sizeof(float);
 }
 
+static void plan_queries(struct plan_stage *out, const struct job *job,
+                         const struct plan_facts *facts)
+{
+    out->wanted = job->data.queries & QUERIES_MADE;
+    snprintf(out->work, sizeof out->work, "%zu queries", facts->made);
+    out->disk_bytes = 300 * (double)facts->made;
+}
+
 /* Of the teacher's layers: the probe's table has both forms, of 1 and 2 copies. */
 static double probe_seconds(const struct job *job, const struct plan_facts *facts)
 {
@@ -262,10 +270,10 @@ void plan_estimate(struct plan *out, const struct job *job, const struct plan_fa
     static const struct {
         const char *name;
         void (*plan)(struct plan_stage *out, const struct job *job, const struct plan_facts *facts);
-    } stages[PLAN_STAGES] = {{"teach", plan_teach},  {"embed", plan_embed},
-                             {"mine", plan_mine},    {"score", plan_score},
-                             {"train", plan_train},  {"evaluate", plan_evaluate},
-                             {"export", plan_export}};
+    } stages[PLAN_STAGES] = {{"teach", plan_teach},       {"queries", plan_queries},
+                             {"embed", plan_embed},       {"mine", plan_mine},
+                             {"score", plan_score},       {"train", plan_train},
+                             {"evaluate", plan_evaluate}, {"export", plan_export}};
     *out = (struct plan){.memory_bytes = peak_memory(job, facts)};
     for (int i = 0; i < PLAN_STAGES; i++) {
         struct plan_stage *stage = &out->stages[i];

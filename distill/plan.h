@@ -14,6 +14,7 @@
 struct plan_facts {
     size_t documents, queries;            /* of the collection */
     size_t train, dev, test;              /* queries of the splits, after data.max_train_queries */
+    size_t made;                          /* queries that the job makes */
     size_t train_positives;               /* labelled positives that become candidates */
     size_t teach_lists, teach_dev;        /* of a taught teacher: train queries, dev pairs */
     double text_bytes;                    /* of all texts in memory */
@@ -27,7 +28,7 @@ struct plan_facts {
     double rate; /* tokens times layers a second of `teacher`; 0: unknown, no times */
 };
 
-enum { PLAN_STAGES = 7 };
+enum { PLAN_STAGES = 8 };
 struct plan_stage {
     const char *name; /* as in job_stages */
     bool wanted;

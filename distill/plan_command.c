@@ -12,6 +12,7 @@
 #include "data/sts.h"
 #include "distill/inspect.h"
 #include "distill/job_run.h"
+#include "distill/made_queries.h"
 #include "distill/plan.h"
 #include "distill/recipes.h"
 #include "distill/teach_start.h"
@@ -24,6 +25,7 @@ struct planning {
     struct job job;
     struct pool *pool;
     struct collection collection;
+    struct made_queries made;
     struct query_set train, dev, test;
     struct cross_encoder *teacher;
     struct dual_encoder instead;   /* whose speed is measured where the teacher is absent */
@@ -37,6 +39,7 @@ static void planning_free(struct planning *planning)
     query_set_free(&planning->train);
     query_set_free(&planning->dev);
     query_set_free(&planning->test);
+    made_queries_free(&planning->made);
     collection_free(&planning->collection);
     cross_encoder_close(planning->teacher);
     dual_encoder_free(&planning->instead);
@@ -136,9 +139,11 @@ static int check_collection(struct planning *planning, struct error *err)
     struct job *job = &planning->job;
     struct collection *collection = &planning->collection;
     struct plan_facts *facts = &planning->facts;
-    if (collection_read(collection, job->data.collection, err)) return -1;
+    if (collection_read(collection, job->data.collection, err) ||
+        made_queries_add(&planning->made, collection, job, err))
+        return -1;
     query_sets_split(&planning->train, &planning->dev, collection, job);
-    query_set_of(&planning->test, collection, job->data.test_split);
+    query_set_measured(&planning->test, &planning->dev, collection, job);
     if (query_sets_check(&planning->train, &planning->dev, &planning->test, collection, job, err))
         return -1;
     size_t most = (size_t)job->data.max_train_queries;
@@ -146,6 +151,7 @@ static int check_collection(struct planning *planning, struct error *err)
     facts->queries = collection->queries.count;
     facts->train = most && most < planning->train.count ? most : planning->train.count;
     facts->dev = planning->dev.count;
+    facts->made = planning->made.count;
     facts->test = planning->test.count;
     facts->train_positives = count_positives(collection, &planning->train, job->mine.positives);
     return count_lessons(planning, err);
@@ -301,6 +307,20 @@ static void print_models(const struct planning *planning, struct text *out)
     text_free(&taps);
 }
 
+/* The teacher has not read them yet: how many it will leave is not known. */
+static void print_made(const struct planning *planning, struct text *out)
+{
+    struct made_counts counts = made_queries_count(&planning->made);
+    if (!planning->made.count) return;
+    fact(out, "",
+         "%zu queries are made: %zu titles, %zu sentences, %zu of them removed from their "
+         "document; data.made.keep will drop some",
+         planning->made.count, counts.titles, planning->made.count - counts.titles, counts.removed);
+    if (is_measured_on_dev(&planning->collection, &planning->job))
+        fact(out, "", "no judgements of split %s: the grid will be measured on dev",
+             planning->job.data.test_split);
+}
+
 static void print_plan(const struct planning *planning, const struct plan *plan, struct text *out)
 {
     const struct plan_facts *facts = &planning->facts;
@@ -309,6 +329,7 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     fact(out, "collection", "%s", planning->job.data.collection);
     fact(out, "", "%zu documents of about %.0f tokens; queries: %zu train, %zu dev, %zu test",
          facts->documents, facts->document_tokens, facts->train, facts->dev, facts->test);
+    print_made(planning, out);
     print_models(planning, out);
     text_puts(out, "\n");
     fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");

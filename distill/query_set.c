@@ -28,37 +28,71 @@ static double place_of(const char *id, uint64_t seed)
     return (double)(hash64(id, strlen(id), seed) >> 11) * 0x1p-53;
 }
 
-/* Queries of the split whose place is in [low, high). */
-static void fill(struct query_set *out, const struct collection *collection, const char *name,
-                 double low, double high, uint64_t seed)
+/* Queries of a split whose place is in [low, high); of made ones it is that of the document. */
+struct share {
+    const char *split;
+    double low, high;
+};
+
+static void add_share(struct query_set *out, const struct collection *collection,
+                      struct share share, uint64_t seed)
 {
-    const struct split *split = collection_split(collection, name);
-    reserve(out, split ? split->qrels.count : 0);
+    const struct split *split = collection_split(collection, share.split);
+    bool made = strcmp(share.split, MADE_SPLIT) == 0;
     for (size_t q = 0; split && q < split->qrels.count; q++) {
         const struct judged_query *judged = &split->qrels.queries[q];
         int64_t row = texts_find(&collection->queries, judged->id);
-        double place = place_of(judged->id, seed);
-        if (row >= 0 && has_relevant(judged) && place >= low && place < high)
+        double place = place_of(made ? judged->judgements[0].document : judged->id, seed);
+        if (row >= 0 && has_relevant(judged) && place >= share.low && place < share.high)
             add(out, (uint32_t)row, judged);
     }
 }
 
+static size_t judged_count(const struct collection *collection, const char *name)
+{
+    const struct split *split = collection_split(collection, name);
+    return split ? split->qrels.count : 0;
+}
+
 void query_set_of(struct query_set *out, const struct collection *collection, const char *split)
 {
-    fill(out, collection, split, 0, 1, 0);
+    reserve(out, judged_count(collection, split));
+    add_share(out, collection, (struct share){split, 0, 1}, 0);
 }
 
 void query_sets_split(struct query_set *train, struct query_set *dev,
                       const struct collection *collection, const struct job *job)
 {
     uint64_t seed = (uint64_t)job->seed;
+    const char *labelled = job->data.train_split;
     bool has_dev = collection_split(collection, job->data.dev_split) != NULL;
-    double cut = has_dev ? 0 : job->data.dev_fraction;
-    fill(train, collection, job->data.train_split, cut, 1, seed);
-    if (has_dev)
+    bool learns = job->data.queries & QUERIES_LABELLED && collection_split(collection, labelled);
+    double cut = has_dev ? 0 : job->data.dev_fraction, made_cut = learns ? 0 : cut;
+    reserve(train, judged_count(collection, labelled) + judged_count(collection, MADE_SPLIT));
+    if (learns) add_share(train, collection, (struct share){labelled, cut, 1}, seed);
+    if (job->data.queries & QUERIES_MADE)
+        add_share(train, collection, (struct share){MADE_SPLIT, made_cut, 1}, seed);
+    if (has_dev) {
         query_set_of(dev, collection, job->data.dev_split);
+    } else {
+        const char *from = learns ? labelled : MADE_SPLIT;
+        reserve(dev, judged_count(collection, from));
+        add_share(dev, collection, (struct share){from, 0, cut}, seed);
+    }
+}
+
+bool is_measured_on_dev(const struct collection *collection, const struct job *job)
+{
+    return job->data.queries & QUERIES_MADE && !collection_split(collection, job->data.test_split);
+}
+
+void query_set_measured(struct query_set *out, const struct query_set *dev,
+                        const struct collection *collection, const struct job *job)
+{
+    if (is_measured_on_dev(collection, job))
+        query_set_copy(out, dev);
     else
-        fill(dev, collection, job->data.train_split, 0, cut, seed);
+        query_set_of(out, collection, job->data.test_split);
 }
 
 struct placed {
@@ -112,9 +146,16 @@ void query_set_free(struct query_set *set)
 static int check_set(const struct query_set *set, const char *what, const char *split,
                      const struct job *job, struct error *err)
 {
+    bool learnt = strcmp(what, "train") == 0;
     if (set->count) return 0;
-    return fail(err, "%s: no query of split %s has a relevant document; set data.%s_split",
-                job->data.collection, split, what);
+    if (learnt && job->data.queries & QUERIES_MADE)
+        return fail(err,
+                    "%s: no query could be made of its documents; look at data.made, min_words "
+                    "first",
+                    job->data.collection);
+    return fail(err, "%s: no query of split %s has a relevant document; set data.%s_split%s",
+                job->data.collection, split, what,
+                learnt ? ", or data.queries to made: from the documents" : "");
 }
 
 int query_sets_check(const struct query_set *train, const struct query_set *dev,

@@ -12,11 +12,23 @@ struct query_set {
     size_t count;
 };
 
-/* Train and dev queries that have at least one relevant judgement.  Where the collection has no dev
- * split, data.dev_fraction of the train queries, chosen by a hash of seed and query id, are dev and
- * leave train.  No train split: both are empty. */
+/* The split of queries that a job makes (made_queries.h). */
+#define MADE_SPLIT "made"
+
+/* Train and dev queries that have at least one relevant judgement.  data.queries says whether train
+ * is the collection's train split, the made queries, or the one and then the other.  Where the
+ * collection has no dev split, data.dev_fraction of the labelled train queries, chosen by a hash of
+ * seed and query id, are dev and leave train; where there are none of these either, the queries
+ * that are made from data.dev_fraction of the documents, by a hash of theirs.  None of these
+ * splits: both are empty. */
 void query_sets_split(struct query_set *train, struct query_set *dev,
                       const struct collection *collection, const struct job *job);
+/* Whether the grid is measured on dev: the job makes queries, and the collection has no test
+ * split. */
+bool is_measured_on_dev(const struct collection *collection, const struct job *job);
+/* The test split, or a copy of dev. */
+void query_set_measured(struct query_set *out, const struct query_set *dev,
+                        const struct collection *collection, const struct job *job);
 /* All queries of a split that have a text and a relevant judgement (known document or not); counts
  * go to `note`. */
 void query_set_of(struct query_set *out, const struct collection *collection, const char *split);

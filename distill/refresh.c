@@ -118,7 +118,7 @@ static int score(struct candidate_sets *sets, const struct refresh *refresh,
     uint32_t *queries = xcalloc(n, sizeof *queries), *documents = xcalloc(n, sizeof *documents);
     float *scores = xcalloc(n, sizeof *scores);
     list_new(queries, documents, refresh, sets);
-    const struct row_pairs pairs = {queries, documents, n};
+    const struct row_pairs pairs = {queries, documents, n, NULL};
     int status = teacher_scores(scores, run, "scores.cache", &pairs, false, &missing, err);
     if (!status) {
         counts->scored = scores_in(cache) - before;

@@ -39,6 +39,15 @@ void measure_title(char title[32], const char *name)
     }
 }
 
+const char *page_measured_on(struct page *page)
+{
+    bool on_dev = strcmp(json_string_or(page->manifest, "measured_on", "test"), "dev") == 0;
+    snprintf(page->measured_on, sizeof page->measured_on, "%ssplit %s",
+             on_dev ? "dev, which also chose the model, for want of a " : "",
+             page->job->data.test_split);
+    return page->measured_on;
+}
+
 void html_interval(struct text *out, struct interval value, bool difference)
 {
     if (isnan(value.mean))

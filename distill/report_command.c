@@ -6,6 +6,7 @@
 #include "data/options.h"
 #include "data/output.h"
 #include "data/progress.h"
+#include "distill/made_queries.h"
 #include "distill/report.h"
 
 /* The texts are worth showing, but a run can be shown without them. */
@@ -13,11 +14,17 @@ static int report_job(const struct job *job, const char *folder, const char *out
                       struct error *err)
 {
     struct collection collection = {0};
+    struct made_queries made = {0};
     struct error why = {0};
     bool read = collection_read(&collection, job->data.collection, &why) == 0;
+    if (read && made_queries_add(&made, &collection, job, &why)) {
+        collection_free(&collection);
+        read = false;
+    }
     int status = report_write(job, folder, read ? &collection : NULL, why.message, output, err);
     if (!status && !read) warn("the report shows no texts: %s", why.message);
     if (!status && strcmp(output, "-") != 0) note("%s", output);
+    made_queries_free(&made);
     if (read) collection_free(&collection);
     return status;
 }

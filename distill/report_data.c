@@ -85,20 +85,51 @@ static void leaks(struct page *page)
     if (!any) html_paragraph(&page->out, "No query stands in two splits.");
 }
 
+/* Where dev queries come from. */
+static const char *dev_words(const struct page *page, const struct query_set *dev)
+{
+    if (collection_split(page->collection, page->job->data.dev_split))
+        return "a split of their own";
+    const struct split *made = collection_split(page->collection, MADE_SPLIT);
+    if (made && dev->count && qrels_find(&made->qrels, dev->judged[0]->id))
+        return "made of a share of the documents by a hash of their ids";
+    return "set apart from train by a hash of their ids";
+}
+
+/* What the job made of documents, and what follows for the numbers. */
+static void made_words(struct page *page)
+{
+    const struct job *job = page->job;
+    const struct split *made = collection_split(page->collection, MADE_SPLIT);
+    if (!made || !(job->data.queries & QUERIES_MADE)) return;
+    html_paragraph(&page->out,
+                   "Of the queries above, %zu are made by the job: titles and sentences of the "
+                   "documents (made/queries.jsonl), each judged relevant to the document that it "
+                   "is from; made.tsv has what the teacher says of each to train on, and whether "
+                   "it was kept. Such a query stands for no user's question.",
+                   made->qrels.count);
+    if (is_measured_on_dev(page->collection, job))
+        html_missing(
+            &page->out,
+            "The collection has no judgements of split %s: the grid is measured on the dev "
+            "queries, which also chose the checkpoint and the size. It compares systems on "
+            "one task, finding the document that a query comes from; how good they are "
+            "for users is not measured.",
+            job->data.test_split);
+}
+
 /* The queries that the run learnt from, chose on and was measured on. */
 static void used_queries(struct page *page)
 {
     const struct job *job = page->job;
     struct query_set train, dev, test;
     query_sets_split(&train, &dev, page->collection, job);
-    query_set_of(&test, page->collection, job->data.test_split);
-    bool has_dev = collection_split(page->collection, job->data.dev_split) != NULL;
+    query_set_measured(&test, &dev, page->collection, job);
     html_paragraph(&page->out,
                    "The run has %zu queries to train on, %zu dev queries (%s) to choose by and %zu "
                    "test queries to be measured on: those with a text and a relevant judgement.",
-                   train.count, dev.count,
-                   has_dev ? "a split of their own" : "set apart from train by a hash of their ids",
-                   test.count);
+                   train.count, dev.count, dev_words(page, &dev), test.count);
+    made_words(page);
     if (job->data.max_train_queries)
         html_paragraph(&page->out, "data.max_train_queries keeps at most %d of the first.",
                        job->data.max_train_queries);
@@ -152,9 +183,20 @@ static void describe_model(struct page *page)
               *job->data.document_prefix ? job->data.document_prefix : "none");
 }
 
-static bool is_test_unseen(const struct job *job)
+/* What is learnt from, beside the teacher's scores. */
+static char *learnt_words(const struct job *job)
 {
-    return strcmp(job->data.test_split, job->data.train_split) != 0 &&
+    return xasprintf(
+        "Documents%s%s%s", job->data.queries & QUERIES_MADE ? ", queries made from them" : "",
+        job->data.queries & QUERIES_LABELLED ? ", queries and judgements of split " : "",
+        job->data.queries & QUERIES_LABELLED ? job->data.train_split : "");
+}
+
+static bool is_test_unseen(const struct page *page)
+{
+    const struct job *job = page->job;
+    return strcmp(json_string_or(page->manifest, "measured_on", "dev"), "test") == 0 &&
+           strcmp(job->data.test_split, job->data.train_split) != 0 &&
            strcmp(job->data.test_split, job->data.dev_split) != 0;
 }
 
@@ -162,7 +204,7 @@ void page_card(struct page *page)
 {
     const struct job *job = page->job;
     const char *from = job->student.init.from;
-    char *teacher = job_teacher_words(job);
+    char *teacher = job_teacher_words(job), *learnt = learnt_words(job);
     struct text licenses = {0};
     html_section(&page->out, "card", "Model card");
     text_puts(&page->out, "<dl>\n");
@@ -170,13 +212,12 @@ void page_card(struct page *page)
     html_item(&page->out, "Made from", "Teacher: %s%s%s (content %s). The student starts from: %s.",
               job->card.base_model, *job->card.base_model ? ", " : "", teacher,
               json_string_or(page->manifest, "teacher", "not hashed yet"), from);
-    html_item(
-        &page->out, "Training data",
-        "Documents, queries and judgements of split %s of %s (content %s); the teacher's scores of "
-        "mined candidates. Checkpoints and the picked point were chosen on dev queries.%s",
-        job->data.train_split, job->data.collection,
-        json_string_or(page->manifest, "collection", "not hashed yet"),
-        is_test_unseen(job) ? " The test split trained and chose nothing." : "");
+    html_item(&page->out, "Training data",
+              "%s of %s (content %s); the teacher's scores of "
+              "mined candidates. Checkpoints and the picked point were chosen on dev queries.%s",
+              learnt, job->data.collection,
+              json_string_or(page->manifest, "collection", "not hashed yet"),
+              is_test_unseen(page) ? " The test split trained and chose nothing." : "");
     html_item(
         &page->out, "Limits",
         "Measured on one split of one collection: other subjects, lengths and languages are not "
@@ -186,6 +227,7 @@ void page_card(struct page *page)
     card_licenses(&licenses, job);
     html_item(&page->out, "Licences", "%s", licenses.bytes);
     free(teacher);
+    free(learnt);
     text_free(&licenses);
     text_puts(&page->out, "</dl>\n");
     html_section_end(&page->out);

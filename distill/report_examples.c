@@ -15,6 +15,7 @@ enum { SHOWN = 3, RANKS = 5, OVERLAP = 10, EXCERPT = 160, QUERY_EXCERPT = 300 };
  * share of the first OVERLAP documents that both have. */
 struct example {
     const char *id;
+    const struct judged_query *judged;          /* NULL without a collection */
     const struct ranked_query *student, *other; /* NULL: nothing was found */
     double student_value, other_value, gain;
 };
@@ -73,11 +74,16 @@ static int by_gain(const void *left, const void *right)
 static void measure_examples(struct examples *examples, const struct page *page,
                              struct measure measure)
 {
-    query_set_of(&examples->queries, page->collection, page->job->data.test_split);
+    struct query_set train, dev;
+    query_sets_split(&train, &dev, page->collection, page->job);
+    query_set_measured(&examples->queries, &dev, page->collection, page->job);
+    query_set_free(&train);
+    query_set_free(&dev);
     examples->list = xcalloc(examples->queries.count, sizeof *examples->list);
     for (size_t q = 0; q < examples->queries.count; q++) {
         const struct judged_query *judged = examples->queries.judged[q];
         struct example one = {.id = judged->id,
+                              .judged = judged,
                               .student = run_find(&examples->student, judged->id),
                               .other = run_find(&examples->other, judged->id)};
         one.student_value = measure_query(measure, judged, one.student);
@@ -144,28 +150,25 @@ static void show_example(struct page *page, const struct examples *examples,
                          const struct example *one)
 {
     const char *id = one->id;
-    const struct judged_query *judged = NULL;
     const char *text = page->collection ? text_of(&page->collection->queries, id) : NULL;
     text_puts(&page->out, "<article class=\"query\"><h4>");
     if (text) html_excerpt(&page->out, text, QUERY_EXCERPT);
     text_puts(&page->out, " <span class=\"id\">");
     html_text(&page->out, id);
     text_puts(&page->out, "</span></h4>\n");
-    if (page->collection) {
-        const struct split *split = collection_split(page->collection, page->job->data.test_split);
-        judged = split ? qrels_find(&split->qrels, id) : NULL;
+    if (one->judged) {
         text_printf(&page->out, "<p class=\"%s\">", one->gain > 0 ? "up" : "down");
         html_printf(&page->out, "%s %.4f, %s %.4f: %+.4f; %zu documents are judged relevant.",
                     "student", one->student_value, examples->opponent, one->other_value, one->gain,
-                    judged ? qrels_relevant(judged) : 0);
+                    qrels_relevant(one->judged));
         text_puts(&page->out, "</p>\n");
     } else {
         html_paragraph(&page->out, "%.0f of the first %d documents are the same.",
                        one->gain * OVERLAP, OVERLAP);
     }
     text_puts(&page->out, "<div class=\"sides\">\n");
-    show_ranking(page, "the picked student", one->student, judged);
-    show_ranking(page, examples->opponent, one->other, judged);
+    show_ranking(page, "the picked student", one->student, one->judged);
+    show_ranking(page, examples->opponent, one->other, one->judged);
     text_puts(&page->out, "</div></article>\n");
 }
 

@@ -330,10 +330,10 @@ void page_grid(struct page *page)
     html_section(&page->out, "grid", "Quality by size");
     if (page->grid.count && page->grid.num_measures) {
         html_paragraph(&page->out,
-                       "%s on split %s, means with 95 %% bootstrap intervals over its queries (%d "
+                       "%s on %s, means with 95 %% bootstrap intervals over its queries (%d "
                        "draws). One model holds every size: the first layers, the first "
                        "dimensions.",
-                       page->measure, page->job->data.test_split, page->job->evaluate.resamples);
+                       page->measure, page_measured_on(page), page->job->evaluate.resamples);
         text_puts(&page->out, "<div class=\"plots\">\n");
         heat_map(page, "student", "the student");
         heat_map(page, "no-teacher", "the control without a teacher");

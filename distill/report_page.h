@@ -21,13 +21,17 @@ struct page {
     struct grid seeds;                   /* of a run with several seeds; no rows: none */
     struct differences differences;
     const struct grid_row *picked; /* of grid, the student's; NULL: nothing picked yet */
-    char measure[32];              /* the one that chooses, grid.measures[0]: nDCG@10 */
+    char measured_on[96];
+    char measure[32]; /* the one that chooses, grid.measures[0]: nDCG@10 */
 };
 
 char *page_path(const struct page *page, const char *name); /* in the folder, allocated */
 bool page_has(const struct page *page, const char *name);
 /* "nDCG@10" for ndcg_cut_10, "MRR@10", "recall@100", ...; other names as they are. */
 void measure_title(char title[32], const char *name);
+/* "split test", or that it is dev in its place; of a run that is not finished: what the job wants.
+ */
+const char *page_measured_on(struct page *page);
 /* A cell ".2090 [.183, .237]"; empty for NaN. */
 void html_interval(struct text *out, struct interval value, bool difference);
 

@@ -79,9 +79,9 @@ static void verdict(struct page *page, const char *system, const char *name)
 static void verdicts(struct page *page)
 {
     html_paragraph(&page->out,
-                   "On split %s the picked student of %d layer%s and %d dimensions is, with 95 %% "
+                   "On %s the picked student of %d layer%s and %d dimensions is, with 95 %% "
                    "intervals:",
-                   page->job->data.test_split, page->picked->layers,
+                   page_measured_on(page), page->picked->layers,
                    page->picked->layers == 1 ? "" : "s", page->picked->dim);
     text_puts(&page->out, "<ul>\n");
     verdict(page, "teacher", "the teacher re-ranking BM25's list");

@@ -27,7 +27,7 @@ static void bm25_run(struct run *out, const struct evaluate_stage *stage, const 
                      int most)
 {
     const struct job_run *run = stage->run;
-    const struct collection *collection = &run->collection;
+    const struct collection *collection = stage->test.collection;
     size_t depth = (size_t)most + 1; /* one may be the query itself */
     struct hit *hits = xcalloc(depth, sizeof *hits);
     *out = (struct run){0};
@@ -87,7 +87,8 @@ static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25
     struct run reranked;
     size_t missing;
     list_pairs(&list, &run->collection, bm25, (size_t)run->job->evaluate.rerank_depth);
-    const struct row_pairs pairs = {list.queries, list.documents, list.count};
+    const struct row_pairs pairs = {list.queries, list.documents, list.count,
+                                    stage->test.collection};
     float *scores = xcalloc(list.count, sizeof *scores);
     int status = teacher_scores(scores, run, "rerank.cache", &pairs, false, &missing, err);
     if (!status) {
@@ -117,9 +118,9 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
     }
     if (!(systems & (SYSTEM_BM25 | SYSTEM_TEACHER))) return 0;
     struct run ranked;
-    struct bm25 *index =
-        bm25_build(run->collection.documents.values, run->collection.documents.count,
-                   run->job->mine.bm25_k1, run->job->mine.bm25_b, run->pool);
+    const struct texts *documents = &stage->test.collection->documents;
+    struct bm25 *index = bm25_build(documents->values, documents->count, run->job->mine.bm25_k1,
+                                    run->job->mine.bm25_b, run->pool);
     if (systems & SYSTEM_BM25) {
         bm25_run(&ranked, stage, index, stage->test.depth);
         status = evaluate_run(&stage->test, "bm25", 0, 0, &ranked, err);
@@ -181,6 +182,22 @@ static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder 
     return status;
 }
 
+/* On dev, with the test split's document vectors where its documents are the same. */
+static int evaluate_dev(struct evaluate_stage *stage, const struct dual_encoder *de,
+                        const struct document_vectors *documents, struct error *err)
+{
+    const struct job *job = stage->run->job;
+    const struct int_list *layers = &job->evaluate.layers, *dims = &job->evaluate.dims;
+    struct document_vectors own = {0};
+    if (stage->dev.collection->documents.values != stage->test.collection->documents.values) {
+        document_vectors_make(&own, &stage->dev, de, layers);
+        documents = &own;
+    }
+    int status = evaluate_encoder(&stage->dev, "student", de, layers, dims, documents, err);
+    document_vectors_free(&own);
+    return status;
+}
+
 /* The student itself is measured on dev too, and its last layer is what PCA is compared on. */
 static int evaluate_student(struct evaluate_stage *stage, const char *system, const char *weights,
                             struct error *err)
@@ -196,8 +213,7 @@ static int evaluate_student(struct evaluate_stage *stage, const char *system, co
     if (status) return -1;
     document_vectors_make(&documents, &stage->test, &de, layers);
     status = evaluate_encoder(&stage->test, system, &de, layers, dims, &documents, err);
-    if (!status && is_student)
-        status = evaluate_encoder(&stage->dev, system, &de, layers, dims, &documents, err);
+    if (!status && is_student) status = evaluate_dev(stage, &de, &documents, err);
     if (!status && is_student && job->evaluate.systems & SYSTEM_PCA &&
         layers->items[layers->count - 1] == de.encoder.config.num_layers)
         status = evaluate_pca(stage, &de, documents.z[layers->count - 1], err);
@@ -353,6 +369,8 @@ static int prepare(struct evaluate_stage *stage, struct error *err)
                             err))
         return -1;
     stage->test = stage->dev = common;
+    stage->dev.collection = &run->dev_collection;
+    if (run->test_is_dev) stage->test.collection = stage->dev.collection;
     stage->test.queries = &run->test;
     stage->test.trec_folder = stage->trec_folder;
     stage->test.timed = stage->dev.timed = true;

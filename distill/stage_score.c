@@ -1,10 +1,11 @@
-/* The score stage: the teacher's scores of all candidates of train queries, and what becomes of
- * each candidate.  (Dev queries' candidates only make the dev pool; nothing trains on them, so the
- * teacher need not read them.) */
+/* The score stage: the teacher's scores of all candidates of train queries, what becomes of each
+ * candidate, and which of the queries that the job made are kept.  (Dev queries' candidates only
+ * make the dev pool; nothing trains on them, so the teacher need not read them.) */
 #include <math.h>
 #include <stdlib.h>
 
 #include "data/progress.h"
+#include "distill/made_filter.h"
 #include "distill/mine.h"
 #include "distill/teacher_scores.h"
 
@@ -85,18 +86,43 @@ static int score_sets(struct job_run *run, struct candidate_sets *train, struct 
     uint32_t *queries = xcalloc(n, sizeof *queries), *documents = xcalloc(n, sizeof *documents);
     float *scores = xcalloc(n, sizeof *scores);
     list_pairs(queries, documents, train);
-    const struct row_pairs pairs = {queries, documents, n};
+    const struct row_pairs pairs = {queries, documents, n, NULL};
     int status = teacher_scores(scores, run, "scores.cache", &pairs, true, &missing, err);
     if (!status) {
         say_missing(run->job, missing, n);
         keep_scored(train, scores);
-        size_t filtered = filter_false_negatives(train, run->job->mine.false_negative_margin);
-        note("score: %zu pairs, %zu false negatives", n, filtered);
+        note("score: %zu pairs", n);
     }
     free(scores);
     free(documents);
     free(queries);
     return status;
+}
+
+/* Leaves in *kept what is trained on. */
+static int filter(struct job_run *run, struct candidate_sets *kept, struct candidate_sets *scored,
+                  struct error *err)
+{
+    int keep = run->job->data.made.keep;
+    if (run->made.count) {
+        char *path = job_run_path(run, "made.tsv");
+        int status = made_scores_write(scored, &run->made, &run->collection, keep, path, err);
+        free(path);
+        if (status) return -1;
+    }
+    size_t dropped = made_filter(kept, scored, &run->made, keep);
+    if (run->made.count)
+        note("score: of the made queries %zu are dropped, since the teacher ranks their document "
+             "lower than data.made.keep; %zu queries are left",
+             dropped, kept->count);
+    if (run->made.count && !kept->count)
+        return fail(err,
+                    "%s: the teacher ranks no made query's document high enough; see made.tsv in "
+                    "the run's folder, and raise data.made.keep",
+                    run->job->data.collection);
+    note("score: %zu false negatives",
+         filter_false_negatives(kept, run->job->mine.false_negative_margin));
+    return 0;
 }
 
 static void copy_sets(struct candidate_sets *to, const struct candidate_sets *from,
@@ -112,18 +138,21 @@ static void copy_sets(struct candidate_sets *to, const struct candidate_sets *fr
 
 int score_stage(struct job_run *run, struct error *err)
 {
-    struct candidate_sets mined, scored;
+    struct candidate_sets mined, scored, kept;
     candidate_sets_init(&scored, run->collection.queries.count);
+    candidate_sets_init(&kept, run->collection.queries.count);
     char *from = job_run_path(run, "candidates.trec"), *to = job_run_path(run, "scores.trec");
     int status = candidate_sets_read(&mined, &run->collection, from, err);
     if (!status) {
         copy_sets(&scored, &mined, &run->train);
         status = score_sets(run, &scored, err);
     }
-    if (!status) status = candidate_sets_write(&scored, &run->collection, to, err);
+    if (!status) status = filter(run, &kept, &scored, err);
+    if (!status) status = candidate_sets_write(&kept, &run->collection, to, err);
     free(from);
     free(to);
     candidate_sets_free(&mined);
     candidate_sets_free(&scored);
+    candidate_sets_free(&kept);
     return status;
 }

@@ -2,6 +2,7 @@
  * labels only. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "data/json.h"
 #include "data/output.h"
@@ -9,6 +10,7 @@
 #include "distill/checkpoint.h"
 #include "distill/dev_eval.h"
 #include "distill/job_run.h"
+#include "distill/made_filter.h"
 #include "distill/phases.h"
 #include "distill/refresh.h"
 #include "distill/student_init.h"
@@ -21,6 +23,10 @@ struct train_stage {
     struct candidate_sets mined;      /* of dev queries too: they make the dev pool harder */
     struct train_query *queries;
     struct train_set set;
+    /* All documents, then the versions of some without the query that was made of them. */
+    const char **texts;
+    uint32_t *document_of;
+    size_t num_texts;
     struct sequences query_tokens, document_tokens;
     struct pca pca;
     struct student_start start;
@@ -47,6 +53,35 @@ static int read_start(struct train_stage *stage, struct error *err)
     return status ? -1 : 0;
 }
 
+static void list_documents(struct train_stage *stage)
+{
+    const struct job_run *run = stage->run;
+    const struct texts *documents = &run->collection.documents;
+    size_t most = documents->count + run->made.count;
+    stage->texts = xcalloc(most, sizeof *stage->texts);
+    stage->document_of = xcalloc(most, sizeof *stage->document_of);
+    for (size_t d = 0; d < documents->count; d++) {
+        stage->texts[d] = documents->values[d];
+        stage->document_of[d] = (uint32_t)d;
+    }
+    stage->num_texts = documents->count;
+}
+
+/* A made query: its weight; and the version of its positive without it, if it is removed. */
+static void make_query(struct train_stage *stage, struct train_query *query,
+                       const struct candidate_set *set)
+{
+    const struct made_query *made = made_query_of(&stage->run->made, set->query);
+    if (!made) return;
+    if (stage->run->job->data.made.weight == MADE_WEIGHT_PROBABILITY &&
+        job_has_scores(stage->run->job))
+        query->weight = made_score_of(set).probability;
+    if (!made->remainder) return;
+    stage->texts[stage->num_texts] = made->remainder;
+    stage->document_of[stage->num_texts] = made->document;
+    query->version = (uint32_t)stage->num_texts++;
+}
+
 /* Train queries with their scored candidates. */
 static void split_candidates(struct train_stage *stage)
 {
@@ -54,35 +89,62 @@ static void split_candidates(struct train_stage *stage)
     const struct candidate_sets *sets = &stage->candidates;
     stage->queries = xcalloc(run->train.count, sizeof *stage->queries);
     size_t count = 0;
+    list_documents(stage);
     for (size_t q = 0; q < run->train.count; q++) {
         const struct candidate_set *found = candidate_sets_find(sets, run->train.rows[q]);
         if (!found || !found->count || found->candidates[0].kind != CANDIDATE_POSITIVE) continue;
         struct train_query *query = &stage->queries[count++];
         *query = (struct train_query){.query = run->train.rows[q],
                                       .candidates = found->candidates,
-                                      .num_candidates = found->count};
+                                      .num_candidates = found->count,
+                                      .weight = 1};
         query->num_relevant =
             relevant_rows(&query->relevant, &run->collection, run->train.judged[q]);
+        make_query(stage, query, found);
     }
     stage->set = (struct train_set){.queries = stage->queries,
                                     .count = count,
-                                    .num_documents = run->collection.documents.count,
+                                    .num_documents = stage->num_texts,
+                                    .document_of = stage->document_of,
                                     .negatives = run->job->mine.negatives_per_query,
                                     .use_teacher = true,
                                     .seed = (uint64_t)run->job->distill.seed};
+}
+
+/* A version's targets are its document's. */
+static void add_version_targets(struct train_stage *stage)
+{
+    for (size_t t = 0; t < stage->targets.count; t++) {
+        struct matrix *targets = &stage->targets.all[t].documents;
+        size_t width = targets->cols;
+        if (targets->rows == stage->num_texts) continue;
+        float *all = xaligned(stage->num_texts * width, sizeof *all);
+        for (size_t d = 0; d < stage->num_texts; d++)
+            memcpy(all + d * width, targets->values + stage->document_of[d] * width,
+                   width * sizeof *all);
+        free(targets->values);
+        targets->values = all;
+        targets->rows = stage->num_texts;
+    }
+}
+
+/* What the job wants, or what the student can read. */
+static int most_tokens(const struct train_stage *stage, int wanted)
+{
+    return wanted < stage->student.max_length ? wanted : stage->student.max_length;
 }
 
 static void tokenise(struct train_stage *stage)
 {
     struct job_run *run = stage->run;
     const struct job *job = run->job;
-    const struct collection *collection = &run->collection;
-    sequences_encode(&stage->query_tokens, stage->student.tokenizer, run->pool,
-                     collection->queries.values, NULL, collection->queries.count,
-                     job->data.query_prefix, job->data.max_query_tokens);
-    sequences_encode(&stage->document_tokens, stage->student.tokenizer, run->pool,
-                     collection->documents.values, NULL, collection->documents.count,
-                     job->data.document_prefix, job->distill.max_document_tokens);
+    const struct texts *queries = &run->collection.queries;
+    sequences_encode(&stage->query_tokens, stage->student.tokenizer, run->pool, queries->values,
+                     NULL, queries->count, job->data.query_prefix,
+                     most_tokens(stage, job->data.max_query_tokens));
+    sequences_encode(&stage->document_tokens, stage->student.tokenizer, run->pool, stage->texts,
+                     NULL, stage->num_texts, job->data.document_prefix,
+                     most_tokens(stage, job->distill.max_document_tokens));
 }
 
 static void prepare_dev(struct train_stage *stage)
@@ -91,7 +153,7 @@ static void prepare_dev(struct train_stage *stage)
     const struct job *job = run->job;
     stage->dev = (struct dev_eval){.de = &stage->student,
                                    .pool = run->pool,
-                                   .collection = &run->collection,
+                                   .collection = &run->dev_collection,
                                    .queries = &run->dev,
                                    .taps = job->student.taps.items,
                                    .num_taps = job->student.taps.count,
@@ -203,15 +265,16 @@ static int run_phase(struct train_stage *stage, struct phase *phase, struct phas
     return status;
 }
 
-/* Rows of all documents, then of the train queries (counted after the documents), at most max_texts
- * of them by a seeded shuffle. */
-static size_t hpd_texts(uint32_t **out, const struct job_run *run)
+/* Rows of all documents, then of the train queries (counted after the documents and their
+ * versions), at most max_texts of them by a seeded shuffle. */
+static size_t hpd_texts(uint32_t **out, const struct train_stage *stage)
 {
+    const struct job_run *run = stage->run;
     size_t documents = run->collection.documents.count, count = documents + run->train.count;
     uint32_t *all = xcalloc(count, sizeof *all);
     for (size_t d = 0; d < documents; d++) all[d] = (uint32_t)d;
     for (size_t q = 0; q < run->train.count; q++)
-        all[documents + q] = (uint32_t)documents + run->train.rows[q];
+        all[documents + q] = (uint32_t)stage->num_texts + run->train.rows[q];
     size_t wanted = (size_t)run->job->distill.hpd.max_texts;
     *out = all;
     if (!wanted || wanted >= count) return count;
@@ -230,7 +293,7 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     if (!job->distill.hpd.epochs) return 0;
     uint32_t *texts;
     struct phase_context context = context_of(stage);
-    context.num_hpd_texts = hpd_texts(&texts, stage->run);
+    context.num_hpd_texts = hpd_texts(&texts, stage);
     context.hpd_texts = texts;
     tap_schedule_term(&context.schedule, hpd_losses[job->distill.hpd.loss], 1, 1, 0);
     tap_schedule_term(&context.schedule, LOSS_ALIGN, align, align, ALIGNED_TARGETS);
@@ -337,6 +400,7 @@ static int train_all(struct train_stage *stage, struct error *err)
         start_student(stage, err) || save_init(stage, err))
         return -1;
     split_candidates(stage);
+    add_version_targets(stage);
     if (!stage->set.count)
         return fail(err, "%s: no train query has a known relevant document among its candidates",
                     run->job->data.collection);
@@ -369,6 +433,8 @@ int train_stage(struct job_run *run, struct error *err)
     free(stage.folder);
     for (size_t q = 0; q < stage.set.count; q++) free(stage.queries[q].relevant);
     free(stage.queries);
+    free(stage.texts);
+    free(stage.document_of);
     candidate_sets_free(&stage.candidates);
     candidate_sets_free(&stage.mined);
     sequences_free(&stage.query_tokens);

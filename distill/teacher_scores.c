@@ -32,9 +32,14 @@ struct teachers {
 static void row_pair(const void *list, size_t index, const char **query, const char **document)
 {
     const struct teachers *teachers = list;
+    const struct row_pairs *pairs = teachers->pairs;
     const struct collection *collection = &teachers->run->collection;
-    *query = collection->queries.values[teachers->pairs->queries[index]];
-    *document = collection->documents.values[teachers->pairs->documents[index]];
+    uint32_t row = pairs->queries[index], read = pairs->documents[index];
+    const struct made_query *made = made_query_of(&teachers->run->made, row);
+    bool shortened = !pairs->searched && made && made->remainder && made->document == read;
+    *query = collection->queries.values[row];
+    if (pairs->searched) collection = pairs->searched;
+    *document = shortened ? made->remainder : collection->documents.values[read];
 }
 
 /* The end of the pairs of one query that begin at first. */

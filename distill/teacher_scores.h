@@ -29,6 +29,9 @@ struct row_pairs {
     const uint32_t *queries, *documents; /* rows of the collection; a query's pairs stand together,
                                             none twice */
     size_t count;
+    /* whose document texts are read; NULL: the run's collection's, but a made query's own document
+     * as the student is given it (made_queries.h) */
+    const struct collection *searched;
 };
 
 /* scores [pairs->count]; *missing: how many no file has.  cache: the run folder's file with

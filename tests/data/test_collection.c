@@ -62,6 +62,32 @@ static void check_texts(const struct texts *texts, const char *const rows[][2], 
     ck_assert_int_eq(texts_find(texts, "none"), -1);
 }
 
+START_TEST(titles_are_known_and_queries_and_splits_are_added)
+{
+    static const struct member members[] = {
+        {"corpus.jsonl", corpus}, {"queries.jsonl", queries}, {"qrels/m.tsv", "q1\td1\t1\n"}, {0}};
+    static const uint32_t lengths[] = {1, 0, 10, 0};
+    static const char *const names[] = {"a", "m", "z"};
+    struct collection collection;
+    struct error err;
+    check_ok(read_members(&collection, members, &err), &err);
+    for (size_t d = 0; d < 4; d++)
+        ck_assert_uint_eq(collection.documents.title_lengths[d], lengths[d]);
+    ck_assert_uint_eq(collection.queries.title_lengths[0], 0);
+    check_ok(collection_add_query(&collection, "new", "text", &err), &err);
+    ck_assert_str_eq(collection.queries.values[texts_find(&collection.queries, "new")], "text");
+    check_failed(collection_add_query(&collection, "q1", "", &err), &err, STATUS_WORLD, "q1");
+    err = (struct error){0};
+    for (int i = 2; i >= 0; i -= 2)
+        qrels_add(collection_add_split(&collection, names[i], &err), names[i], "d1", 1);
+    for (size_t i = 0; i < 3; i++) ck_assert_str_eq(collection.splits[i].name, names[i]);
+    ck_assert_ptr_nonnull(qrels_find(&collection_split(&collection, "z")->qrels, "z"));
+    ck_assert_ptr_null(collection_add_split(&collection, "m", &err));
+    ck_assert_int_eq(err.status, STATUS_WORLD);
+    collection_free(&collection);
+}
+END_TEST
+
 START_TEST(a_collection_is_read_whatever_its_order)
 {
     static const struct member members[] = {
@@ -328,6 +354,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {
+        TEST(titles_are_known_and_queries_and_splits_are_added),
         TEST(a_collection_is_read_whatever_its_order),
         TEST(a_corpus_alone_is_a_collection),
         TEST(bad_documents_are_refused_with_file_and_line),

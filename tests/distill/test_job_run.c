@@ -85,7 +85,9 @@ START_TEST(a_taught_teacher_is_the_first_stage)
     ck_assert_str_eq(job_stages[0].name, "teach");
     ck_assert(!stage_is_wanted(&job_stages[0], &given));
     ck_assert(stage_is_wanted(&job_stages[0], &taught));
-    ck_assert(stage_is_wanted(&job_stages[1], &given));
+    ck_assert_str_eq(job_stages[1].name, "queries");
+    ck_assert(!stage_is_wanted(&job_stages[1], &given));
+    ck_assert(stage_is_wanted(&job_stages[2], &given));
     const struct job_run run = {.job = &taught};
     struct hash128 before = job_run_stage_hash(&run, "report");
     taught.teach.epochs++;
@@ -93,6 +95,39 @@ START_TEST(a_taught_teacher_is_the_first_stage)
     ck_assert(before.low != after.low);
     job_free(&given);
     job_free(&taught);
+}
+END_TEST
+
+/* Where queries are made, their keys change all behind them; where none are, none but score's and
+ * train's, which are the same for all jobs. */
+START_TEST(keys_of_made_queries_count_where_some_are_made)
+{
+    static const struct {
+        const char *key, *first;
+    } changes[] = {{"data.made.per_document", "queries"},
+                   {"data.made.queries", "queries"},
+                   {"data.made.min_words", "queries"},
+                   {"data.made.max_words", "queries"},
+                   {"data.made.keep", "score"}};
+    for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
+        char setting[64];
+        struct hash128 hashes[2][2][2]; /* made, changed, before `first` or at it */
+        snprintf(setting, sizeof setting, "%s=7", changes[c].key);
+        for (int made = 0; made < 2; made++)
+            for (int changed = 0; changed < 2; changed++) {
+                struct job job = job_with(changed ? setting : NULL);
+                const struct job_run run = {.job = &job};
+                if (made) job.data.queries = QUERIES_MADE;
+                hashes[made][changed][0] = job_run_stage_hash(&run, "mine");
+                hashes[made][changed][1] = job_run_stage_hash(&run, "score");
+                job_free(&job);
+            }
+        bool early = strcmp(changes[c].first, "queries") == 0;
+        ck_assert_int_eq(hashes[1][0][0].low != hashes[1][1][0].low, early);
+        ck_assert(hashes[1][0][1].low != hashes[1][1][1].low);
+        ck_assert(hashes[0][0][0].low == hashes[0][1][0].low);
+        ck_assert(hashes[0][0][0].low != hashes[1][0][0].low);
+    }
 }
 END_TEST
 
@@ -166,6 +201,7 @@ int main(void)
 {
     const struct test_row rows[] = {TEST(a_key_changes_its_stage_and_those_behind),
                                     TEST(a_taught_teacher_is_the_first_stage),
+                                    TEST(keys_of_made_queries_count_where_some_are_made),
                                     TEST(every_key_belongs_to_a_stage),
                                     TEST(stages_name_keys_and_stages_that_are_there),
                                     TEST(a_stage_is_done_where_its_mark_says_so),

@@ -49,7 +49,8 @@ static void fill_set(struct phase_case *c)
                                                    .candidates = c->candidates[q],
                                                    .num_candidates = PAIRS,
                                                    .relevant = &c->relevant[q],
-                                                   .num_relevant = 1};
+                                                   .num_relevant = 1,
+                                                   .weight = 1};
     }
     c->set = (struct train_set){.queries = c->train_queries,
                                 .count = PAIRS,

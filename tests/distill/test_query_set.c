@@ -13,7 +13,10 @@ static struct job job_of(char *dev, double fraction, int seed)
 {
     static char train[] = "train";
     return (struct job){.seed = seed,
-                        .data = {.train_split = train, .dev_split = dev, .dev_fraction = fraction}};
+                        .data = {.train_split = train,
+                                 .dev_split = dev,
+                                 .dev_fraction = fraction,
+                                 .queries = QUERIES_LABELLED}};
 }
 
 static bool has(const struct query_set *set, uint32_t row)

@@ -33,7 +33,8 @@ static void set_make(struct set_case *out, bool use_teacher)
                                                .candidates = out->candidates[q],
                                                .num_candidates = CANDIDATES,
                                                .relevant = out->relevant[q],
-                                               .num_relevant = POSITIVES + 1};
+                                               .num_relevant = POSITIVES + 1,
+                                               .weight = 1};
     }
     out->set = (struct train_set){.queries = out->queries,
                                   .count = QUERIES,
@@ -45,6 +46,8 @@ static void set_make(struct set_case *out, bool use_teacher)
 
 static const struct candidate *candidate_of(const struct train_query *query, uint32_t document)
 {
+    if (query->version && document == query->candidates[0].document) return NULL;
+    if (query->version && document == query->version) return &query->candidates[0];
     for (size_t c = 0; c < query->num_candidates; c++)
         if (query->candidates[c].document == document) return &query->candidates[c];
     return NULL;
@@ -210,8 +213,11 @@ START_TEST(a_query_may_have_few_candidates_or_very_many)
         many[c] =
             (struct candidate){.document = c, .kind = c ? CANDIDATE_NEGATIVE : CANDIDATE_POSITIVE};
     sets.queries[0].num_candidates = 1;
-    sets.queries[1] = (struct train_query){
-        .query = 101, .candidates = many, .num_candidates = MANY, .relevant = sets.relevant[0]};
+    sets.queries[1] = (struct train_query){.query = 101,
+                                           .candidates = many,
+                                           .num_candidates = MANY,
+                                           .relevant = sets.relevant[0],
+                                           .weight = 1};
     sets.set.count = 2;
     sets.set.num_documents = MANY;
     step_batch_fill(&batch, &sets.set, 2, 0);
@@ -223,6 +229,85 @@ START_TEST(a_query_may_have_few_candidates_or_very_many)
 }
 END_TEST
 
+/* Queries 0 and 1 have versions of documents 0 and 1 as positives, query 2 another one of document
+ * 1: in the masks a version counts as its document, in the lists it is a text of its own. */
+START_TEST(a_version_is_a_document_for_masks_and_a_text_for_lists)
+{
+    enum { VERSIONS = 3 };
+    static const uint32_t positive[VERSIONS] = {0, 1, 1};
+    struct set_case sets;
+    struct step_batch batch = {0};
+    uint32_t document_of[DOCUMENTS + VERSIONS];
+    set_make(&sets, true);
+    for (uint32_t d = 0; d < DOCUMENTS; d++) document_of[d] = d;
+    for (uint32_t v = 0; v < VERSIONS; v++) {
+        document_of[DOCUMENTS + v] = positive[v];
+        sets.candidates[v][0].document = positive[v];
+        sets.queries[v].version = DOCUMENTS + v;
+        sets.candidates[v][1].kind = CANDIDATE_NEGATIVE;
+        sets.candidates[v][1].document = (positive[v] + 15) % DOCUMENTS;
+        sets.queries[v].relevant = &document_of[DOCUMENTS + v];
+        sets.queries[v].num_relevant = 1;
+    }
+    sets.set.num_documents = DOCUMENTS + VERSIONS;
+    sets.set.document_of = document_of;
+    for (uint64_t step = 0; step < 20; step++) {
+        step_batch_fill(&batch, &sets.set, QUERIES, step);
+        for (int q = 0; q < batch.num_queries; q++) {
+            uint32_t query = batch.queries[q] - 100;
+            check_list(&batch, q, &sets.queries[query]);
+            if (query >= VERSIONS) continue;
+            ck_assert_uint_eq(batch.documents[batch.positive[q]], DOCUMENTS + query);
+            for (int d = 0; d < batch.num_documents; d++)
+                if (document_of[batch.documents[d]] == positive[query])
+                    ck_assert_int_eq(batch.mask[q * batch.num_documents + d],
+                                     d == batch.positive[q]);
+        }
+        for (int d = 0; d < batch.num_documents; d++)
+            for (int before = 0; before < d; before++)
+                ck_assert_uint_ne(batch.documents[d], batch.documents[before]);
+    }
+    step_batch_free(&batch);
+}
+END_TEST
+
+/* Weights 1, 1/2, 1/3, ...: 3.02 in sum, so that three queries are drawn each epoch. */
+START_TEST(a_weight_is_the_share_of_epochs_that_draw_the_query)
+{
+    enum { EPOCHS = 6000 };
+    struct set_case sets;
+    struct step_batch batch = {0};
+    int drawn[QUERIES] = {0};
+    double sum = 0;
+    set_make(&sets, true);
+    for (int q = 0; q < QUERIES; q++) sum += sets.queries[q].weight = 1.0 / (q + 1);
+    ck_assert_uint_eq(queries_per_epoch(&sets.set), 3);
+    ck_assert_uint_eq(steps_per_epoch(&sets.set, 2), 2);
+    for (uint64_t step = 0; step < 2 * EPOCHS; step++) {
+        step_batch_fill(&batch, &sets.set, 2, step);
+        ck_assert_int_eq(batch.num_queries, step % 2 ? 1 : 2);
+        for (int q = 0; q < batch.num_queries; q++) drawn[batch.queries[q] - 100]++;
+    }
+    for (int q = 0; q < QUERIES; q++)
+        ck_assert_double_eq_tol(drawn[q] / (double)EPOCHS, 3 / sum / (q + 1), 0.02);
+    step_batch_free(&batch);
+}
+END_TEST
+
+START_TEST(weights_that_sum_to_less_than_one_draw_one)
+{
+    struct set_case sets;
+    struct step_batch batch = {0};
+    set_make(&sets, true);
+    for (int q = 0; q < QUERIES; q++) sets.queries[q].weight = q ? 0 : 0.25;
+    for (uint64_t step = 0; step < 20; step++) {
+        step_batch_fill(&batch, &sets.set, BATCH, step);
+        ck_assert_int_eq(batch.num_queries, 1);
+    }
+    step_batch_free(&batch);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {
@@ -231,6 +316,9 @@ int main(void)
         TEST(a_step_does_not_depend_on_those_before),
         TEST(every_positive_and_every_negative_has_its_turn),
         TEST(seeds_differ),
+        TEST(a_version_is_a_document_for_masks_and_a_text_for_lists),
+        TEST(a_weight_is_the_share_of_epochs_that_draw_the_query),
+        TEST(weights_that_sum_to_less_than_one_draw_one),
         TEST(a_query_may_have_few_candidates_or_very_many),
         {0}};
     return run_tests("distill/step_batch", rows);

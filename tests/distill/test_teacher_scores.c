@@ -71,7 +71,7 @@ END_TEST
 
 enum { PAIRS = 6 };
 static const uint32_t queries[PAIRS] = {0, 0, 0, 1, 1, 2}, documents[PAIRS] = {0, 1, 2, 1, 3, 5};
-static const struct row_pairs pairs = {queries, documents, PAIRS};
+static const struct row_pairs pairs = {queries, documents, PAIRS, NULL};
 
 /* A run without a cross-encoder, whose teachers are files with these texts. */
 struct world {

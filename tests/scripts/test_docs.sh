@@ -1,6 +1,6 @@
 #!/bin/sh
-# docs/: what docs/own-data.md tells to do is done, line by line, with the tiny cross-encoder as the
-# re-ranker; links lead to files, and commands and options are those that the program has.
+# docs/: what docs/own-data.md and docs/only-documents.md tell to do is done, line by line, with the tiny
+# cross-encoder as the re-ranker; links lead to files, and commands and options are those that the program has.
 . tests/distill/tiny_job.sh
 root=$PWD
 RETORT=$(realpath "$RETORT")
@@ -53,4 +53,12 @@ if command -v python3 >/dev/null; then
 else
     echo "SKIPPED: outside-teacher.md, no python3 here"
 fi
+page=$root/docs/only-documents.md
+block yaml "$page" >notes.yaml
+block sh "$page" >commands
+PATH="$folder/bin:$PATH" sh -eu commands >out 2>err </dev/null || wrong "only-documents.md: $(tail -n 5 err)"
+grep -q '^{"_id":"d1#title","text":"Boiling","document":"d1","kind":"title","removed":true}$' out ||
+    wrong "only-documents.md: other queries: $(cat out)"
+grep -q '"measured_on": "test"' runs/notes/manifest.json || wrong "only-documents.md: its test queries are not used"
+grep -q 'do not copy' runs/notes/made/queries.jsonl && wrong "only-documents.md: boilerplate is a query"
 exit $wrong
