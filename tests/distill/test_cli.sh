@@ -50,7 +50,7 @@ done
 # The job file: mistakes are status 2 with their place, a missing file is status 1.
 cat >"$folder/job.yaml" <<'END'
 data: {collection: none.tar.gz}
-teacher: {model: none}
+teacher: {model: nowhere}
 distill:
   epoch: 3
 END
@@ -61,7 +61,7 @@ expect 2 'retort plan: --set seed=x: seed wants a whole number' \
 expect 1 "retort plan: $folder/none.yaml: " "$retort" plan "$folder/none.yaml"
 expect 2 'JOB.yaml' "$retort" plan
 sed -i 's/epoch:/epochs:/' "$folder/job.yaml"
-expect 1 "$folder/none" "$retort" plan "$folder/job.yaml"
+expect 1 "$folder/nowhere" "$retort" plan "$folder/job.yaml"
 [ "$(ls "$folder" | sort | tr '\n' ' ')" = 'err job.yaml out ' ] || wrong 'plan left files behind'
 expect 0 '| `data.collection` | required |' "$retort" plan --reference
 
