@@ -304,6 +304,7 @@ int teacher_scores(float *scores, struct job_run *run, const char *cache,
 {
     struct teachers teachers = {.run = run, .pairs = pairs};
     const struct job *job = run->job;
+    REQUIRE(job_has_scores(job));
     int status = ask_all(&teachers, cache, fit, err);
     *missing = 0;
     if (!status && job->teacher.scores.count) {

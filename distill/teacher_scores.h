@@ -15,7 +15,7 @@
  *     neither temperatures nor margins.
  *
  * A pair without a score in any file is *missing*: its score is NaN (teacher.missing: drop), the
- * lowest of its query (lowest), or teacher.model's (teacher).
+ * lowest of its query's among these pairs (lowest), or teacher.model's (teacher).
  *
  *     struct row_pairs pairs = {queries, documents, n};
  *     if (teacher_scores(scores, run, "scores.cache", &pairs, true, &missing, err)) return -1;

@@ -39,6 +39,9 @@ run same score --set "teacher.scores=[$folder/plain/scores.trec]" --set 'teacher
 expect_skipped "another file" "embed mine "
 cmp -s "$folder/plain/scores.trec" "$folder/same/scores.trec" || wrong "other scores from a run"
 
+run same train $scores --set 'teacher.weights=[0, 1]' --set 'evaluate.systems=[student]' --set mine.refresh_steps=2
+says "new candidates" 'after step 2 the student found [1-9]'
+
 # ---- in other units, beside the cross-encoder: brought to its own ----
 awk -F '\t' '{ printf "%s %s %.9g\n", $1, $2, 50 + $3 / 8 }' "$folder/all.tsv" | gzip >"$folder/scaled.gz"
 run both score --set "teacher.scores=[$folder/scaled.gz]"
