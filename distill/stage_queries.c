@@ -1,5 +1,5 @@
 /* The queries stage: leaves the queries that the job makes in RUN/made, for people and other
- * programs.  A run makes them anew whenever it is opened, which takes less time than reading the
+ * programs.  A run makes them anew whenever it is opened, which takes about as long as reading the
  * collection. */
 #include <stdlib.h>
 
