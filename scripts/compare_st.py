@@ -85,13 +85,13 @@ def initial_student(run, job):
     model = SentenceTransformer(str(run / "student"), device="cpu", config_kwargs={
         "hidden_dropout_prob": job["distill"]["dropout"], "attention_probs_dropout_prob": job["distill"]["dropout"]})
     model.max_seq_length = job["data"]["max_document_tokens"]
-    weights = load_file(run / "train/init.safetensors")
-    head = {name.replace("projection", "linear"): weights.pop(name) for name in list(weights)
-            if name.startswith("projection")}
-    missing, unexpected = model[0].auto_model.load_state_dict(weights, strict=False)
-    assert not unexpected and not [name for name in missing if "pooler" not in name], (missing, unexpected)
-    if head:
-        model[2].load_state_dict(head)
+    weights = load_file(run / "train/init.safetensors")  # a row of biases is [1, size] there
+    modules = {"": model[0].auto_model, "projection.": model[2].linear if len(model) > 2 else None}
+    for prefix, module in modules.items():
+        for name, value in module.state_dict().items() if module else ():
+            if "pooler" not in name and value.is_floating_point():
+                value.copy_(weights.pop(prefix + name).reshape(value.shape))
+    assert not weights, f"{run}/train/init.safetensors has more: {list(weights)}"
     return model
 
 
@@ -103,7 +103,7 @@ def loss_of(base, taps, model, job):
                 teacher_temperature=float(job["distill"]["teacher_temperature"])),
             "margin": lambda: losses.MarginMSELoss(model),
             "cosent": lambda: losses.CoSENTLoss(model, scale=20)}[base]()
-    widths = job["evaluate"]["dims"][::-1]
+    widths = sorted({*job["distill"]["sample"]["widths"], model.get_embedding_dimension()}, reverse=True)
     return {"none": lambda: loss,
             "matryoshka": lambda: losses.MatryoshkaLoss(model, loss, widths),
             "adaptive-layer": lambda: losses.AdaptiveLayerLoss(model, loss),
@@ -173,10 +173,12 @@ def layers_of(model, texts, layers, batch=64):
     return {layer: torch.stack(vectors) for layer, vectors in out.items()}
 
 
-def rankings(z_queries, z_documents, tap):
-    """Rows of the nearest documents, and their cosines."""
+def rankings(z_queries, z_documents, tap, cosine):
+    """Rows of the nearest documents, and their similarities."""
     layer, dim = tap
-    q, d = (torch.nn.functional.normalize(z[layer][:, :dim]) for z in (z_queries, z_documents))
+    q, d = (z[layer][:, :dim] for z in (z_queries, z_documents))
+    if cosine:
+        q, d = torch.nn.functional.normalize(q), torch.nn.functional.normalize(d)
     return (q @ d.T).topk(min(DEPTH, len(d)))
 
 
@@ -209,7 +211,7 @@ class Retrieval:
         layers = sorted({layer for layer, _ in taps})
         z = [layers_of(model, [texts[i] for i in ids], layers)
              for texts, ids in ((self.queries, queries), (self.documents, documents))]
-        return {tap: rankings(*z, tap) for tap in taps}
+        return {tap: rankings(*z, tap, self.job["distill"]["similarity"] == "cosine") for tap in taps}
 
     def dev(self, model):
         found = self.ranked(model, self.dev_queries, self.dev_documents, self.taps)

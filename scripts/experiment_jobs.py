@@ -19,43 +19,49 @@ ENCODER = f"{SHARED}/models/all-MiniLM-L6-v2"
 RECIPES = ["retort", "2dmse", "ese", "adaptive-layer", "matryoshka", "matryoshka2d", "starbucks", "hpd", "de2ce",
            "margin-mse"]
 
-STUDENT = {"student.init.from": "teacher", "student.init.layers": [1, 2, 3, 4, 5, 6], "student.projection": 384,
-           "student.taps": TAPS}
+STUDENT = {"student.init.from": "teacher", "student.init.layers": [1, 2, 3, 4, 5, 6], "student.taps": TAPS}
 MEASURED = {"evaluate.layers": [1, 2, 3, 6], "evaluate.dims": [32, 64, 128, 384], "evaluate.systems": ["student"]}
-RETRIEVAL = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "distill.hpd.centred": True,
-             "distill.hpd.epochs": 1, "distill.hpd.learning_rate": 3e-4, "distill.learning_rate": 2e-4,
+RETRIEVAL = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "distill.learning_rate": 2e-4,
              "distill.evaluations_per_epoch": 1, **MEASURED}
 PAIRS = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "student.init.from": ENCODER,
-         "distill.hpd.encoder": ENCODER, "distill.hpd.epochs": 1, "distill.batch_queries": 64,
-         "distill.learning_rate": 5e-5, "distill.evaluations_per_epoch": 1, **MEASURED,
+         "distill.batch_queries": 64, "distill.learning_rate": 5e-5, "distill.evaluations_per_epoch": 1, **MEASURED,
          "evaluate.measures": ["spearman"]}
-# Minutes of a row with six layers on two cores, and of what all rows of a collection share: README, Speed.
+# Beside them, what rows of the default have and those of other recipes leave to the recipe.
+OURS = {"student.recipe": "retort", "student.projection": 384, "distill.hpd.epochs": 1}
+OURS_RETRIEVAL = {**OURS, "distill.hpd.centred": True, "distill.hpd.learning_rate": 3e-4}
+OURS_PAIRS = {**OURS, "distill.hpd.encoder": ENCODER}
+# Of a collection: minutes on two cores of a row with six layers, and of what all its rows share (README, Speed); keys
+# of all rows; keys of the default's.
 COLLECTIONS = {
     "wikiqa": (4.5, 14, {
         "data.collection": f"{SHARED}/datasets/wikiqa.tar.gz", "data.max_query_tokens": 32,
         "data.max_document_tokens": 128, "teacher.max_length": 160, "mine.scored": 32, "mine.negatives_per_query": 3,
-        "probe.queries": 100, "probe.documents": 2000, **RETRIEVAL, "distill.hpd.max_texts": 13000,
-        "distill.epochs": 6}),
+        "probe.queries": 100, "probe.documents": 2000, **RETRIEVAL, "distill.epochs": 6},
+        {**OURS_RETRIEVAL, "distill.hpd.max_texts": 13000}),
     "scifact": (6.5, 14, {
         "data.collection": f"{SHARED}/datasets/scifact.tar.gz", "data.max_query_tokens": 64,
         "data.max_document_tokens": 128, "data.dev_fraction": 0.1, "teacher.max_length": 256, "mine.scored": 24,
         "mine.negatives_per_query": 1, "probe.queries": 100, "probe.documents": 1000, **RETRIEVAL,
-        "distill.epochs": 10, "distill.max_document_tokens": 64}),
+        "distill.epochs": 10, "distill.max_document_tokens": 64}, OURS_RETRIEVAL),
     "nfcorpus": (5.5, 14, {
         "data.collection": f"{SHARED}/datasets/nfcorpus.tar.gz", "data.max_query_tokens": 32,
         "data.max_document_tokens": 64, "teacher.max_length": 160, "mine.positives": 8, "mine.scored": 8,
         "mine.negatives_per_query": 1, "probe.queries": 100, "probe.documents": 1000, **RETRIEVAL,
-        "distill.epochs": 3}),
+        "distill.epochs": 3}, OURS_RETRIEVAL),
     "stsb": (2.5, 2, {"data.pairs": f"{SHARED}/datasets/stsb.tar.gz", "data.max_query_tokens": 64,
-                      "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}),
+                      "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, OURS_PAIRS),
     "sickr": (2, 2, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
-                     "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}),
+                     "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, OURS_PAIRS),
 }
-# What a recipe leaves to the row: published with one full-size model (margin-mse, hpd), or a student of two layers.
+# What a recipe leaves to the row: the widths that are measured, or that it has one full-size model; DE-2 CE's layers.
+DRAWN = {"distill.sample.widths": [32, 64, 128]}
 OF_RECIPE = {
+    "2dmse": DRAWN, "matryoshka": {"distill.sample.widths": [32, 64, 128, 384]},
+    "matryoshka2d": {"distill.sample.widths": [32, 64, 128, 384]},
     "hpd": {"student.taps": [[6, 384]]},
     "margin-mse": {"student.taps": [[6, 384]]},
-    "de2ce": {"student.taps": [[2, 384]], "student.init.layers": [1, 2], "evaluate.layers": [1, 2]},
+    "de2ce": {"student.init.from": None, "student.init.layers": None, "student.taps": [[2, 384]],
+              "evaluate.layers": [1, 2]},
 }
 # A job must train: one step at rate 0.
 UNTRAINED = {"distill.epochs": 0, "distill.hpd.epochs": 1, "distill.hpd.max_texts": 1, "distill.hpd.learning_rate": 0}
@@ -147,13 +153,13 @@ def files():
     out, table = {}, ["row\tcollection\tgroup\tsystem\tprogram\tseeds\tminutes"]
     total = 0
     for name, collection, group, system, program, seeds, share, keys in rows():
-        full, shared, common = COLLECTIONS[collection]
+        full, shared, common, ours = COLLECTIONS[collection]
         minutes = full * share * len(seeds) + (shared if system == "start" else 0)
         total += minutes
         table.append("\t".join([name, collection, group, system, program, " ".join(map(str, seeds)), f"{minutes:.1f}"]))
         if keys is not None:
-            recipe = {} if "student.recipe" in keys else {"student.recipe": "retort"}
-            job = {"name": name, **common, **recipe, **keys}
+            job = {"name": name, **common, **(ours if keys.get("student.recipe", "retort") == "retort" else {}), **keys}
+            job = {key: value for key, value in job.items() if value is not None}
             out[FOLDER / f"{name}.yaml"] = "\n".join(
                 [f"# {name} ({group}).  Written by scripts/experiment_jobs.py, which has all rows.", *yaml(nested(job)), ""])
     table.append(f"# all_minutes\t{total:.0f}")

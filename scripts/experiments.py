@@ -82,7 +82,14 @@ def key_of(run, key):
 # ---- running ----
 
 class Stopped(Exception):
-    pass
+    """A command failed; interrupted: by the user."""
+    def __init__(self, command, status, interrupted):
+        super().__init__(f"{' '.join(map(str, command))}: exit status {status}")
+        self.interrupted = interrupted
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def record(run, costs):
@@ -101,7 +108,7 @@ def call(run, command, environment=None):
     """Runs a command whose cost is the run's; what is killed was paid for, too."""
     before, start = costs_of(run), time.monotonic()
     child = subprocess.Popen([str(word) for word in command], env=environment)
-    pid, ticks = 0, 0
+    pid, ticks, interrupted = 0, 0, False
     try:
         while not pid:
             pid, status, usage = os.wait4(child.pid, os.WNOHANG)
@@ -111,12 +118,13 @@ def call(run, command, environment=None):
                 ticks += 1
                 time.sleep(0.1)
     except KeyboardInterrupt:
+        interrupted = True
         child.send_signal(signal.SIGINT)
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     record(run, [*before, (child.returncode, round(time.monotonic() - start, 1), usage.ru_maxrss)])
     if child.returncode:
-        raise Stopped(f"{' '.join(map(str, command))}: exit status {child.returncode}")
+        raise Stopped(command, child.returncode, interrupted)
 
 
 def copy(source, run, names):
@@ -258,6 +266,7 @@ def main():
     parser.add_argument("--set", action="append", default=[], dest="settings", help="a job key for every row")
     parser.add_argument("rows", nargs="*", help="all of them")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, interrupt)
     rows, notes = table(CONFIGS / "rows.tsv")
     notes = {name: values for name, *values in notes}
     unknown = {*wanted.rows} - {row["row"] for row in rows}
@@ -281,7 +290,7 @@ def main():
             collect(row, wanted.settings, wanted.split, notes, path)
         except Stopped as why:
             say(why)
-            if "status 130" in str(why):
+            if why.interrupted:
                 return 130
             failed += 1
             continue
