@@ -34,8 +34,9 @@ import torch
 import yaml
 from safetensors.torch import load_file
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
-from sentence_transformers import losses, util
+from sentence_transformers import util
 from sentence_transformers.base.sampler import DefaultBatchSampler
+from sentence_transformers.sentence_transformer import losses
 from transformers import TrainerCallback
 from datasets import Dataset
 
@@ -155,12 +156,13 @@ def learn(model, rows, loss, job, measure):
 
 def layers_of(model, texts, layers, batch=64):
     """{layer: vectors [texts, width]}: the shared pooling and projection after each of these layers."""
-    out, order = {layer: [None] * len(texts) for layer in layers}, sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    out = {layer: [None] * len(texts) for layer in layers}
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     model.eval()
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for at in range(0, len(order), batch):
             rows = order[at:at + batch]
-            features = model.tokenize([texts[i] for i in rows])
+            features = model.preprocess([texts[i] for i in rows])
             hidden = model[0].auto_model(**{k: v for k, v in features.items() if k != "modality"},
                                          output_hidden_states=True).hidden_states
             for layer in layers:

@@ -99,8 +99,11 @@ def rows():
         systems = [] if pairs else ["bm25", "teacher"]
         yield row("baseline", "start", 0.2, {**UNTRAINED, "evaluate.systems": ["student", *systems]})
         yield row("baseline", "all-MiniLM-L6-v2", 0.2, ENCODER_ALONE)
-        recipes = RECIPES if collection in ("wikiqa", "scifact") else \
-            [name for name in RECIPES if name not in ("de2ce", "margin-mse")] if pairs else ["retort", "starbucks", "matryoshka2d"]
+        recipes = RECIPES
+        if pairs:  # the others are of rankings
+            recipes = [name for name in RECIPES if name not in ("de2ce", "margin-mse")]
+        elif collection == "nfcorpus":
+            recipes = ["retort", "starbucks", "matryoshka2d"]
         for recipe in recipes:
             share = 0.33 if recipe == "de2ce" else 1
             yield row("recipe", recipe, share, {"student.recipe": recipe, **OF_RECIPE.get(recipe, {})}, seeds)
@@ -161,7 +164,7 @@ def files():
             job = {"name": name, **common, **(ours if keys.get("student.recipe", "retort") == "retort" else {}), **keys}
             job = {key: value for key, value in job.items() if value is not None}
             out[FOLDER / f"{name}.yaml"] = "\n".join(
-                [f"# {name} ({group}).  Written by scripts/experiment_jobs.py, which has all rows.", *yaml(nested(job)), ""])
+                [f"# {name} ({group}): a row of scripts/experiment_jobs.py, which writes it.", *yaml(nested(job)), ""])
     table.append(f"# all_minutes\t{total:.0f}")
     table.append("\t".join(["# taps", *(f"{layers},{dim}" for layers, dim in TAPS)]))
     table.append(f"# teacher\t{TEACHER}\t{SEEN}")

@@ -85,8 +85,10 @@ def ratio(a, b):
         below = sum(b.queries[i] for i in rows)
         return sum(a.queries[i] for i in rows) / below if below else 0
 
-    if not (a and b and a.queries and b.queries):
+    if not (a and b):
         return None
+    if not (a.queries and b.queries):
+        return Interval(a.interval.value / b.interval.value, None, None)
     return interval_of(of(range(len(a.queries))), map(of, draws(len(a.queries))))
 
 
@@ -138,11 +140,10 @@ def words(interval, signed=False):
     return f"{text} [{number(interval.low)}, {number(interval.high)}]"
 
 
-def verdict(interval, at_least="better", less="worse"):
-    """Of a difference that should not be below 0."""
+def verdict(interval, above="better", below="worse", about="not told apart"):
     if interval.low > 0:
-        return at_least
-    return less if interval.high < 0 else "not told apart"
+        return above
+    return below if interval.high < 0 else about
 
 
 def markdown(head, rows):
@@ -164,20 +165,36 @@ def value_cell(point, _):
     return words(point.interval) + spread
 
 
-def difference_table(collection, systems):
-    def cell(point, tap):
-        return words(difference(point, collection.find(DEFAULT, *tap)), True)
+def mean_difference(collection, system):
+    """Of a system less the default, each query's mean over the taps that both have."""
+    pairs = [(collection.find(system, *tap), collection.find(DEFAULT, *tap)) for tap in collection.taps()]
+    pairs = [(a, b) for a, b in pairs if difference(a, b)]
+    if not pairs:
+        return None
+    return bootstrap([statistics.fmean(x - y for x, y in zip(at[::2], at[1::2]))
+                      for at in zip(*(point.queries for pair in pairs for point in pair))])
 
-    return tap_table(collection, [system for system in systems if system != DEFAULT], cell)
+
+def difference_table(collection, systems, *verdicts):
+    """verdicts: head, and what is said of a mean above, below and about 0."""
+    head = ["less the default, at", *(f"{layers}, {dim}" for layers, dim in collection.taps()), "mean", *verdicts[:1]]
+    rows = []
+    for system in systems:
+        mean = mean_difference(collection, system)
+        if system != DEFAULT and mean:
+            cells = [words(difference(collection.find(system, *tap), collection.find(DEFAULT, *tap)), True)
+                     for tap in collection.taps()]
+            rows.append([system, *cells, words(mean, True), *([verdict(mean, *verdicts[1:])] if verdicts else [])])
+    return markdown(head, rows) if rows else []
 
 
 def introduction(collection):
     facts, measure = collection.rows[0], collection.points[0].measure
     teacher, seen = facts["teacher"]
     seeds = sorted({row["seeds"] for row in collection.rows}, key=len)[-1]
-    lines = [f"{NAMES.get(measure, measure)} on the {facts['split']} split"
-             + (f", {len(collection.points[0].queries)} queries" if collection.points[0].queries else "")
-             + (f"; with ±, the standard deviation over {len(seeds.split())} seeds." if " " in seeds else "; one seed."),
+    measured = f", {len(collection.points[0].queries)} queries" if collection.points[0].queries else ""
+    spread = f"with ±, the standard deviation over {len(seeds.split())} seeds" if " " in seeds else "one seed"
+    lines = [f"{NAMES.get(measure, measure)} on the {facts['split']} split{measured}; {spread}.",
              f"The teacher is {teacher}, which has seen {seen}."]
     alone = [f"{name} {words(p.interval)}" for name, p in
              (("BM25", collection.find("bm25")), ("the teacher, re-ranking BM25's first 100,",
@@ -202,13 +219,17 @@ def goal_slim(collection):
     *_, slim, _, full = [collection.find(DEFAULT, *tap) for tap in collection.taps()]
     kept = ratio(slim, full)
     if kept:
-        holds = "met" if kept.value >= 0.97 else "missed"
-        lines.append(f"- ({slim.layers}, {slim.dim}) keeps {100 * kept.value:.1f} % "
-                     f"[{100 * kept.low:.1f}, {100 * kept.high:.1f}] of the full student's; wanted are 97 %: {holds}.")
+        between = f" [{100 * kept.low:.1f}, {100 * kept.high:.1f}]" if kept.low else ""
+        lines.append(f"- ({slim.layers}, {slim.dim}) keeps {100 * kept.value:.1f} %{between} of the full student's; "
+                     f"wanted are 97 %: {'met' if kept.value >= 0.97 else 'missed'}.")
     start = slim and collection.find("all-MiniLM-L6-v2", slim.layers, slim.dim)
     less = difference(slim, start)
     if less:
         lines.append(f"- Less all-MiniLM-L6-v2 cut to the same size: {words(less, True)}: {verdict(less)}.")
+    without = mean_difference(collection, "no-hpd")
+    if without:
+        said = verdict(without, "worse with it", "better with it")
+        lines.append(f"- Without HPD, less the default, mean over the taps: {words(without, True)}: {said}.")
     return [*lines, ""] if lines else []
 
 
@@ -216,18 +237,39 @@ def goal_start(collection):
     systems = collection.systems("start of")
     return ["Where the default begins, at equal steps: the teacher's layers (the default), or", "",
             *tap_table(collection, [DEFAULT, *systems], value_cell),
-            "less the default:", "", *difference_table(collection, systems)] if systems else []
+            *difference_table(collection, systems)] if systems else []
+
+
+# Mean Spearman over STS12-16, STS-B and SICK-R with 12 layers, at (2, 32), (4, 64), (6, 128), (12, 768): the table of
+# Starbucks' README (Zhuang et al. 2024).
+PUBLISHED = {"separately trained": [.6948, .7326, .7657, .8095], "2DMSE": [.6841, .7068, .7187, .7962],
+             "Starbucks": [.7214, .7466, .7635, .8010]}
+
+
+def shape(collection):
+    """Of Spearman's correlation: what each tap keeps of the full model's."""
+    *sizes, _, full = collection.taps()
+    if collection.points[0].measure != "spearman":
+        return []
+    rows = [[system, *(f"{100 * kept.value:.1f}" if (kept := ratio(collection.find(system, *tap),
+                                                                   collection.find(system, *full))) else ""
+                       for tap in sizes)]
+            for system in collection.systems("recipe", "separate", "baseline") if collection.find(system, *full)]
+    rows += [[f"published, 12 layers: {name}", *(f"{100 * value / values[-1]:.1f}" for value in values[:-1])]
+             for name, values in PUBLISHED.items()]
+    return ["Of the full model's correlation, in percent:", "",
+            *markdown(["layers, dims", *(f"{layers}, {dim}" for layers, dim in sizes)], rows)]
 
 
 def ablation(collection, chosen):
     systems = collection.systems("ablation")
     if not systems:
         return []
-    lines = ["The default less one ingredient, less the default: what pays is below 0.", "",
-             *difference_table(collection, systems)]
+    says = "what is left away", "does harm", "pays", "not told apart from nothing"
+    lines = ["The default less one ingredient:", "", *difference_table(collection, systems, *says)]
     if chosen and chosen.systems("ablation"):
         lines += ["The same on the dev split, by which was chosen:", "",
-                  *difference_table(chosen, chosen.systems("ablation"))]
+                  *difference_table(chosen, chosen.systems("ablation"), *says)]
     return lines
 
 
@@ -256,9 +298,9 @@ def beside(collection):
 
 
 def costs(collection):
-    rows = [[f"{row['system']}" + (f" {p}" if p else ""), row["seeds"].count(" ") + 1, row["steps"], row["pairs_scored"],
-             row["teacher_minutes"], row["train_minutes"], row["minutes"], row["peak_megabytes"]]
-            for row, p in ((row, of_size(collection, row)) for row in collection.rows)]
+    rows = [[f"{row['system']} {of_size(collection, row)}".strip(), row["seeds"].count(" ") + 1, row["steps"],
+             row["pairs_scored"], row["teacher_minutes"], row["train_minutes"], row["minutes"], row["peak_megabytes"]]
+            for row in collection.rows]
     return markdown(["row", "seeds", "steps", "pairs scored", "minutes of the teacher", "of training",
                      "of training and measuring", "peak MB"], rows)
 
@@ -269,7 +311,8 @@ def of_size(collection, row):
 
 def section(collection, chosen):
     systems = collection.systems("recipe", "separate", "baseline")
-    goals = [*goal_separate(collection), *goal_slim(collection), *goal_start(collection)]
+    goals = [*goal_separate(collection), *goal_slim(collection), *goal_start(collection),
+             *shape(collection)]
     parts = [("", [*introduction(collection), *tap_table(collection, systems, value_cell)]),
              ("Less the default", difference_table(collection, systems)),
              ("What was wanted", goals), ("What each ingredient gives", ablation(collection, chosen)),
@@ -284,11 +327,11 @@ def section(collection, chosen):
 PREFACE = """# What each method is worth
 
 Written by scripts/results.py from docs/results/*.tsv, which `make experiments` leaves; nothing here is typed by hand.
-Rows are the job files of configs/experiments. Recipes of one collection take the same number of steps of the same
-size; their keys stand in the README. *separate* are five models, each trained for its tap alone as the default is;
-*pca* is the full student's vectors cut by their own PCA; *start* is the student before training; all-MiniLM-L6-v2 is cut to
-its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries of the means over seeds; differences are
-paired, query by query. Choices were made on dev splits; the test splits were measured once.
+Rows are the job files of configs/experiments. Recipes of one collection take the same number of distillation steps of
+the same size; their keys stand in the README. *separate* are five models, each trained for its tap alone as the default
+is; *pca* is the full student's vectors cut by their own PCA; *start* is the student before training; all-MiniLM-L6-v2
+is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries of the means over seeds;
+differences are paired, query by query. Choices were made on dev splits; the test splits were measured once.
 """
 
 

@@ -13,7 +13,8 @@ mkdir "$CONFIGS"
 make_collection "$folder/tiny"
 cp "$folder/tiny/qrels/test.tsv" "$folder/tiny/qrels/dev.tsv"
 make_job "$CONFIGS/tiny-retort.yaml" "$folder/tiny"
-sed 's/epochs: 2/epochs: 0/; s/epochs: 1,/epochs: 1, max_texts: 1, learning_rate: 0,/' "$CONFIGS/tiny-retort.yaml" >"$CONFIGS/tiny-start.yaml"
+sed 's/epochs: 2/epochs: 0/; s/epochs: 1,/epochs: 1, max_texts: 1, learning_rate: 0,/' "$CONFIGS/tiny-retort.yaml" \
+    >"$CONFIGS/tiny-start.yaml"
 printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' row collection group system program seeds minutes \
     tiny-start tiny baseline start retort 13 1 tiny-retort tiny recipe retort retort '13 14' 1 >"$CONFIGS/rows.tsv"
 printf '# taps\t1,8\t2,16\n# teacher\ttiny\tnothing\n' >>"$CONFIGS/rows.tsv"
@@ -46,7 +47,8 @@ awk -F '\t' '
     }
     END { if (points != 2) print points " points, not 2" }' "$RESULTS/tiny-retort.tsv" >"$folder/off"
 [ ! -s "$folder/off" ] || wrong "$(cat "$folder/off")"
-for word in 'fact	collection	tiny' 'fact	pairs_scored	[1-9]' 'fact	peak_megabytes	[1-9]' 'queries	bm25	0	0	ndcg_cut_10'; do
+for word in 'fact	collection	tiny' 'fact	pairs_scored	[1-9]' 'fact	peak_megabytes	[1-9]' \
+    'queries	bm25	0	0	ndcg_cut_10'; do
     grep -q "^$word" "$RESULTS/tiny-retort.tsv" || wrong "tiny-retort.tsv has no $word"
 done
 
@@ -54,7 +56,9 @@ done
 rm -r "$RUNS/tiny-retort" "$RESULTS/tiny-retort.tsv"
 python3 scripts/experiments.py tiny-retort 2>"$folder/err" &
 driver=$!
-until [ -e "$RUNS/tiny-retort/13/train/distil.checkpoint.safetensors" ] || ! kill -0 $driver 2>"$folder/gone"; do :; done
+while kill -0 $driver 2>"$folder/gone" && [ ! -e "$RUNS/tiny-retort/13/train/hpd.checkpoint.safetensors" ]; do
+    sleep 0.02
+done
 kill -INT $driver
 wait $driver
 [ $? -eq 130 ] || [ -e "$RESULTS/tiny-retort.tsv" ] || wrong "interrupted: $(cat "$folder/err")"
