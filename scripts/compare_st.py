@@ -295,7 +295,7 @@ def main():
     with open(call.output / "grid.tsv", "w") as file:
         print("system", "layers", "dim", measure, f"{measure}_low", f"{measure}_high", sep="\t", file=file)
         for layer, dim, _, *values in rows:
-            print("student", layer, dim, *values, sep="\t", file=file)
+            print("student", layer, dim, *(f"{v:.6f}" if v != "" else "" for v in values), sep="\t", file=file)
             print(f"{layer} layers, {dim} dims: {values[0]:.4f}", file=sys.stderr)
     (call.output / "stages/train").write_text(f"sentence-transformers\t{seconds:.1f}\n")
     print(f"best on dev {best:.4f}; trained in {seconds:.1f} s", file=sys.stderr)

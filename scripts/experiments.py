@@ -210,13 +210,17 @@ def facts_of(row, source, runs, notes):
     def mean(of):
         return sum(map(of, runs)) / len(runs)
 
-    lost = mean(lambda run: sum(seconds for status, seconds, _ in costs_of(run) if status))
+    def steps_of(path):
+        return path.read_text().splitlines()[-1].split("\t")[2] if path.exists() else "step"
+
+    # What retort was killed in it goes on with; sentence-transformers begins again.
+    goes_on = row["program"] == "retort"
+    lost = mean(lambda run: sum(seconds for status, seconds, _ in costs_of(run) if status and goes_on))
     train = mean(lambda run: seconds_of(run, ["train"])) + lost
-    steps = [line.split("\t")[2] for name in ("hpd", "distil") if (source[0] / f"train/{name}.tsv").exists()
-             for line in (source[0] / f"train/{name}.tsv").read_text().splitlines()[-1:]]
+    steps = [steps_of(source[0] / f"train/{name}.tsv") for name in ("hpd", "distil")]
     return {"collection": row["collection"], "group": row["group"], "system": row["system"], "seeds": row["seeds"],
             **{name: "\t".join(values) for name, values in notes.items()},
-            "steps": " + ".join(steps),
+            "steps": " + ".join(step for step in steps if step != "step") or 0,  # a log of its head alone
             "pairs_scored": sum(1 for _ in open(source[0] / "scores.trec")) if (source[0] / "scores.trec").exists()
             else 0,
             "teacher_minutes": f"{mean(lambda run: seconds_of(run, ['embed', 'mine', 'score'])) / 60:.1f}",

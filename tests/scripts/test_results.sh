@@ -8,7 +8,7 @@ command -v python3 >/dev/null || {
 results=$folder/results
 mkdir -p "$results/dev"
 
-# row NAME GROUP SYSTEM STEP POINT...: 50 queries; query i has BASE + STEP * (i % 5) at a point LAYERS,DIM,BASE[,SYSTEM].
+# row NAME GROUP SYSTEM STEP POINT...: 50 queries; query i has BASE + STEP * (i % 5) at POINT, LAYERS,DIM,BASE[,SYSTEM].
 row() {
     name=$1 group=$2 system=$3 step=$4
     shift 4
