@@ -23,8 +23,8 @@ STUDENT = {"student.init.from": "teacher", "student.init.layers": [1, 2, 3, 4, 5
 MEASURED = {"evaluate.layers": [1, 2, 3, 6], "evaluate.dims": [32, 64, 128, 384], "evaluate.systems": ["student"]}
 RETRIEVAL = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "distill.learning_rate": 2e-4,
              "distill.evaluations_per_epoch": 1, **MEASURED}
-PAIRS = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "student.init.from": ENCODER,
-         "distill.batch_queries": 64, "distill.learning_rate": 5e-5, "distill.evaluations_per_epoch": 1, **MEASURED,
+PAIRS = {"teacher.model": f"{SHARED}/models/{TEACHER}", **STUDENT, "distill.batch_queries": 64,
+         "distill.learning_rate": 5e-5, "distill.evaluations_per_epoch": 1, **MEASURED,
          "evaluate.measures": ["spearman"]}
 # Beside them, what rows of the default have and those of other recipes leave to the recipe.
 OURS = {"student.recipe": "retort", "student.projection": 384, "distill.hpd.epochs": 1}
@@ -53,16 +53,19 @@ COLLECTIONS = {
     "sickr": (2, 2, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
                      "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, OURS_PAIRS),
 }
-# What a recipe leaves to the row: the widths that are measured, or that it has one full-size model; DE-2 CE's layers.
+# What a recipe leaves to the row: the widths that are measured, or that it has one full-size model; HPD's epochs, so
+# that its steps are about as many as the others' (published: five), and DE-2 CE's layers.
 DRAWN = {"distill.sample.widths": [32, 64, 128]}
 OF_RECIPE = {
     "2dmse": DRAWN, "matryoshka": {"distill.sample.widths": [32, 64, 128, 384]},
     "matryoshka2d": {"distill.sample.widths": [32, 64, 128, 384]},
-    "hpd": {"student.taps": [[6, 384]]},
+    "hpd": {"student.projection": 128, "student.taps": [[6, 128]], "evaluate.dims": [32, 64, 128],
+            "distill.epochs": None},
     "margin-mse": {"student.taps": [[6, 384]]},
     "de2ce": {"student.init.from": None, "student.init.layers": None, "student.taps": [[2, 384]],
               "evaluate.layers": [1, 2]},
 }
+HPD_EPOCHS = {"wikiqa": 2, "scifact": 3, "stsb": 5, "sickr": 5}
 # A job must train: one step at rate 0.
 UNTRAINED = {"distill.epochs": 0, "distill.hpd.epochs": 1, "distill.hpd.max_texts": 1, "distill.hpd.learning_rate": 0}
 ENCODER_ALONE = {**UNTRAINED, "student.init.from": ENCODER, "student.projection": "none"}
@@ -106,7 +109,11 @@ def rows():
             recipes = ["retort", "starbucks", "matryoshka2d"]
         for recipe in recipes:
             share = 0.33 if recipe == "de2ce" else 1
-            yield row("recipe", recipe, share, {"student.recipe": recipe, **OF_RECIPE.get(recipe, {})}, seeds)
+            keys = {"student.recipe": recipe, **OF_RECIPE.get(recipe, {})}
+            if recipe == "hpd":
+                keys |= {"distill.hpd.epochs": HPD_EPOCHS[collection],
+                         **({"distill.hpd.encoder": ENCODER} if pairs else {})}
+            yield row("recipe", recipe, share, keys, seeds)
         for layers, dim in TAPS:
             yield row("separate", "separate", layers / 6, separate(layers, dim), seeds, name=f"separate-{layers}-{dim}")
         if collection == "wikiqa":
