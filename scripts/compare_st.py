@@ -240,7 +240,7 @@ class Pairs:
 
     def pairs(self, split):
         rows = [line.split("\t") for line in lines_of(self.job["data"]["pairs"], f"{split}.tsv")]
-        return [(a, b, float(score)) for score, a, b, *_ in rows]
+        return [(a, b, float(score)) for score, a, b, *_ in rows if score != "score"]
 
     def rows(self, draw):
         pairs, batch = self.pairs(self.job["data"]["train_split"]), self.job["distill"]["batch_queries"]
