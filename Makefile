@@ -191,6 +191,10 @@ fuzz:
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus $$seeds || exit 1; done
 
+## experiments   the rows of configs/experiments that docs/results lacks, then docs/results.md: about nine hours for all
+experiments: $(PROGRAM)
+	@python3 scripts/experiments.py && python3 scripts/results.py
+
 ## lint          warnings of gcc and clang, format, arrows between folders, budgets: scripts/lint.sh
 lint:
 	@sh scripts/lint.sh
@@ -216,7 +220,7 @@ install: $(PROGRAM) $(SHARED) $(BUILD)/lib/libretort.a
 clean:
 	rm -rf build build-* retort
 
-.PHONY: all help shared-library build-tests objects test asan valgrind coverage bench growth fuzzers fuzz lint test-st \
+.PHONY: all help shared-library build-tests objects test asan valgrind coverage bench growth fuzzers fuzz experiments lint test-st \
     install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
