@@ -365,8 +365,17 @@ struct qrels *collection_add_split(struct collection *collection, const char *na
     return &collection->splits[at].qrels;
 }
 
+const struct pair_split *collection_pairs(const struct collection *collection, const char *name)
+{
+    for (size_t i = 0; i < collection->num_pair_splits; i++)
+        if (strcmp(collection->pair_splits[i].name, name) == 0) return &collection->pair_splits[i];
+    return NULL;
+}
+
 void collection_free(struct collection *collection)
 {
+    for (size_t i = 0; i < collection->num_pair_splits; i++) free(collection->pair_splits[i].pairs);
+    free(collection->pair_splits);
     for (size_t i = 0; i < collection->num_splits; i++) qrels_free(&collection->splits[i].qrels);
     free(collection->splits);
     texts_free(&collection->documents);

@@ -1,5 +1,6 @@
 /* A retrieval collection in BEIR layout (corpus.jsonl, queries.jsonl, qrels/SPLIT.tsv), from a
- * folder or archive, in memory; or its documents alone, streamed.
+ * folder or archive, in memory; or its documents alone, streamed.  Or texts with scored pairs of
+ * them (data/sts.h), which has no queries.
  *
  * Memory: all texts once, plus about 130 bytes a text (pointers, id, map): an explicit index, as
  * design.md allows. */
@@ -23,10 +24,23 @@ struct split {
     struct qrels qrels;
 };
 
+/* Two documents and how alike people say they are. */
+struct scored_pair {
+    uint32_t first, second; /* rows */
+    double score;
+};
+struct pair_split {
+    char name[32];
+    struct scored_pair *pairs; /* in file order */
+    size_t count;
+};
+
 struct collection {
     struct texts documents, queries;
     struct split *splits; /* by name */
     size_t num_splits;
+    struct pair_split *pair_splits; /* of sentence pairs */
+    size_t num_pair_splits;
     struct arena strings;
 };
 
@@ -48,6 +62,8 @@ int collection_add_query(struct collection *collection, const char *id, const ch
  * is one of the name.  Pointers to other splits are no longer good. */
 struct qrels *collection_add_split(struct collection *collection, const char *name,
                                    struct error *err);
+const struct pair_split *collection_pairs(const struct collection *collection,
+                                          const char *name); /* or NULL */
 void collection_free(struct collection *collection);
 
 /* ---- documents alone, for what need not hold them all ---- */

@@ -231,15 +231,26 @@ static int read_pooling(struct st_config *out, const char *folder, struct error 
     return status;
 }
 
-static int check_dense(const struct json *config, const char *path, struct error *err)
+const char *dense_class(enum dense_activation activation)
+{
+    static const char *const classes[] = {
+        [DENSE_IDENTITY] = "torch.nn.modules.linear.Identity",
+        [DENSE_TANH] = "torch.nn.modules.activation.Tanh",
+    };
+    return classes[activation];
+}
+
+static int check_dense(struct st_config *out, const struct json *config, const char *path,
+                       struct error *err)
 {
     static const char *const feature_keys[] = {"module_input_name", "module_output_name"};
     /* Without the key the module applies a tanh. */
-    const char *activation =
-        json_string_or(config, "activation_function", "torch.nn.modules.activation.Tanh");
-    if (strcmp(activation, "torch.nn.modules.linear.Identity") != 0)
-        return fail(err, "%s: activation_function %s is not supported, only Identity", path,
-                    activation);
+    const char *class = json_string_or(config, "activation_function", dense_class(DENSE_TANH));
+    bool tanh = strcmp(class, dense_class(DENSE_TANH)) == 0;
+    if (!tanh && strcmp(class, dense_class(DENSE_IDENTITY)) != 0)
+        return fail(err, "%s: activation_function %s is not supported, only Identity and Tanh",
+                    path, class);
+    out->dense_activation = tanh ? DENSE_TANH : DENSE_IDENTITY;
     if (json_bool_or(config, "use_residual", false))
         return fail(err, "%s: use_residual is not supported", path);
     for (int i = 0; i < 2; i++) {
@@ -258,7 +269,7 @@ static int read_dense(struct st_config *out, const char *folder, struct error *e
     out->dense_bias = true;
     char *path = hold(path_join(folder, "config.json"), free);
     int status = json_read_file(&config, path, err);
-    if (status == 0) status = check_dense(config, path, err);
+    if (status == 0) status = check_dense(out, config, path, err);
     if (status == 0)
         status = need_size(&out->dense_in, config, "in_features", MOST_WIDTH, path, err);
     if (status == 0)

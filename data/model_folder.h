@@ -20,6 +20,7 @@ struct hf_config {
 int hf_config_read(struct hf_config *out, const char *folder, struct error *err);
 
 enum pooling { POOLING_MEAN, POOLING_CLS };
+enum dense_activation { DENSE_IDENTITY, DENSE_TANH }; /* after the dense module */
 
 /* modules.json and what it points to; defaults for a bare Hugging Face folder: mean, no dense,
  * no normalise. */
@@ -27,9 +28,10 @@ struct st_config {
     bool is_sentence_transformer; /* modules.json was there */
     enum pooling pooling;
     bool normalize;
-    char *dense_folder; /* below the model's folder, NULL if none; Identity activation only */
+    char *dense_folder; /* below the model's folder, NULL if none */
     int dense_in, dense_out;
     bool dense_bias;
+    enum dense_activation dense_activation;
     int max_seq_length; /* 0 if not given */
     bool lowercase;     /* texts are lower-cased whatever the tokenizer does */
     int truncate_dim;   /* 0 if not given */
@@ -42,5 +44,7 @@ struct st_config {
 int st_config_read(struct st_config *out, const char *folder, struct error *err);
 void st_config_free(struct st_config *config);
 void st_config_release(void *config); /* the same, for hold (guard.h) */
+/* What a Dense module's config.json calls it: a class of PyTorch. */
+const char *dense_class(enum dense_activation activation);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,18 +100,85 @@ static int look_for_corpus(void *arg, const char *name, struct lines *lines, str
     return search->found_corpus;
 }
 
-int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err)
+/* Whether the split is there goes to *found; plain: a file that is the split whatever its name. */
+static int find_split(struct sts_pairs *out, const char *path, const char *plain, const char *split,
+                      bool *found, struct error *err)
 {
     *out = (struct sts_pairs){0};
-    char *wanted = xasprintf("%s.tsv", split), *plain = xstrdup(base_name(path));
-    size_t length = strlen(plain);
-    if (length > 3 && strcmp(plain + length - 3, ".gz") == 0) plain[length - 3] = '\0';
+    char *wanted = xasprintf("%s.tsv", split);
     struct search search = {.plain = plain, .wanted = wanted, .out = out};
     int status = source_walk(path, look_for_split, &search, err);
-    if (status == 0 && !search.found_tsv) status = fail(err, "%s: holds no %s", path, wanted);
+    *found = search.found_tsv;
     if (status) sts_free(out);
-    free(plain);
     free(wanted);
+    return status;
+}
+
+int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err)
+{
+    bool found;
+    char *plain = xstrdup(base_name(path));
+    size_t length = strlen(plain);
+    if (length > 3 && strcmp(plain + length - 3, ".gz") == 0) plain[length - 3] = '\0';
+    int status = find_split(out, path, plain, split, &found, err);
+    if (status == 0 && !found) status = fail(err, "%s: holds no %s.tsv", path, split);
+    free(plain);
+    return status;
+}
+
+/* ---- as a collection ---- */
+
+/* Row of the sentence, new or not. */
+static uint32_t sentence_row(struct collection *collection, const char *sentence)
+{
+    struct texts *texts = &collection->documents;
+    int64_t row = texts_find(texts, sentence);
+    if (row >= 0) return (uint32_t)row;
+    if (texts->count == texts->capacity) {
+        size_t capacity = grown(&texts->capacity);
+        texts->ids = xrealloc(texts->ids, capacity, sizeof *texts->ids);
+        texts->values = xrealloc(texts->values, capacity, sizeof *texts->values);
+    }
+    const char *kept = arena_strndup(&collection->strings, sentence, strlen(sentence));
+    texts->ids[texts->count] = texts->values[texts->count] = kept;
+    strmap_insert(&texts->rows, kept, (int64_t)texts->count);
+    return (uint32_t)texts->count++;
+}
+
+static void add_split(struct collection *out, const char *name, const struct sts_pairs *pairs)
+{
+    struct pair_split *split = &out->pair_splits[out->num_pair_splits++];
+    snprintf(split->name, sizeof split->name, "%s", name);
+    split->pairs = xcalloc(pairs->count, sizeof *split->pairs);
+    split->count = pairs->count;
+    for (size_t i = 0; i < pairs->count; i++) {
+        uint32_t first = sentence_row(out, pairs->first[i]);
+        split->pairs[i] =
+            (struct scored_pair){first, sentence_row(out, pairs->second[i]), pairs->scores[i]};
+    }
+}
+
+int sts_read_collection(struct collection *out, const char *path, const char *const *splits,
+                        size_t num_splits, struct error *err)
+{
+    *out = (struct collection){.pair_splits = xcalloc(num_splits, sizeof *out->pair_splits)};
+    int status = 0;
+    for (size_t s = 0; s < num_splits && !status; s++) {
+        struct sts_pairs pairs;
+        bool found;
+        status = find_split(&pairs, path, "", splits[s], &found, err);
+        if (status || !found) continue;
+        if (strlen(splits[s]) >= sizeof out->pair_splits->name)
+            status = fail(err, "%s: a split's name has at most %zu letters", path,
+                          sizeof out->pair_splits->name - 1);
+        else
+            add_split(out, splits[s], &pairs);
+        sts_free(&pairs);
+    }
+    if (!status && !out->num_pair_splits)
+        status = fail(err, "%s: holds no %s.tsv of score<TAB>sentence1<TAB>sentence2", path,
+                      num_splits ? splits[0] : "split");
+    if (status) collection_free(out);
     return status;
 }
 

@@ -2,7 +2,7 @@
 #ifndef RETORT_STS_H
 #define RETORT_STS_H
 
-#include "data/base.h"
+#include "data/collection.h"
 
 struct sts_pairs {
     const char **first, **second;
@@ -15,6 +15,11 @@ struct sts_pairs {
  * such split.  Empty sentences are texts. */
 int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err);
 void sts_free(struct sts_pairs *pairs);
+/* The splits that a folder or archive holds, of those named, as a collection without queries: its
+ * documents are the distinct sentences in order of appearance, each its own id.  Errors: those of
+ * sts_read; a split of a name may be missing, but not all. */
+int sts_read_collection(struct collection *out, const char *path, const char *const *splits,
+                        size_t num_splits, struct error *err);
 /* Whether path looks like STS (a .tsv, or a folder or archive with a .tsv outside of qrels/ and
  * no corpus.jsonl) rather than a collection. */
 int sts_detect(bool *is_sts, const char *path, struct error *err);

@@ -7,7 +7,7 @@
 
 struct checkpoint_state {
     uint64_t step;   /* steps done */
-    double best;     /* best dev value so far; -1 before the first */
+    double best;     /* best dev value so far; -2 before the first */
     uint64_t waited; /* evaluations since then */
     bool finished;
     struct hash128 identity; /* of what is being trained */

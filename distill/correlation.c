@@ -19,6 +19,24 @@ void sts_scores(double *scores, const float *za, const float *zb, size_t n, int 
     }
 }
 
+static const char *const names[] = {
+    [CORRELATION_SPEARMAN] = "spearman", [CORRELATION_PEARSON] = "pearson"};
+
+bool correlation_parse(enum correlation *out, const char *word)
+{
+    for (int kind = 0; kind < 2; kind++)
+        if (strcmp(word, names[kind]) == 0) {
+            *out = (enum correlation)kind;
+            return true;
+        }
+    return false;
+}
+
+const char *correlation_name(enum correlation kind)
+{
+    return names[kind];
+}
+
 /* ---- one side of a correlation, ranked anew in each resample ---- */
 
 struct side {

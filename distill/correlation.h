@@ -19,6 +19,9 @@
 void sts_scores(double *scores, const float *za, const float *zb, size_t n, int width, int dim);
 
 enum correlation { CORRELATION_SPEARMAN, CORRELATION_PEARSON };
+/* Whether word is "spearman" or "pearson". */
+bool correlation_parse(enum correlation *out, const char *word);
+const char *correlation_name(enum correlation kind);
 /* The correlation of x with y [n] and its percentile interval at 95 %.  Without variance in x or y:
  * NaN; resamples without it are left out. */
 struct interval correlation_interval(enum correlation kind, const double *x, const double *y,

@@ -1,6 +1,10 @@
 #include "distill/dev_eval.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "distill/correlation.h"
 
 static int by_row(const void *a, const void *b)
 {
@@ -10,6 +14,11 @@ static int by_row(const void *a, const void *b)
 
 void dev_eval_pool(struct dev_eval *dev, const uint32_t *candidates, size_t num_candidates)
 {
+    if (dev->pairs) {
+        dev->num_documents =
+            pair_set_documents(&dev->documents, dev->pairs, dev->collection->documents.count);
+        return;
+    }
     size_t capacity = num_candidates;
     for (size_t q = 0; q < dev->queries->count; q++) capacity += dev->queries->judged[q]->count;
     uint32_t *all = xcalloc(capacity, sizeof *all);
@@ -58,8 +67,36 @@ static void free_all(float **z, int layers)
     free(z);
 }
 
-static double tap_value(const struct dev_eval *dev, struct tap tap, const float *zq,
-                        const float *zd, double *values)
+/* Vectors of the first or second sentences, [pairs, width]. */
+static float *side(const struct dev_eval *dev, const float *zd, bool second)
+{
+    size_t width = (size_t)dev->de->output_size, n = dev->pairs->count;
+    float *out = xaligned(n * width, sizeof *out);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t row = second ? dev->pairs->pairs[i].second : dev->pairs->pairs[i].first;
+        const uint32_t *at = bsearch(&row, dev->documents, dev->num_documents, sizeof row, by_row);
+        REQUIRE(at);
+        memcpy(out + i * width, zd + (size_t)(at - dev->documents) * width, width * sizeof *out);
+    }
+    return out;
+}
+
+static double pairs_value(const struct dev_eval *dev, int dim, const float *zd)
+{
+    size_t n = dev->pairs->count;
+    double *scores = xcalloc(2 * n, sizeof *scores), *gold = scores + n;
+    float *za = side(dev, zd, false), *zb = side(dev, zd, true);
+    sts_scores(scores, za, zb, n, dev->de->output_size, dim);
+    for (size_t i = 0; i < n; i++) gold[i] = dev->pairs->pairs[i].score;
+    double value = spearman(scores, gold, n);
+    free(zb);
+    free(za);
+    free(scores);
+    return isnan(value) ? 0 : value;
+}
+
+static double queries_value(const struct dev_eval *dev, struct tap tap, const float *zq,
+                            const float *zd, double *values)
 {
     struct run run;
     const struct embedded embedded = {.collection = dev->collection,
@@ -82,7 +119,8 @@ double dev_eval_run(const struct dev_eval *dev, struct report *report)
     const char **texts = xcalloc(dev->num_documents, sizeof *texts);
     for (size_t d = 0; d < dev->num_documents; d++)
         texts[d] = dev->collection->documents.values[dev->documents[d]];
-    const char **queries = query_texts(dev->queries, dev->collection);
+    size_t num_queries = dev->pairs ? 0 : dev->queries->count;
+    const char **queries = dev->pairs ? NULL : query_texts(dev->queries, dev->collection);
     float **zd = embed_all(dev,
                            (struct embed_request){.texts = texts,
                                                   .count = dev->num_documents,
@@ -91,15 +129,18 @@ double dev_eval_run(const struct dev_eval *dev, struct report *report)
                            layers);
     float **zq = embed_all(dev,
                            (struct embed_request){.texts = queries,
-                                                  .count = dev->queries->count,
+                                                  .count = num_queries,
                                                   .prompt = dev->de->query_prompt,
                                                   .max_length = dev->max_query_tokens},
                            layers);
-    double *values = xcalloc(dev->queries->count, sizeof *values), sum = 0;
+    double *values = xcalloc(num_queries, sizeof *values), sum = 0;
     for (size_t t = 0; t < dev->num_taps; t++) {
         struct tap tap = dev->taps[t];
-        double value = tap_value(dev, tap, zq[tap.layer - 1], zd[tap.layer - 1], values);
-        report_add(report, value, "ndcg_cut_10 (%d, %d)", tap.layer, tap.dim);
+        const float *documents = zd[tap.layer - 1];
+        double value = dev->pairs ? pairs_value(dev, tap.dim, documents)
+                                  : queries_value(dev, tap, zq[tap.layer - 1], documents, values);
+        report_add(report, value, "%s (%d, %d)", dev->pairs ? "spearman" : "ndcg_cut_10", tap.layer,
+                   tap.dim);
         sum += value;
     }
     free(values);

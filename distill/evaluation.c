@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/output.h"
 #include "data/progress.h"
 #include "student/search.h"
 
@@ -15,6 +16,11 @@ int evaluation_measures(struct evaluation *evaluation, const char *const *names,
     evaluation->depth = 100;
     for (size_t m = 0; m < count; m++) {
         struct measure *measure = &evaluation->measures[m];
+        if (evaluation->pairs) {
+            if (!correlation_parse(&evaluation->correlations[m], names[m]))
+                return fail_usage(err, "%s: pairs have spearman and pearson", names[m]);
+            continue;
+        }
         if (measure_parse(measure, names[m], err)) return -1;
         if (measure->cut > evaluation->depth) evaluation->depth = measure->cut;
     }
@@ -36,14 +42,37 @@ static struct evaluated *add_row(struct evaluation *evaluation, const char *syst
     return row;
 }
 
+static char *row_path(const struct evaluation *evaluation, const struct evaluated *row,
+                      const char *ending)
+{
+    const char *folder = evaluation->trec_folder;
+    if (!row->layers) return xasprintf("%s/%s.%s", folder, row->system, ending);
+    return xasprintf("%s/%s-l%d-d%d.%s", folder, row->system, row->layers, row->dim, ending);
+}
+
 static int write_run(const struct evaluation *evaluation, const struct evaluated *row,
                      struct run *run, struct error *err)
 {
     if (!evaluation->trec_folder) return 0;
-    char *path = row->layers ? xasprintf("%s/%s-l%d-d%d.trec", evaluation->trec_folder, row->system,
-                                         row->layers, row->dim)
-                             : xasprintf("%s/%s.trec", evaluation->trec_folder, row->system);
+    char *path = row_path(evaluation, row, "trec");
     int status = run_write(run, path, err);
+    free(path);
+    return status;
+}
+
+static int write_scores(const struct evaluation *evaluation, const struct evaluated *row,
+                        struct error *err)
+{
+    struct output out = {0};
+    if (!evaluation->trec_folder) return 0;
+    char *path = row_path(evaluation, row, "tsv");
+    int status = output_open(&out, path, err);
+    if (!status) {
+        output_printf(&out, "label\tscore\n");
+        for (size_t i = 0; i < evaluation->pairs->count; i++)
+            output_printf(&out, "%.6g\t%.6g\n", evaluation->pairs->pairs[i].score, row->scores[i]);
+        status = output_commit(&out, err);
+    }
     free(path);
     return status;
 }
@@ -58,6 +87,16 @@ int evaluate_run(struct evaluation *evaluation, const char *system, int layers, 
         measure_run(row->values[m], evaluation->measures[m], evaluation->queries, run);
     }
     return write_run(evaluation, row, run, err);
+}
+
+int evaluate_scores(struct evaluation *evaluation, const char *system, int layers, int dim,
+                    const double *scores, struct error *err)
+{
+    struct evaluated *row = add_row(evaluation, system, layers, dim);
+    size_t n = evaluation->pairs->count;
+    row->scores = xcalloc(n, sizeof *row->scores);
+    memcpy(row->scores, scores, n * sizeof *scores);
+    return write_scores(evaluation, row, err);
 }
 
 /* Milliseconds of exact search for one query at a time, best of three rounds over up to 64
@@ -88,9 +127,8 @@ static double search_ms(const struct evaluation *evaluation, const struct vector
     return best;
 }
 
-int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
-                     const struct int_list *dims, const struct vector_pair *vectors,
-                     struct error *err)
+static int rank_vectors(struct evaluation *evaluation, const char *system, int layers, int dim,
+                        const struct vector_pair *vectors, struct error *err)
 {
     const struct embedded embedded = {.collection = evaluation->collection,
                                       .queries = evaluation->queries,
@@ -98,19 +136,45 @@ int evaluate_vectors(struct evaluation *evaluation, const char *system, int laye
                                       .zq = vectors->zq,
                                       .zd = vectors->zd,
                                       .width = vectors->width};
+    struct run run;
+    rank_embedded(&run, &embedded, dim, evaluation->cosine, evaluation->depth,
+                  evaluation->drop_same_id, "retort", evaluation->pool);
+    int status = evaluate_run(evaluation, system, layers, dim, &run, err);
+    run_free(&run);
+    return status;
+}
+
+/* The cosine of each pair. */
+static int score_vectors(struct evaluation *evaluation, const char *system, int layers, int dim,
+                         const struct vector_pair *vectors, struct error *err)
+{
+    size_t n = evaluation->pairs->count, width = (size_t)vectors->width;
+    double *scores = xcalloc(n, sizeof *scores);
+    for (size_t i = 0; i < n; i++) {
+        const struct scored_pair *pair = &evaluation->pairs->pairs[i];
+        sts_scores(&scores[i], vectors->zd + pair->first * width,
+                   vectors->zd + pair->second * width, 1, vectors->width, dim);
+    }
+    int status = evaluate_scores(evaluation, system, layers, dim, scores, err);
+    free(scores);
+    return status;
+}
+
+int evaluate_vectors(struct evaluation *evaluation, const char *system, int layers,
+                     const struct int_list *dims, const struct vector_pair *vectors,
+                     struct error *err)
+{
     for (size_t i = 0; i < dims->count; i++) {
         int dim = dims->items[i];
         if (dim > vectors->width) continue;
-        struct run run;
-        rank_embedded(&run, &embedded, dim, evaluation->cosine, evaluation->depth,
-                      evaluation->drop_same_id, "retort", evaluation->pool);
-        int status = evaluate_run(evaluation, system, layers, dim, &run, err);
-        run_free(&run);
-        if (status) return -1;
+        if (evaluation->pairs ? score_vectors(evaluation, system, layers, dim, vectors, err)
+                              : rank_vectors(evaluation, system, layers, dim, vectors, err))
+            return -1;
         struct evaluated *row = &evaluation->rows[evaluation->count - 1];
         row->bytes_per_vector = 4.0 * dim;
         row->texts_per_s = vectors->texts_per_s;
-        if (evaluation->timed) row->ms_per_query = search_ms(evaluation, vectors, dim);
+        if (evaluation->timed && !evaluation->pairs)
+            row->ms_per_query = search_ms(evaluation, vectors, dim);
         if (interrupted()) return fail_interrupted(err);
     }
     return 0;
@@ -173,8 +237,9 @@ int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct int_list *dims, const struct document_vectors *documents,
                      struct error *err)
 {
-    size_t queries = evaluation->queries->count;
-    const char **texts = query_texts(evaluation->queries, evaluation->collection);
+    size_t queries = evaluation->pairs ? 0 : evaluation->queries->count;
+    const char **texts =
+        evaluation->pairs ? NULL : query_texts(evaluation->queries, evaluation->collection);
     float *zq = xaligned(queries * (size_t)de->output_size, sizeof *zq);
     int status = 0;
     for (size_t l = 0; l < layers->count && !status; l++) {
@@ -217,10 +282,55 @@ double evaluated_mean(const struct evaluation *evaluation, const struct evaluate
     return sum / (double)evaluation->queries->count;
 }
 
+void evaluation_measure_name(char name[32], const struct evaluation *evaluation, size_t measure)
+{
+    if (evaluation->pairs)
+        snprintf(name, 32, "%s", correlation_name(evaluation->correlations[measure]));
+    else
+        measure_name(name, evaluation->measures[measure]);
+}
+
+/* What people say of the pairs. */
+static double *labels_of(const struct pair_set *pairs)
+{
+    double *labels = xcalloc(pairs->count, sizeof *labels);
+    for (size_t i = 0; i < pairs->count; i++) labels[i] = pairs->pairs[i].score;
+    return labels;
+}
+
+struct interval evaluated_interval(const struct evaluation *evaluation, const struct evaluated *row,
+                                   size_t measure, int resamples, uint64_t seed)
+{
+    if (!evaluation->pairs)
+        return bootstrap_mean(row->values[measure], evaluation->queries->count, resamples, seed);
+    double *labels = labels_of(evaluation->pairs);
+    struct interval interval =
+        correlation_interval(evaluation->correlations[measure], row->scores, labels,
+                             evaluation->pairs->count, resamples, seed);
+    free(labels);
+    return interval;
+}
+
+struct interval evaluated_difference(const struct evaluation *evaluation, const struct evaluated *a,
+                                     const struct evaluated *b, size_t measure, int resamples,
+                                     uint64_t seed)
+{
+    if (!evaluation->pairs)
+        return bootstrap_difference(a->values[measure], b->values[measure],
+                                    evaluation->queries->count, resamples, seed);
+    double *labels = labels_of(evaluation->pairs);
+    struct interval interval =
+        correlation_difference(evaluation->correlations[measure], a->scores, b->scores, labels,
+                               evaluation->pairs->count, resamples, seed);
+    free(labels);
+    return interval;
+}
+
 void evaluation_free(struct evaluation *evaluation)
 {
     for (size_t r = 0; r < evaluation->count; r++) {
         free(evaluation->rows[r].system);
+        free(evaluation->rows[r].scores);
         for (size_t m = 0; m < MAX_MEASURES; m++) free(evaluation->rows[r].values[m]);
     }
     free(evaluation->rows);

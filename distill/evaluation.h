@@ -1,8 +1,10 @@
-/* Measuring systems on one split: rankings, measures per query, cost.  What `retort evaluate` and a
- * job's grid share. */
+/* Measuring systems on one split: rankings, measures per query, cost; or the scores of sentence
+ * pairs and their correlation with people's.  What `retort evaluate` and a job's grid share. */
 #ifndef RETORT_EVALUATION_H
 #define RETORT_EVALUATION_H
 
+#include "distill/correlation.h"
+#include "distill/pair_set.h"
 #include "distill/ranking.h"
 
 enum { MAX_MEASURES = 16 };
@@ -12,25 +14,30 @@ struct evaluated {
     char *system;
     int layers, dim;              /* 0: the system has none (BM25, the teacher) */
     double *values[MAX_MEASURES]; /* [queries] per measure */
+    double *scores;               /* of pairs instead: [pairs] */
     double texts_per_s, bytes_per_vector, ms_per_query; /* NaN: not measured */
 };
 
 struct evaluation {
     const struct collection *collection;
     const struct query_set *queries;
+    const struct pair_set *pairs; /* instead of queries; or NULL */
     struct pool *pool;
     struct measure measures[MAX_MEASURES];
+    enum correlation correlations[MAX_MEASURES]; /* of pairs */
     size_t num_measures;
     int depth; /* documents ranked per query */
     bool cosine, drop_same_id;
     int max_query_tokens, max_document_tokens; /* 0: the model's own */
-    const char *trec_folder; /* a TREC run a row goes there as SYSTEM-lL-dD.trec; NULL: none */
-    bool timed;              /* measure cost */
+    /* A TREC run a row goes there as SYSTEM-lL-dD.trec, or label and score of each pair as .tsv;
+     * NULL: none. */
+    const char *trec_folder;
+    bool timed; /* measure cost */
     struct evaluated *rows;
     size_t count, capacity;
 };
 
-/* names: measures; sets depth to the deepest cut, 100 at least. */
+/* names: measures, of pairs correlations; sets depth to the deepest cut, 100 at least. */
 int evaluation_measures(struct evaluation *evaluation, const char *const *names, size_t count,
                         struct error *err);
 /* z of all documents at every layer of a list: z[i] is [documents, output_size]. */
@@ -47,7 +54,7 @@ int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
                      const struct int_list *dims, const struct document_vectors *documents,
                      struct error *err);
-/* Vectors of a split's queries and of all documents, before they are cut. */
+/* Vectors of a split's queries (of pairs none) and of all documents, before they are cut. */
 struct vector_pair {
     const float *zq, *zd; /* [queries->count, width], [documents, width] */
     int width;
@@ -59,6 +66,17 @@ int evaluate_vectors(struct evaluation *evaluation, const char *system, int laye
 /* A ranking that is already there: sorted, written, measured. */
 int evaluate_run(struct evaluation *evaluation, const char *system, int layers, int dim,
                  struct run *run, struct error *err);
+/* The same for scores of the pairs, [pairs]. */
+int evaluate_scores(struct evaluation *evaluation, const char *system, int layers, int dim,
+                    const double *scores, struct error *err);
+/* The measure's name, its mean (or correlation) with its bootstrap interval, and the same of the
+ * difference of two rows on the same resamples. */
+void evaluation_measure_name(char name[32], const struct evaluation *evaluation, size_t measure);
+struct interval evaluated_interval(const struct evaluation *evaluation, const struct evaluated *row,
+                                   size_t measure, int resamples, uint64_t seed);
+struct interval evaluated_difference(const struct evaluation *evaluation, const struct evaluated *a,
+                                     const struct evaluated *b, size_t measure, int resamples,
+                                     uint64_t seed);
 const struct evaluated *evaluation_find(const struct evaluation *evaluation, const char *system,
                                         int layers, int dim); /* or NULL */
 double evaluated_mean(const struct evaluation *evaluation, const struct evaluated *row,

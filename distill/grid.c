@@ -1,5 +1,6 @@
 /* See grid.h. */
 #include "distill/grid.h"
+#include "distill/correlation.h"
 #include "distill/tsv.h"
 
 #include <math.h>
@@ -71,7 +72,8 @@ int grid_measure_name(char name[32], const char *word)
 {
     struct measure measure;
     struct error ignored = {0};
-    if (strcmp(word, "spearman") == 0 || strcmp(word, "pearson") == 0) {
+    enum correlation kind;
+    if (correlation_parse(&kind, word)) {
         strcpy(name, word);
         return 0;
     }

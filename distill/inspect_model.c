@@ -130,8 +130,9 @@ static void dual_encoder_facts(struct text *out, const struct st_config *st)
 {
     fact(out, "pooling", "%s", st->pooling == POOLING_CLS ? "first token" : "mean");
     if (st->dense_folder)
-        fact(out, "projection", "%d to %d%s", st->dense_in, st->dense_out,
-             st->dense_bias ? ", with bias" : "");
+        fact(out, "projection", "%d to %d%s%s", st->dense_in, st->dense_out,
+             st->dense_bias ? ", with bias" : "",
+             st->dense_activation == DENSE_TANH ? ", tanh" : "");
     fact(out, "embeddings", "%s, compared by %s", st->normalize ? "of length 1" : "of any length",
          st->similarity);
     if (st->max_seq_length) fact(out, "longest text", "%d tokens", st->max_seq_length);

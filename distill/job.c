@@ -127,26 +127,41 @@ static int load_setting(struct job *job, const char *setting, struct error *err)
     return status;
 }
 
+/* Keys in YAML, where nothing before has them. */
+static void load_missing(struct job *job, const char *where, const char *keys)
+{
+    struct error err = {0};
+    struct yaml_tree yaml;
+    if (!*keys) return;
+    struct loader loader = {job, {where, false, NULL}, true, &err};
+    int status = yaml_read_string(&yaml, where, keys, &err);
+    REQUIRE(status == 0);
+    status = load_section(&loader, "", yaml.root);
+    REQUIRE(status == 0);
+    yaml_tree_free(&yaml);
+}
+
+/* What is else by default where the data are sentence pairs: there are no queries to rank for. */
+static const char pairs_defaults[] =
+    "distill: {loss: {info_nce: 0, listwise_kl: 0, margin_mse: 0, cosent: 1}}\n"
+    "evaluate: {systems: [student, init, no-teacher, teacher, pca], measures: [spearman, "
+    "pearson]}\n"
+    "export: {pick: smallest index_bytes with spearman >= 0.97 * full}\n"
+    "teach: {loss: {softmax: 0, mse: 1}}\n";
+
 /* The recipe's keys, where neither the file nor a setting has them. */
 static void load_recipe(struct job *job)
 {
-    const char *keys = recipe_keys(job->student.recipe);
     char *where = xasprintf("student.recipe %s", recipe_words[job->student.recipe].word);
-    struct error err = {0};
-    struct yaml_tree yaml;
-    if (*keys) {
-        int status = yaml_read_string(&yaml, where, keys, &err);
-        REQUIRE(status == 0);
-        struct loader loader = {job, {where, false, NULL}, true, &err};
-        status = load_section(&loader, "", yaml.root);
-        REQUIRE(status == 0);
-        yaml_tree_free(&yaml);
-    }
+    load_missing(job, where, recipe_keys(job->student.recipe));
     free(where);
 }
 
 static int check_required(const struct job *job, struct error *err)
 {
+    if (job_is_none(job_data_path(job)))
+        return fail_usage(err, "%s: data.collection is missing (%s), or data.pairs", job->path,
+                          job_keys[KEY_OF(data.collection)].help);
     for (int row = 0; row < job_key_count(); row++)
         if (!job_keys[row].fallback && !job->places[row])
             return fail_usage(err, "%s: %s is missing (%s)", job->path, job_keys[row].name,
@@ -162,6 +177,7 @@ static int read_all(struct job *job, const char *text, const struct string_list 
     for (size_t i = 0; settings && i < settings->count; i++)
         if (load_setting(job, settings->items[i], err)) return -1;
     load_recipe(job);
+    if (job_has_pairs(job)) load_missing(job, "data.pairs", pairs_defaults);
     if (check_required(job, err)) return -1;
     job_derive(job);
     return job_check(job, err);

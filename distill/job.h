@@ -29,9 +29,10 @@ enum system {
     SYSTEM_INIT = 2,       /* the student before training */
     SYSTEM_NO_TEACHER = 4, /* the same steps with labels only */
     SYSTEM_BM25 = 8,
-    SYSTEM_TEACHER = 16, /* re-ranking BM25's list */
+    SYSTEM_TEACHER = 16, /* re-ranking BM25's list; scoring the pairs */
     SYSTEM_PCA = 32      /* the full student's vectors, cut by PCA */
 };
+enum pair_target { TARGET_LABELS = 1, TARGET_TEACHER = 2 }; /* what losses of pairs copy */
 enum export_format { FORMAT_SENTENCE_TRANSFORMERS = 1 };
 
 enum made_weight { MADE_WEIGHT_NONE, MADE_WEIGHT_PROBABILITY };
@@ -69,11 +70,12 @@ struct job {
     int seed, threads; /* threads 0: one per core */
     enum precision precision;
     struct {
-        char *collection, *query_prefix, *document_prefix;
+        char *collection, *pairs; /* one of them is "none" */
+        char *query_prefix, *document_prefix;
         char *train_split, *dev_split, *test_split;
         int max_query_tokens, max_document_tokens;
-        double dev_fraction;   /* of the train queries; where there is no dev split */
-        int max_train_queries; /* 0: all */
+        double dev_fraction;   /* of the train queries or pairs; where there is no dev split */
+        int max_train_queries; /* or pairs; 0: all */
         bool drop_same_id;
         enum query_source queries;
         struct {
@@ -138,7 +140,8 @@ struct job {
             struct int_list layers; /* blocks of the source, from 1; 0: a random one; `random`:
                                        their number counts */
         } init;
-        int projection; /* 0: none */
+        int projection;                   /* 0: none */
+        enum dense_activation activation; /* after the projection */
         enum pooling pooling;
         struct tap_list taps; /* the last one is the full model; empty until job_fit where neither
                                  taps nor a projection are given */
@@ -160,6 +163,7 @@ struct job {
         struct {
             double info_nce, listwise_kl, margin_mse, ranknet, lambda, adr_mse, self_kl;
             double coordinate_kl, compress;
+            double cosent, angle, cosine_mse; /* of pairs */
             struct {
                 double start, end;
             } hpd, align; /* weight at the first and the last step */
@@ -178,6 +182,7 @@ struct job {
             enum full_width full_width;
             bool same_widths, embeddings;
         } sample;
+        int pair_targets;                        /* enum pair_target bits */
         double temperature, teacher_temperature; /* student scores are similarity / temperature */
         enum similarity_kind similarity;
         enum tap_weights tap_weights;
@@ -240,6 +245,11 @@ bool job_is_none(const char *value);
  * not be where it weighs nothing and fills no gap. */
 bool job_has_scores(const struct job *job);
 bool job_asks_model(const struct job *job);
+/* Whether the job is of sentence pairs, not of a collection. */
+bool job_has_pairs(const struct job *job);
+const char *job_data_path(const struct job *job); /* data.pairs or data.collection */
+/* Whether pairs get a teacher's score: teacher.model's, or the cosine of what HPD copies. */
+bool job_has_pair_scores(const struct job *job);
 /* Where the teacher is, or what it is taught from, for people; freshly allocated. */
 char *job_teacher_words(const struct job *job);
 /* The shape of the teacher, which is not absent: what its folder says, or what it will be taught

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "data/metrics.h"
+#include "distill/correlation.h"
 #include "distill/job_keys.h"
 #include "distill/pick.h"
 
@@ -96,8 +97,24 @@ static void derive_of_width(struct job *job, int width)
     derive_dims(job, width);
 }
 
+static void replace(char **string, const char *value)
+{
+    char *copy = xstrdup(value);
+    free(*string);
+    *string = copy;
+}
+
+/* Sentences are documents: one prefix, one limit; what is taught is taught on them. */
+static void derive_pairs(struct job *job)
+{
+    replace(&job->data.query_prefix, job->data.document_prefix);
+    job->data.max_query_tokens = job->data.max_document_tokens;
+    if (!job->places[KEY_OF(teach.pairs)]) replace(&job->teach.pairs, job->data.pairs);
+}
+
 void job_derive(struct job *job)
 {
+    if (job_has_pairs(job)) derive_pairs(job);
     if (!*job->name) {
         free(job->name);
         job->name = name_of_file(job->path);
@@ -120,6 +137,21 @@ void job_derive(struct job *job)
 bool job_is_none(const char *value)
 {
     return strcmp(value, "none") == 0;
+}
+
+bool job_has_pairs(const struct job *job)
+{
+    return !job_is_none(job->data.pairs);
+}
+
+bool job_has_pair_scores(const struct job *job)
+{
+    return !job->teacher.absent || job->distill.hpd.source != VECTORS_NONE;
+}
+
+const char *job_data_path(const struct job *job)
+{
+    return job_has_pairs(job) ? job->data.pairs : job->data.collection;
 }
 
 /* ---- contradictions ---- */
@@ -182,6 +214,70 @@ static int check_made(const struct job *job, struct error *err)
     return 0;
 }
 
+/* Losses that the data has nothing for, by key. */
+static int check_kind_of_loss(const struct job *job, struct error *err)
+{
+    const struct {
+        double weight;
+        bool of_pairs;
+        int row;
+    } losses[] = {
+        {job->distill.loss.info_nce, false, KEY_OF(distill.loss.info_nce)},
+        {job->distill.loss.listwise_kl, false, KEY_OF(distill.loss.listwise_kl)},
+        {job->distill.loss.margin_mse, false, KEY_OF(distill.loss.margin_mse)},
+        {job->distill.loss.cosent, true, KEY_OF(distill.loss.cosent)},
+        {job->distill.loss.angle, true, KEY_OF(distill.loss.angle)},
+        {job->distill.loss.cosine_mse, true, KEY_OF(distill.loss.cosine_mse)},
+    };
+    bool pairs = job_has_pairs(job);
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        if (losses[i].weight > 0 && losses[i].of_pairs != pairs)
+            return contradiction(job, losses[i].row, err,
+                                 pairs ? "is %g, but data.pairs has no queries with candidates; "
+                                         "losses of pairs are cosent, angle and cosine_mse"
+                                       : "is %g, but it compares the scored pairs of data.pairs, "
+                                         "which a collection has not",
+                                 losses[i].weight);
+    return 0;
+}
+
+/* One kind of data, and what is asked of pairs. */
+static int check_data(const struct job *job, struct error *err)
+{
+    if (check_kind_of_loss(job, err)) return -1;
+    if (!job_has_pairs(job)) return 0;
+    if (!job_is_none(job->data.collection))
+        return contradiction(job, KEY_OF(data.pairs), err,
+                             "and data.collection are both given; a job is of one of them");
+    if (job->evaluate.systems & SYSTEM_BM25)
+        return contradiction(job, KEY_OF(evaluate.systems), err,
+                             "has bm25, but data.pairs has no documents to rank");
+    if (job->distill.similarity != SIMILARITY_COSINE)
+        return contradiction(job, KEY_OF(distill.similarity), err,
+                             "is dot, but pairs are trained and measured by their cosines");
+    if (job->teacher.scores.count)
+        return contradiction(job, KEY_OF(teacher.scores), err,
+                             "name queries and documents; any program's scores of sentence pairs "
+                             "are the first column of data.pairs");
+    if (job->distill.pair_targets & TARGET_TEACHER && !job_has_pair_scores(job))
+        return contradiction(job, KEY_OF(distill.pair_targets), err,
+                             "has teacher, but teacher.model, distill.hpd.encoder and "
+                             "distill.hpd.targets are all none");
+    if (job->mine.refresh_steps)
+        return contradiction(job, KEY_OF(mine.refresh_steps), err,
+                             "is %d, but nothing is mined for data.pairs", job->mine.refresh_steps);
+    if (job->data.queries & QUERIES_MADE)
+        return contradiction(job, KEY_OF(data.queries), err,
+                             "makes queries from documents, but data.pairs are trained on as they "
+                             "are");
+    if (!job->distill.pair_targets)
+        return contradiction(job, KEY_OF(distill.pair_targets), err, "is empty");
+    if (job->teacher.taught && job_is_none(job->teach.pairs))
+        return contradiction(job, KEY_OF(teach.pairs), err,
+                             "is none, but data.pairs has no labelled queries to teach by");
+    return 0;
+}
+
 static int count_bits(int bits)
 {
     return __builtin_popcount((unsigned)bits);
@@ -235,6 +331,9 @@ static int check_taps(const struct job *job, int width, struct error *err)
 {
     int row = KEY_OF(student.taps), layers = (int)job->student.init.layers.count;
     const struct tap_list *taps = &job->student.taps;
+    if (job->student.activation != DENSE_IDENTITY && !job->student.projection)
+        return contradiction(job, KEY_OF(student.activation), err,
+                             "follows the projection, but student.projection is none");
     for (size_t i = 0; i < taps->count; i++) {
         struct tap tap = taps->items[i], before = i ? taps->items[i - 1] : (struct tap){0, 0};
         if (tap.layer > layers)
@@ -292,7 +391,9 @@ static int check_losses(const struct job *job, struct error *err)
 {
     double lists = job->distill.loss.listwise_kl + job->distill.loss.margin_mse +
                    job->distill.loss.ranknet + job->distill.loss.lambda + job->distill.loss.adr_mse;
-    double taught = job->distill.loss.info_nce + lists + job->distill.loss.hpd.start +
+    double pairs =
+        job->distill.loss.cosent + job->distill.loss.angle + job->distill.loss.cosine_mse;
+    double taught = job->distill.loss.info_nce + lists + pairs + job->distill.loss.hpd.start +
                     job->distill.loss.hpd.end + job->distill.loss.align.start +
                     job->distill.loss.align.end;
     if (taught == 0 && job->distill.epochs > 0)
@@ -323,12 +424,25 @@ static int check_losses(const struct job *job, struct error *err)
     return 0;
 }
 
+static bool is_correlation(const char *word)
+{
+    enum correlation ignored;
+    return correlation_parse(&ignored, word);
+}
+
 /* The measure's canonical name, so that ndcg@10 and ndcg_cut_10 are seen to be the same. */
 static int check_measure(const struct job *job, const char *word, char name[32], struct error *err)
 {
     struct measure measure;
     struct error why = {0};
     int row = KEY_OF(evaluate.measures);
+    if (job_has_pairs(job)) {
+        if (!is_correlation(word))
+            return contradiction(job, row, err, "has %s, but pairs have spearman and pearson",
+                                 word);
+        strcpy(name, word);
+        return 0;
+    }
     if (measure_parse(&measure, word, &why)) return contradiction(job, row, err, "%s", why.message);
     if (measure_is_count(measure))
         return contradiction(job, row, err, "has %s, a count: it has no mean over queries", word);
@@ -403,8 +517,8 @@ int job_check(const struct job *job, struct error *err)
 {
     if (!job->student.init.layers.count)
         return contradiction(job, KEY_OF(student.init.layers), err, "is empty");
-    if (check_name(job, err) || check_splits(job, err) || check_made(job, err) ||
-        job_check_teacher(job, err) || check_mining(job, err) ||
+    if (check_name(job, err) || check_data(job, err) || check_splits(job, err) ||
+        check_made(job, err) || job_check_teacher(job, err) || check_mining(job, err) ||
         check_taps(job, job->student.projection, err) ||
         check_sample(job, job->student.projection, err) || check_losses(job, err))
         return -1;

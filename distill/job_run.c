@@ -26,6 +26,16 @@ static bool makes_queries(const struct job *job)
     return job->data.queries & QUERIES_MADE;
 }
 
+static bool is_mined(const struct job *job)
+{
+    return !job_has_pairs(job);
+}
+
+static bool is_scored(const struct job *job)
+{
+    return job_has_pairs(job) ? job->distill.pair_targets & TARGET_TEACHER : job_has_scores(job);
+}
+
 /* clang-format off */
 const struct stage job_stages[] = {
     {"teach", "the teacher, a cross-encoder, from labels or scored pairs",
@@ -47,16 +57,18 @@ const struct stage job_stages[] = {
     {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
      "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored "
      "mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
-     "", "queries embed", mine_stage, NULL},
-    {"score", "the teacher's scores of all candidates",
+     "", "queries embed", mine_stage, is_mined},
+    {"score", "the teacher's scores of all candidates, or of the train pairs",
      "teacher.max_length teacher.precision teacher.scores teacher.weights teacher.missing "
-     "mine.false_negative_margin data.made.keep",
-     "", "mine", score_stage, job_has_scores},
+     "mine.false_negative_margin data.made.keep data.train_split data.dev_split "
+     "data.dev_fraction data.max_train_queries",
+     "", "teach embed mine", score_stage, is_scored},
     {"train", "the student, and its control without a teacher",
      "distill.seed precision student mine.negatives_per_query mine.refresh_steps "
      "mine.refresh_depth data.made.weight data.query_prefix data.document_prefix "
-     "distill.hpd distill.loss distill.info_nce distill.coordinate_kl distill.temperature "
-     "distill.teacher_temperature "
+     "data.train_split data.dev_split data.dev_fraction data.max_train_queries "
+     "distill.hpd distill.loss distill.pair_targets distill.info_nce distill.coordinate_kl "
+     "distill.temperature distill.teacher_temperature "
      "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
      "distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
@@ -73,7 +85,7 @@ const struct stage job_stages[] = {
 };
 /* clang-format on */
 
-enum { MOST_FILES = 6 };
+enum { MOST_FILES = 8 };
 static const struct {
     const char *stage, *files[MOST_FILES];
 } left_by[] = {
@@ -81,9 +93,9 @@ static const struct {
     {"queries", {"made"}},
     {"embed", {"representations", "targets", "probe.tsv", "pca.safetensors"}},
     {"mine", {"candidates.trec"}},
-    {"score", {"scores.trec", "scores.cache", "teachers.tsv", "made.tsv"}},
+    {"score", {"scores.trec", "scores.tsv", "scores.cache", "teachers.tsv", "made.tsv"}},
     {"train", {"train"}},
-    {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "rerank.cache"}},
+    {"evaluate", {"grid.tsv", "grid_dev.tsv", "differences.tsv", "trec", "pairs", "rerank.cache"}},
     {"export", {"student", "export", "manifest.json"}},
 };
 
@@ -291,6 +303,14 @@ static void hash_qrels(struct text *all, const struct split *split)
     }
 }
 
+static void hash_pairs(struct text *all, const struct pair_split *split)
+{
+    text_printf(all, "%s\n", split->name);
+    for (size_t i = 0; i < split->count; i++)
+        text_printf(all, "%u\t%u\t%.17g\n", split->pairs[i].first, split->pairs[i].second,
+                    split->pairs[i].score);
+}
+
 static uint64_t hash_texts(const struct texts *texts, uint64_t hash)
 {
     for (size_t i = 0; i < texts->count; i++) {
@@ -304,6 +324,8 @@ static void hash_collection(char hex[33], const struct collection *collection)
 {
     struct text all = {0};
     for (size_t s = 0; s < collection->num_splits; s++) hash_qrels(&all, &collection->splits[s]);
+    for (size_t s = 0; s < collection->num_pair_splits; s++)
+        hash_pairs(&all, &collection->pair_splits[s]);
     uint64_t texts = hash_texts(&collection->queries, hash_texts(&collection->documents, 1));
     snprintf(hex, 33, "%016llx%016llx", (unsigned long long)texts,
              (unsigned long long)hash64(all.bytes ? all.bytes : "", all.length, 2));
@@ -350,7 +372,9 @@ static int hash_taught(char hex[33], const struct job *job, struct error *err)
         status = hash_if_there(of_file, files[i].folder, files[i].name, err);
         text_printf(&all, "%s %s\n", files[i].name, of_file);
     }
-    if (!status && !job_is_none(job->teach.pairs))
+    bool own =
+        strcmp(job->teach.pairs, job->data.pairs) == 0; /* they are in the collection's hash */
+    if (!status && !job_is_none(job->teach.pairs) && !own)
         status = add_pairs(&all, job->teach.pairs, "train", err) ||
                  add_pairs(&all, job->teach.pairs, "dev", err);
     hash_hex(hex, hash128(all.bytes, all.length));
@@ -464,23 +488,48 @@ static void say_what_is_made(const struct job_run *run)
              run->job->data.test_split);
 }
 
+static int open_pairs(struct job_run *run, bool test, struct error *err)
+{
+    const struct job *job = run->job;
+    const struct collection *collection = &run->collection;
+    pair_sets_split(&run->train_pairs, &run->dev_pairs, collection, job);
+    pair_set_sample(&run->train_pairs, collection, (size_t)job->data.max_train_queries,
+                    (uint64_t)job->seed);
+    pair_set_of(&run->test_pairs, collection, job->data.test_split);
+    run->dev_collection = run->collection;
+    return pair_sets_check(&run->train_pairs, &run->dev_pairs, test ? &run->test_pairs : NULL, job,
+                           err);
+}
+
+static int open_queries(struct job_run *run, bool test, struct error *err)
+{
+    const struct job *job = run->job;
+    const struct collection *collection = &run->collection;
+    if (made_queries_add(&run->made, &run->collection, job, err)) return -1;
+    query_sets_split(&run->train, &run->dev, collection, job);
+    run->test_is_dev = is_measured_on_dev(collection, job);
+    query_set_measured(&run->test, &run->dev, collection, job);
+    run->dev_collection = made_queries_hidden(&run->made, collection, &run->dev);
+    return query_sets_check(&run->train, &run->dev, test ? &run->test : NULL, collection, job, err);
+}
+
 static int open_all(struct job_run *run, const char *until, struct error *err)
 {
     const struct job *job = run->job;
-    if (collection_read(&run->collection, job->data.collection, err)) return -1;
+    bool test = needs_test(until);
+    if (job_collection_read(&run->collection, job, err)) return -1;
     hash_collection(run->collection_hash, &run->collection);
-    if (made_queries_add(&run->made, &run->collection, job, err)) return -1;
-    query_sets_split(&run->train, &run->dev, &run->collection, job);
-    run->test_is_dev = is_measured_on_dev(&run->collection, job);
-    query_set_measured(&run->test, &run->dev, &run->collection, job);
-    run->dev_collection = made_queries_hidden(&run->made, &run->collection, &run->dev);
-    if (query_sets_check(&run->train, &run->dev, needs_test(until) ? &run->test : NULL,
-                         &run->collection, job, err) ||
+    if ((job_has_pairs(job) ? open_pairs(run, test, err) : open_queries(run, test, err)) ||
         hash_teacher(run, err) || hash_init(run->init_hash, job, err) || hash_outside(run, err) ||
         open_folder(run, err) || write_job(run, err))
         return -1;
-    note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
-         run->collection.documents.count, run->train.count, run->dev.count, run->test.count);
+    size_t documents = run->collection.documents.count;
+    if (job_has_pairs(job))
+        note("%s: %zu sentences, %zu train, %zu dev, %zu test pairs", job->data.pairs, documents,
+             run->train_pairs.count, run->dev_pairs.count, run->test_pairs.count);
+    else
+        note("%s: %zu documents, %zu train, %zu dev, %zu test queries", job->data.collection,
+             documents, run->train.count, run->dev.count, run->test.count);
     say_what_is_made(run);
     return 0;
 }
@@ -497,56 +546,6 @@ int job_run_open(struct job_run *out, const struct job *job, const char *folder,
     return status;
 }
 
-size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run)
-{
-    const struct texts *const kinds[2] = {&run->collection.documents, &run->collection.queries};
-    size_t count = 0, most = MAX_PROBES / 2;
-    for (size_t k = 0; k < 2; k++) {
-        size_t n = kinds[k]->count < most ? kinds[k]->count : most;
-        for (size_t i = 0; i < n; i++) texts[count++] = kinds[k]->values[i * kinds[k]->count / n];
-    }
-    return count;
-}
-
-/* For train queries, each with a document that is relevant to it and with one that need not be. */
-static void calibrate_teacher(struct job_run *run)
-{
-    const char *queries[MAX_PROBES], *documents[MAX_PROBES];
-    const struct texts *all = &run->collection.documents;
-    size_t most = MAX_PROBES / 2, count = 0;
-    size_t n = run->train.count < most ? run->train.count : most;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t *relevant, q = (uint32_t)(i * run->train.count / n);
-        size_t found = relevant_rows(&relevant, &run->collection, run->train.judged[q]);
-        size_t rows[] = {i * all->count / n,
-                         found ? relevant[0] : (i + n / 2) % n * all->count / n};
-        for (int d = 0; d < 2; d++) {
-            queries[count] = run->collection.queries.values[run->train.rows[q]];
-            documents[count++] = all->values[rows[d]];
-        }
-        free(relevant);
-    }
-    cross_encoder_calibrate(run->teacher, run->pool, queries, documents, count,
-                            cross_encoder_max_length(run->teacher, run->job->teacher.max_length));
-}
-
-const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err)
-{
-    bool was_open = run->teacher;
-    if (!was_open &&
-        cross_encoder_open(&run->teacher, run->teacher_folder, run->job->teacher.precision, err))
-        return NULL;
-    if (!was_open && cross_encoder_encoder(run->teacher)->precision == PRECISION_INT8)
-        calibrate_teacher(run);
-    return run->teacher;
-}
-
-void job_run_forget_teacher(struct job_run *run)
-{
-    cross_encoder_close(run->teacher);
-    run->teacher = NULL;
-}
-
 void job_run_close(struct job_run *run)
 {
     struct error ignored = {0};
@@ -558,6 +557,9 @@ void job_run_close(struct job_run *run)
     if (run->dev_collection.documents.values != run->collection.documents.values)
         free(run->dev_collection.documents.values);
     made_queries_free(&run->made);
+    pair_set_free(&run->train_pairs);
+    pair_set_free(&run->dev_pairs);
+    pair_set_free(&run->test_pairs);
     collection_free(&run->collection);
     if (run->pool) pool_close(run->pool);
     if (run->lock >= 0) close(run->lock);

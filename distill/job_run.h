@@ -13,10 +13,11 @@
  *       made.tsv                           what the teacher says of each of them
  *       teacher/                           the taught teacher, where teacher.model is teach
  *       probe.tsv representations/ targets/ pca.safetensors
- *       candidates.trec scores.cache scores.trec rerank.cache
+ *       candidates.trec scores.cache scores.trec rerank.cache; of pairs scores.tsv
  *       teachers.tsv                       how several teachers' scores were brought together
  *       train/                             checkpoints, weights and logs of each phase
- *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run for each
+ *       grid.tsv differences.tsv trec/     the grid, paired differences, a TREC run for each (of
+ *                                          pairs pairs/: the scores)
  *       grid_dev.tsv                       the student's grid on dev, where the point is picked
  *       student/                           a sentence-transformers folder of all layers and dims
  *       export/                            the picked model
@@ -27,6 +28,7 @@
 
 #include "distill/job.h"
 #include "distill/made_queries.h"
+#include "distill/pair_set.h"
 #include "distill/query_set.h"
 #include "teacher/scorer.h"
 
@@ -38,6 +40,7 @@ struct job_run {
     struct collection collection;
     struct made_queries made; /* none where data.queries is labelled */
     struct query_set train, dev, test;
+    struct pair_set train_pairs, dev_pairs, test_pairs; /* where the job is of pairs */
     struct collection dev_collection; /* what dev queries search: made_queries_hidden */
     bool test_is_dev;                 /* there is no test split: `test` is dev */
     char *teacher_folder;             /* teacher.model, or folder/teacher where it is taught */
@@ -50,20 +53,27 @@ struct job_run {
     char scores_hash[33], encoder_hash[33], targets_hash[33];
 };
 
-/* Reads the collection, makes queries where the job does, splits the queries, makes the folder and
- * its log; until: as for job_run_stages, whose stages must not lack queries. */
+/* Reads the collection, makes queries where the job does, splits them or the pairs, makes the
+ * folder and its log; until: as for job_run_stages, whose stages must not lack queries. */
 int job_run_open(struct job_run *out, const struct job *job, const char *folder, const char *until,
                  struct error *err);
 void job_run_close(struct job_run *run);
 /* Documents and queries of the collection, spread over it, to try a model on; how many. */
 enum { MAX_PROBES = 512 };
 size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run);
+/* Rows of the documents that training may look at, rising: all, or of pairs those of the train
+ * split; *rows is allocated. */
+size_t job_run_train_documents(uint32_t **rows, const struct job_run *run);
 /* The cross-encoder, which is not absent, opened at the first call and kept; NULL with *err.  In
  * int8, calibrated for pairs of the collection. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);
 /* Raw logits of n pairs, kept in the run folder's file `cache` (stage_score.c). */
 int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,
                   const void *list, float *scores, struct error *err);
+/* The same of a set of pairs, train's or test's; where teacher.model is absent, the cosines of the
+ * vectors that HPD copies. */
+int job_run_score_pairs(struct job_run *run, const char *cache, const struct pair_set *set,
+                        float *scores, struct error *err);
 void job_run_forget_teacher(struct job_run *run); /* releases its memory */
 /* folder/name, freshly allocated. */
 char *job_run_path(const struct job_run *run, const char *name);

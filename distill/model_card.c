@@ -61,10 +61,12 @@ static const char *origin(const struct job *job)
 static void measurement(struct text *out, const struct job_run *run)
 {
     const struct job *job = run->job;
+    bool pairs = job_has_pairs(job);
     text_printf(out,
-                "Trained on %zu queries of the collection (hash %s) with the teacher (hash "
+                "Trained on %zu %s of the collection (hash %s) with the teacher (hash "
                 "%s%s%s), seed %d, of training %d.\n",
-                run->train.count, run->collection_hash, run->teacher_hash,
+                pairs ? run->train_pairs.count : run->train.count,
+                pairs ? "sentence pairs" : "queries", run->collection_hash, run->teacher_hash,
                 *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed,
                 job->distill.seed);
     if (run->made.count)
@@ -79,7 +81,8 @@ static void measurement(struct text *out, const struct job_run *run)
                     "on the %zu dev queries, which also chose the model:\n\n",
                     job->data.test_split, run->test.count);
     else
-        text_printf(out, "Measured on %zu queries of split %s:\n\n", run->test.count,
+        text_printf(out, "Measured on %zu %s of split %s:\n\n",
+                    pairs ? run->test_pairs.count : run->test.count, pairs ? "pairs" : "queries",
                     job->data.test_split);
 }
 
@@ -87,13 +90,14 @@ void model_card(struct text *out, const struct job_run *run, const struct grid *
                 const struct tap *picked)
 {
     const struct job *job = run->job;
+    bool pairs = job_has_pairs(job);
     front_matter(out, job);
     text_printf(
         out,
         "# %s\n\nA dual encoder of %d layer%s and %d dimensions, distilled by retort %s from "
-        "%s.\nScore a query and a document by the cosine of their embeddings.\n\n",
+        "%s.\nScore %s by the cosine of their embeddings.\n\n",
         job->name, picked->layer, picked->layer == 1 ? "" : "s", picked->dim, RETORT_VERSION,
-        origin(job));
+        origin(job), pairs ? "two sentences" : "a query and a document");
     text_printf(out, "```python\nfrom sentence_transformers import SentenceTransformer\n"
                      "model = SentenceTransformer(\"path/to/this/folder\")\n"
                      "embeddings = model.encode([\"a text\", \"another\"])\n```\n\n");

@@ -25,6 +25,7 @@ void objective_free(struct objective *objective)
     free(objective->rows);
     free(objective->d_s);
     free(objective->d_gram);
+    free(objective->likeness);
     similarity_free(&objective->similarity);
     similarity_free(&objective->full_similarity);
     similarity_free(&objective->gram);
@@ -214,6 +215,47 @@ static double row_compress(struct objective *objective, const struct objective_i
                         input->width, row->tap.dim, 1, row->weight, input->d_z[at]);
 }
 
+/* How alike the texts of each pair are by a tap, and its gradient. */
+typedef void pair_likeness(float *likeness, const float *za, const float *zb, int n, int width,
+                           int dim);
+typedef void pair_likeness_backward(const float *d_likeness, const float *za, const float *zb,
+                                    int n, int width, int dim, float *d_za, float *d_zb);
+
+static float *reserve_likeness(struct objective *objective, size_t pairs)
+{
+    if (2 * pairs > objective->likeness_capacity) {
+        objective->likeness = xrealloc(objective->likeness, 2 * pairs, sizeof(float));
+        objective->likeness_capacity = 2 * pairs;
+    }
+    memset(objective->likeness, 0, 2 * pairs * sizeof(float));
+    return objective->likeness;
+}
+
+static double row_pairs(struct objective *objective, const struct objective_input *input,
+                        const struct objective_row *row)
+{
+    static const struct {
+        pair_likeness *forward;
+        pair_likeness_backward *backward;
+    } kinds[NUM_LOSSES] = {
+        [LOSS_COSENT] = {pair_cosines, pair_cosines_backward},
+        [LOSS_ANGLE] = {pair_angles, pair_angles_backward},
+        [LOSS_COSINE_MSE] = {pair_cosines, pair_cosines_backward},
+    };
+    int n = input->num_queries, width = input->width, dim = row->tap.dim;
+    int at = layer_index(input, row->tap.layer);
+    size_t second = (size_t)n * (size_t)width;
+    const float *z = input->z[at], *scores = input->pair_scores[row->target];
+    float *likeness = reserve_likeness(objective, (size_t)n), *d_likeness = likeness + n;
+    kinds[row->kind].forward(likeness, z, z + second, n, width, dim);
+    double value = row->kind == LOSS_COSINE_MSE
+                       ? cosine_mse(likeness, scores, n, row->weight, d_likeness)
+                       : cosent(likeness, scores, n, objective->scale, row->weight, d_likeness);
+    kinds[row->kind].backward(d_likeness, z, z + second, n, width, dim, input->d_z[at],
+                              input->d_z[at] + second);
+    return value;
+}
+
 static const struct {
     const char *name;
     bool on_scores; /* reads the similarities of its tap and adds to d_s; or else to d_z itself */
@@ -233,6 +275,9 @@ static const struct {
     [LOSS_HPD_COSINE] = {"hpd_cosine", false, row_hpd_cosine},
     [LOSS_HPD_GRAM] = {"hpd_gram", false, row_hpd_gram},
     [LOSS_ALIGN] = {"align", false, row_hpd},
+    [LOSS_COSENT] = {"cosent", false, row_pairs},
+    [LOSS_ANGLE] = {"angle", false, row_pairs},
+    [LOSS_COSINE_MSE] = {"cosine_mse", false, row_pairs},
 };
 
 const char *loss_name(enum loss_kind kind)

@@ -29,6 +29,10 @@ enum loss_kind {
     LOSS_HPD_COSINE,
     LOSS_HPD_GRAM,
     LOSS_ALIGN, /* towards the matrix of targets of the layer's own, at its full width */
+    /* of pairs */
+    LOSS_COSENT, /* towards the order of scores of pairs */
+    LOSS_ANGLE,  /* the same, of the angle in complex space */
+    LOSS_COSINE_MSE,
     NUM_LOSSES
 };
 const char *loss_name(enum loss_kind kind); /* "info_nce", ... */
@@ -37,7 +41,7 @@ struct objective_row {
     struct tap tap;
     enum loss_kind kind;
     double weight;
-    int target; /* of those that copy a matrix of targets: which */
+    int target; /* of those that copy a matrix of targets, or scores of pairs: which */
 };
 
 struct objective {
@@ -54,7 +58,8 @@ struct objective {
     struct similarity gram, target_gram; /* of hpd_gram */
     struct ese ese;
     float *d_s, *d_gram;
-    size_t d_s_capacity, d_gram_capacity;
+    float *likeness; /* [2 * pairs]: of pairs, and its gradient */
+    size_t d_s_capacity, d_gram_capacity, likeness_capacity;
 };
 void objective_add(struct objective *objective, struct objective_row row);
 void objective_clear(struct objective *objective); /* of its rows */
@@ -70,14 +75,15 @@ struct target_rows {
 };
 
 /* What the losses of one step look at.  The first num_queries rows of z are queries, then
- * num_documents documents. */
+ * num_documents documents; of a step on pairs, all first texts and then as many second ones. */
 struct objective_input {
     int num_queries, num_documents, width; /* width of z */
     const int *positive;                   /* [num_queries] column of each query's positive */
     const uint8_t *mask;                   /* [num_queries, num_documents] columns of InfoNCE */
     struct candidate_lists lists;          /* teacher's scores; positive first */
     const struct target_rows *targets;     /* by a row's `target` */
-    const int *layers;                     /* of z[i] */
+    const float *const *pair_scores; /* [num_queries] each, from 0 to 1, by a row's `target` */
+    const int *layers;               /* of z[i] */
     int num_layers;
     float *const *z;   /* [num_layers] of [num_queries + num_documents, width] */
     float *const *d_z; /* the same; zeroed, then added to */

@@ -3,13 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STREAM_HPD_ORDER = 0x500, STREAM_DROPOUT = 0x600 };
+enum { STREAM_HPD_ORDER = 0x500, STREAM_DROPOUT = 0x600, STREAM_PAIR_ORDER = 0xe00 };
+
+uint64_t pair_steps_per_epoch(const struct train_pairs *pairs, int batch_pairs)
+{
+    return (pairs->count + (size_t)batch_pairs - 1) / (size_t)batch_pairs;
+}
 
 void phase_prepare(struct phase_context *context)
 {
     context->most_layers = tap_schedule_most_layers(&context->schedule);
     REQUIRE(context->most_layers > 0 && context->most_layers <= MAX_TAP_LAYERS);
-    context->order = xcalloc(context->num_hpd_texts, sizeof *context->order);
+    size_t pairs = context->pairs ? context->pairs->count : 0;
+    size_t most = pairs > context->num_hpd_texts ? pairs : context->num_hpd_texts;
+    context->order = xcalloc(most, sizeof *context->order);
+    for (int t = 0; t < PAIR_TARGETS; t++)
+        context->pair_scores[t] =
+            xcalloc(pairs ? (size_t)context->batch_queries : 0, sizeof(float));
 }
 
 static void reserve(struct phase_context *context, size_t rows)
@@ -71,21 +81,29 @@ static double run_step(struct phase_context *context, struct objective_input *in
     return loss;
 }
 
+/* The step's share of n items in the order of its epoch: *items is inside of context->order. */
+static size_t step_items(const uint32_t **items, struct phase_context *context, size_t n,
+                         size_t batch, uint64_t stream, uint64_t step)
+{
+    uint64_t per_epoch = (n + batch - 1) / batch, epoch = step / per_epoch;
+    size_t first = (size_t)(step % per_epoch) * batch;
+    if (!context->has_order || context->epoch != epoch)
+        random_permutation(context->order, n, context->seed ^ stream, epoch);
+    context->has_order = true;
+    context->epoch = epoch;
+    *items = context->order + first;
+    return n - first < batch ? n - first : batch;
+}
+
 double hpd_step(void *arg, uint64_t step, struct adamw *adamw, struct report *report)
 {
     struct phase_context *context = arg;
-    size_t n = context->num_hpd_texts, batch = (size_t)context->batch_texts;
-    uint64_t per_epoch = (n + batch - 1) / batch;
-    size_t first = (size_t)(step % per_epoch) * batch,
-           count = n - first < batch ? n - first : batch;
-    uint64_t epoch = step / per_epoch;
-    if (!context->has_order || context->epoch != epoch)
-        random_permutation(context->order, n, context->seed ^ STREAM_HPD_ORDER, epoch);
-    context->has_order = true;
-    context->epoch = epoch;
+    const uint32_t *items;
+    size_t count = step_items(&items, context, context->num_hpd_texts, (size_t)context->batch_texts,
+                              STREAM_HPD_ORDER, step);
     reserve(context, count);
     for (size_t i = 0; i < count; i++) {
-        uint32_t row = context->hpd_texts[context->order[first + i]];
+        uint32_t row = context->hpd_texts[items[i]];
         bool is_query = row >= context->documents->count;
         place_text(context, i, is_query,
                    is_query ? row - (uint32_t)context->documents->count : row);
@@ -113,6 +131,26 @@ double distil_step(void *arg, uint64_t step, struct adamw *adamw, struct report 
     return run_step(context, &input, step, adamw, report);
 }
 
+double pairs_step(void *arg, uint64_t step, struct adamw *adamw, struct report *report)
+{
+    struct phase_context *context = arg;
+    const struct train_pairs *all = context->pairs;
+    const uint32_t *items;
+    size_t n = step_items(&items, context, all->count, (size_t)context->batch_queries,
+                          STREAM_PAIR_ORDER, step);
+    reserve(context, 2 * n);
+    for (size_t i = 0; i < n; i++) {
+        place_text(context, i, false, all->pairs[items[i]].first);
+        place_text(context, n + i, false, all->pairs[items[i]].second);
+        for (int t = 0; t < PAIR_TARGETS; t++)
+            if (all->scores[t]) context->pair_scores[t][i] = all->scores[t][items[i]];
+    }
+    struct objective_input input = {.num_queries = (int)n,
+                                    .num_documents = (int)n,
+                                    .pair_scores = (const float *const *)context->pair_scores};
+    return run_step(context, &input, step, adamw, report);
+}
+
 void phase_release(struct phase_context *context)
 {
     for (int l = 0; l < context->most_layers; l++) {
@@ -120,6 +158,7 @@ void phase_release(struct phase_context *context)
         free(context->d_z[l]);
     }
     for (int t = 0; t < context->num_targets; t++) free(context->step_target_values[t]);
+    for (int t = 0; t < PAIR_TARGETS; t++) free(context->pair_scores[t]);
     free(context->texts);
     free(context->order);
     step_batch_free(&context->batch);

@@ -1,6 +1,6 @@
 /* The two phases of training (methods.md 4.6): HPD on all texts without labels, then distillation
- * on queries with their candidates.  A phase_context holds what a step needs; the trainer calls
- * hpd_step or distil_step. */
+ * on queries with their candidates, or on scored pairs.  A phase_context holds what a step needs;
+ * the trainer calls hpd_step, and distil_step or pairs_step. */
 #ifndef RETORT_PHASES_H
 #define RETORT_PHASES_H
 
@@ -19,6 +19,15 @@ struct text_targets {
     int width;
 };
 
+/* Pairs of documents, and the scores that losses copy, by target: [count] each, from 0 to 1. */
+enum { PAIR_TARGETS = 2 };
+struct train_pairs {
+    const struct scored_pair *pairs;
+    size_t count;
+    const float *scores[PAIR_TARGETS]; /* NULL: not wanted */
+};
+uint64_t pair_steps_per_epoch(const struct train_pairs *pairs, int batch_pairs);
+
 struct phase_context {
     struct dual_encoder *de;
     struct tape *tape;
@@ -35,7 +44,8 @@ struct phase_context {
     int batch_texts;
 
     const struct train_set *train; /* distillation */
-    int batch_queries;
+    int batch_queries;             /* or pairs */
+    const struct train_pairs *pairs;
     const struct dev_eval *dev;
     struct refresh *refresh; /* of train's candidates */
 
@@ -46,7 +56,8 @@ struct phase_context {
     float *z[MAX_TAP_LAYERS], *d_z[MAX_TAP_LAYERS];
     int most_layers; /* of a step: z and d_z beyond are NULL */
     size_t rows_capacity;
-    uint32_t *order; /* of HPD texts in `epoch` */
+    float *pair_scores[PAIR_TARGETS];
+    uint32_t *order; /* of HPD texts, or of pairs, in `epoch` */
     uint64_t epoch;
     bool has_order;
 };
@@ -55,6 +66,7 @@ struct phase_context {
 void phase_prepare(struct phase_context *context);
 double hpd_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
 double distil_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
+double pairs_step(void *context, uint64_t step, struct adamw *adamw, struct report *report);
 /* Releases the step memory, the objective and the tape. */
 void phase_release(struct phase_context *context);
 

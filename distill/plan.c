@@ -57,7 +57,8 @@ static void plan_teach(struct plan_stage *out, const struct job *job,
     out->wanted = job->teacher.taught;
     if (!out->wanted) return;
     double lists = (double)facts->teach_lists,
-           pairs = lists * (1 + job->teach.negatives_per_query) * job->teach.epochs;
+           others = job_has_pairs(job) ? 0 : job->teach.negatives_per_query,
+           pairs = lists * (1 + others) * job->teach.epochs;
     double evaluations = job->teach.epochs * job->teach.evaluations_per_epoch;
     snprintf(out->work, sizeof out->work, "%.0f steps, %.0f pairs of about %.0f tokens",
              ceil(lists / job->teach.batch_queries) * job->teach.epochs, pairs, facts->pair_tokens);
@@ -77,6 +78,12 @@ static void plan_queries(struct plan_stage *out, const struct job *job,
     out->disk_bytes = 300 * (double)facts->made;
 }
 
+/* Of so many pairs, at most. */
+static double sentences(const struct plan_facts *facts, double pairs)
+{
+    return least((double)facts->documents, 2 * pairs);
+}
+
 /* Of the teacher's layers: the probe's table has both forms, of 1 and 2 copies. */
 static double probe_seconds(const struct job *job, const struct plan_facts *facts)
 {
@@ -85,6 +92,7 @@ static double probe_seconds(const struct job *job, const struct plan_facts *fact
     double forms = job->distill.hpd.form == FORM_PAIR ? 2 : any_form ? 1.5 : 1;
     double layers = any_layer ? facts->teacher->num_layers / 2.0 : job->distill.hpd.layer;
     double probe_documents = least((double)facts->documents, job->probe.documents);
+    if (job_has_pairs(job)) probe_documents = sentences(facts, (double)facts->dev);
     double probe_tokens = probe_documents * facts->document_tokens +
                           least((double)facts->dev, job->probe.queries) * facts->query_tokens;
     return teacher_seconds(facts, forms * all_tokens(facts), layers) +
@@ -122,15 +130,37 @@ static double scored_pairs(const struct job *job, const struct plan_facts *facts
 static void plan_mine(struct plan_stage *out, const struct job *job, const struct plan_facts *facts)
 {
     double queries = (double)(facts->train + facts->dev);
+    out->wanted = !job_has_pairs(job);
+    if (!out->wanted) return;
     snprintf(out->work, sizeof out->work, "%.0f queries, %d candidates each", queries,
              job->mine.scored);
     if (facts->rate > 0) out->seconds = 1e-9 * queries * (double)facts->documents * 100;
     out->disk_bytes = 60 * queries * job->mine.scored;
 }
 
+static void plan_pair_scores(struct plan_stage *out, const struct job *job,
+                             const struct plan_facts *facts)
+{
+    double pairs = (double)facts->train;
+    out->wanted = job->distill.pair_targets & TARGET_TEACHER;
+    if (!out->wanted) return;
+    if (job->teacher.absent) {
+        snprintf(out->work, sizeof out->work, "%.0f cosines of vectors", pairs);
+        return;
+    }
+    snprintf(out->work, sizeof out->work, "%.0f pairs of about %.0f tokens", pairs,
+             facts->pair_tokens);
+    out->seconds = teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
+    out->disk_bytes = (24 + 2 * 60) * pairs;
+}
+
 static void plan_score(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
+    if (job_has_pairs(job)) {
+        plan_pair_scores(out, job, facts);
+        return;
+    }
     double pairs = scored_pairs(job, facts);
     size_t files = job->teacher.scores.count;
     bool model = job_asks_model(job);
@@ -164,6 +194,7 @@ static double trained_tokens(const struct job *job, const struct plan_facts *fac
 static double step_tokens(const struct job *job, const struct plan_facts *facts)
 {
     double documents = 1 + job->mine.negatives_per_query;
+    if (job_has_pairs(job)) return job->distill.batch_queries * 2 * trained_tokens(job, facts);
     return job->distill.batch_queries *
            (facts->query_tokens + documents * trained_tokens(job, facts));
 }
@@ -186,7 +217,8 @@ static void plan_train(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
     double steps = ceil((double)facts->train / job->distill.batch_queries) * job->distill.epochs;
-    double texts = (double)(facts->documents + facts->train);
+    bool pairs = job_has_pairs(job);
+    double texts = (double)facts->learnt + (pairs ? 0 : (double)facts->train);
     if (job->distill.hpd.max_texts) texts = least(texts, job->distill.hpd.max_texts);
     double hpd_steps = ceil(texts / job->distill.hpd.batch_texts) * job->distill.hpd.epochs;
     double runs = job->evaluate.systems & SYSTEM_NO_TEACHER ? 2 : 1;
@@ -194,7 +226,8 @@ static void plan_train(struct plan_stage *out, const struct job *job,
                    (double)facts->queries * facts->query_tokens) /
                   (double)(facts->documents + facts->queries);
     double dev_documents =
-        least((double)facts->documents, (double)facts->dev * (job->mine.scored + 1));
+        pairs ? sentences(facts, (double)facts->dev)
+              : least((double)facts->documents, (double)facts->dev * (job->mine.scored + 1));
     double evaluations = job->distill.epochs * job->distill.evaluations_per_epoch;
     snprintf(out->work, sizeof out->work, "%.0f HPD steps, %.0f steps%s", hpd_steps, steps,
              runs > 1 ? ", the latter also without the teacher" : "");
@@ -221,14 +254,19 @@ static void plan_evaluate(struct plan_stage *out, const struct job *job,
                     (double)facts->test * facts->query_tokens;
     if (job->evaluate.systems & SYSTEM_TEACHER && job_asks_model(job))
         pairs = (double)facts->test * least(job->evaluate.rerank_depth, (double)facts->documents);
-    snprintf(out->work, sizeof out->work,
-             "%zu layers x %zu dims; %.0f pairs for the teacher to re-rank",
-             job->evaluate.layers.count, job->evaluate.dims.count, pairs);
+    if (job_has_pairs(job)) {
+        tokens = sentences(facts, (double)(facts->test + facts->dev)) * facts->document_tokens;
+        pairs = pairs > 0 ? (double)facts->test : 0;
+    }
+    snprintf(out->work, sizeof out->work, "%zu layers x %zu dims; %.0f pairs for the teacher%s",
+             job->evaluate.layers.count, job->evaluate.dims.count, pairs,
+             job_has_pairs(job) ? "" : " to re-rank");
     out->seconds = student_seconds(job, facts, systems * tokens) +
                    teacher_seconds(facts, tokens, facts->baseline_layers) +
                    teacher_seconds(facts, pairs * facts->pair_tokens, facts->teacher->num_layers);
     double points = systems * (double)(job->evaluate.layers.count * job->evaluate.dims.count) + 4;
-    out->disk_bytes = points * (double)facts->test * 100 * 45 + 24 * pairs; /* TREC runs */
+    double bytes = job_has_pairs(job) ? 16 : 100 * 45; /* of a test pair, of a TREC run's query */
+    out->disk_bytes = points * (double)facts->test * bytes + 24 * pairs;
 }
 
 static void plan_export(struct plan_stage *out, const struct job *job,

@@ -13,7 +13,8 @@
 
 struct plan_facts {
     size_t documents, queries;            /* of the collection */
-    size_t train, dev, test;              /* queries of the splits, after data.max_train_queries */
+    size_t learnt;                        /* documents that training may look at */
+    size_t train, dev, test;              /* queries, or pairs, after data.max_train_queries */
     size_t made;                          /* queries that the job makes */
     size_t train_positives;               /* labelled positives that become candidates */
     size_t teach_lists, teach_dev;        /* of a taught teacher: train queries, dev pairs */

@@ -122,6 +122,10 @@ static int count_lessons(struct planning *planning, struct error *err)
     facts->teach_dev =
         (facts->dev < watched ? facts->dev : watched) * (size_t)job->teach.candidates;
     if (!job->teacher.taught || job_is_none(job->teach.pairs)) return 0;
+    if (strcmp(job->teach.pairs, job->data.pairs) == 0) { /* at most as many lists as pairs */
+        facts->teach_dev = facts->dev;
+        return 0;
+    }
     if (sts_read(&train, job->teach.pairs, "train", err)) return -1;
     struct strmap queries = {0};
     for (size_t i = 0; i < train.count; i++) strmap_insert(&queries, train.first[i], 0);
@@ -134,26 +138,56 @@ static int count_lessons(struct planning *planning, struct error *err)
     return 0;
 }
 
-static int check_collection(struct planning *planning, struct error *err)
+static int count_pairs(struct planning *planning, struct error *err)
 {
-    struct job *job = &planning->job;
-    struct collection *collection = &planning->collection;
+    const struct job *job = &planning->job;
+    const struct collection *collection = &planning->collection;
     struct plan_facts *facts = &planning->facts;
-    if (collection_read(collection, job->data.collection, err) ||
-        made_queries_add(&planning->made, collection, job, err))
-        return -1;
+    struct pair_set train, dev, test;
+    uint32_t *learnt;
+    pair_sets_split(&train, &dev, collection, job);
+    pair_set_of(&test, collection, job->data.test_split);
+    int status = pair_sets_check(&train, &dev, &test, job, err);
+    size_t most = (size_t)job->data.max_train_queries;
+    facts->learnt = pair_set_documents(&learnt, &train, facts->documents);
+    facts->train = most && most < train.count ? most : train.count;
+    facts->dev = dev.count;
+    facts->test = test.count;
+    free(learnt);
+    pair_set_free(&train);
+    pair_set_free(&dev);
+    pair_set_free(&test);
+    return status;
+}
+
+static int count_queries(struct planning *planning, struct error *err)
+{
+    const struct job *job = &planning->job;
+    const struct collection *collection = &planning->collection;
+    struct plan_facts *facts = &planning->facts;
+    if (made_queries_add(&planning->made, &planning->collection, job, err)) return -1;
     query_sets_split(&planning->train, &planning->dev, collection, job);
     query_set_measured(&planning->test, &planning->dev, collection, job);
     if (query_sets_check(&planning->train, &planning->dev, &planning->test, collection, job, err))
         return -1;
     size_t most = (size_t)job->data.max_train_queries;
-    facts->documents = collection->documents.count;
-    facts->queries = collection->queries.count;
+    facts->learnt = facts->documents;
     facts->train = most && most < planning->train.count ? most : planning->train.count;
     facts->dev = planning->dev.count;
     facts->made = planning->made.count;
     facts->test = planning->test.count;
     facts->train_positives = count_positives(collection, &planning->train, job->mine.positives);
+    return 0;
+}
+
+static int check_collection(struct planning *planning, struct error *err)
+{
+    const struct job *job = &planning->job;
+    struct collection *collection = &planning->collection;
+    if (job_collection_read(collection, job, err)) return -1;
+    planning->facts.documents = collection->documents.count;
+    planning->facts.queries = collection->queries.count;
+    if (job_has_pairs(job) ? count_pairs(planning, err) : count_queries(planning, err)) return -1;
     return count_lessons(planning, err);
 }
 
@@ -166,7 +200,7 @@ static double mean_tokens(const struct tokenizer *tokenizer, const struct texts 
 {
     struct token_list tokens = {0};
     double sum = 0;
-    for (size_t i = 0; i < SAMPLE; i++) {
+    for (size_t i = 0; i < SAMPLE && first->count; i++) {
         const char *text = first->values[i * first->count / SAMPLE];
         const char *other = second ? second->values[i * second->count / SAMPLE] : NULL;
         tokenizer_encode(tokenizer, &tokens, text, other, max_length);
@@ -181,6 +215,13 @@ static double bytes_of(const struct texts *texts)
     double bytes = 130 * (double)texts->count;
     for (size_t i = 0; i < texts->count; i++) bytes += (double)strlen(texts->values[i]);
     return bytes;
+}
+
+/* What stands first in the teacher's pairs. */
+static const struct texts *asking(const struct planning *planning)
+{
+    const struct collection *collection = &planning->collection;
+    return job_has_pairs(&planning->job) ? &collection->documents : &collection->queries;
 }
 
 /* Reads the same pairs, or documents, again. */
@@ -210,8 +251,7 @@ static void read_again(const struct planning *planning, struct calibration *text
 /* Tokens times layers a second, from doing that for a short time. */
 static double teacher_rate(const struct planning *planning, double tokens, int length)
 {
-    const struct texts *queries = &planning->collection.queries,
-                       *documents = &planning->collection.documents;
+    const struct texts *queries = asking(planning), *documents = &planning->collection.documents;
     const struct cross_encoder *teacher = planning->teacher;
     size_t values =
         (size_t)(teacher ? cross_encoder_num_labels(teacher) : planning->instead.output_size);
@@ -245,7 +285,7 @@ static void measure(struct planning *planning, bool quick)
                        : job->data.max_document_tokens;
     facts->document_tokens = mean_tokens(tokenizer, documents, NULL, job->data.max_document_tokens);
     facts->query_tokens = mean_tokens(tokenizer, queries, NULL, job->data.max_query_tokens);
-    facts->pair_tokens = mean_tokens(tokenizer, queries, documents, most);
+    facts->pair_tokens = mean_tokens(tokenizer, asking(planning), documents, most);
     facts->text_bytes = bytes_of(queries) + bytes_of(documents);
     facts->threads = pool_size(planning->pool);
     if (!quick)
@@ -326,9 +366,11 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     const struct plan_facts *facts = &planning->facts;
     char time[32], disk[16], memory[16];
     fact(out, "job", "%s (%s)", planning->job.name, planning->job.path);
-    fact(out, "collection", "%s", planning->job.data.collection);
-    fact(out, "", "%zu documents of about %.0f tokens; queries: %zu train, %zu dev, %zu test",
-         facts->documents, facts->document_tokens, facts->train, facts->dev, facts->test);
+    bool pairs = job_has_pairs(&planning->job);
+    fact(out, pairs ? "pairs" : "collection", "%s", job_data_path(&planning->job));
+    fact(out, "", "%zu %s of about %.0f tokens; %s: %zu train, %zu dev, %zu test", facts->documents,
+         pairs ? "sentences" : "documents", facts->document_tokens, pairs ? "pairs" : "queries",
+         facts->train, facts->dev, facts->test);
     print_made(planning, out);
     print_models(planning, out);
     text_puts(out, "\n");

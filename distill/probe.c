@@ -6,6 +6,7 @@
 
 #include "data/output.h"
 #include "data/progress.h"
+#include "distill/correlation.h"
 #include "distill/ranking.h"
 
 enum { BLOCK = 512 };
@@ -14,7 +15,9 @@ struct probe_work {
     const struct cross_encoder *ce;
     struct pool *pool;
     const struct collection *collection;
-    const struct query_set *queries;
+    const struct query_set *queries; /* or NULL, and pairs */
+    const struct scored_pair *pairs;
+    size_t num_queries, num_pairs;
     const struct probe_options *options;
     uint32_t *documents; /* [num_documents] rows, rising */
     size_t num_documents;
@@ -67,8 +70,12 @@ static void choose_documents(struct probe_work *work)
     const struct texts *documents = &work->collection->documents;
     size_t limit = work->options->max_documents ? work->options->max_documents : SIZE_MAX;
     bool *chosen = xcalloc(documents->count, sizeof *chosen);
-    mark_relevant(chosen, work);
-    mark_sample(chosen, documents, limit, work->options->seed);
+    if (work->queries) {
+        mark_relevant(chosen, work);
+        mark_sample(chosen, documents, limit, work->options->seed);
+    }
+    for (size_t i = 0; i < work->num_pairs; i++)
+        chosen[work->pairs[i].first] = chosen[work->pairs[i].second] = true;
     work->documents = xcalloc(documents->count, sizeof *work->documents);
     work->document_texts = xcalloc(documents->count, sizeof *work->document_texts);
     for (size_t i = 0; i < documents->count; i++)
@@ -137,8 +144,8 @@ void probe_centre(float *vectors, size_t n, size_t width)
     free(mean);
 }
 
-static void measure_point(struct probe_point *point, const struct probe_work *work, const float *zq,
-                          const float *zd)
+static void measure_queries(struct probe_point *point, const struct probe_work *work,
+                            const float *zq, const float *zd)
 {
     const struct measure ndcg = {NDCG_CUT, 10}, mrr = {RECIP_RANK_CUT, 10};
     struct embedded embedded = {.collection = work->collection,
@@ -152,10 +159,42 @@ static void measure_point(struct probe_point *point, const struct probe_work *wo
     double *values = xcalloc(work->queries->count, sizeof *values);
     rank_embedded(&run, &embedded, embedded.width, true, 10, work->options->drop_same_id, "probe",
                   work->pool);
-    point->ndcg = measure_run(values, ndcg, work->queries, &run);
-    point->mrr = measure_run(values, mrr, work->queries, &run);
+    point->values[0] = measure_run(values, ndcg, work->queries, &run);
+    point->values[1] = measure_run(values, mrr, work->queries, &run);
     run_free(&run);
     free(values);
+}
+
+/* Vector of a row of the collection, which is among work->documents. */
+static const float *vector_of(const struct probe_work *work, const float *zd, uint32_t row)
+{
+    size_t low = 0, high = work->num_documents;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (work->documents[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    REQUIRE(work->documents[low] == row);
+    return zd + low * hidden_size(work);
+}
+
+static void measure_pairs(struct probe_point *point, const struct probe_work *work, const float *zd)
+{
+    size_t n = work->num_pairs;
+    int width = (int)hidden_size(work);
+    double *cosines = xcalloc(n, sizeof *cosines), *scores = xcalloc(n, sizeof *scores);
+    for (size_t i = 0; i < n; i++) {
+        const struct scored_pair *pair = &work->pairs[i];
+        sts_scores(&cosines[i], vector_of(work, zd, pair->first), vector_of(work, zd, pair->second),
+                   1, width, width);
+        scores[i] = pair->score;
+    }
+    point->values[0] = spearman(cosines, scores, n);
+    point->values[1] = pearson(cosines, scores, n);
+    free(scores);
+    free(cosines);
 }
 
 /* Fills the points of one form: points[layer * 4 + form * 2 + centred]. */
@@ -163,7 +202,7 @@ static int probe_form(struct probe *out, struct probe_work *work, enum text_form
                       struct error *err)
 {
     size_t width = hidden_size(work), layers = (size_t)work->num_layers;
-    size_t n = work->num_documents, m = work->queries->count;
+    size_t n = work->num_documents, m = work->num_queries;
     float *zd = xaligned(layers * n * width, sizeof *zd);
     float *zq = xaligned(layers * m * width, sizeof *zq);
     int status =
@@ -180,7 +219,10 @@ static int probe_form(struct probe *out, struct probe_work *work, enum text_form
                 probe_centre(queries, m, width);
             }
             *point = (struct probe_point){.layer = (int)l, .form = form, .centred = centred};
-            measure_point(point, work, queries, documents);
+            if (work->queries)
+                measure_queries(point, work, queries, documents);
+            else
+                measure_pairs(point, work, documents);
         }
     free(zq);
     free(zd);
@@ -189,21 +231,30 @@ static int probe_form(struct probe *out, struct probe_work *work, enum text_form
 
 int probe_run(struct probe *out, const struct cross_encoder *ce, struct pool *pool,
               const struct collection *collection, const struct query_set *queries,
-              const struct probe_options *options, struct error *err)
+              const struct pair_set *dev_pairs, const struct probe_options *options,
+              struct error *err)
 {
-    REQUIRE(queries->count > 0);
+    REQUIRE(queries ? queries->count > 0 : dev_pairs->count > 0);
+    size_t num_pairs = queries ? 0 : dev_pairs->count;
+    if (options->max_documents && num_pairs > options->max_documents)
+        num_pairs = options->max_documents;
     struct probe_work work = {.ce = ce,
                               .pool = pool,
                               .collection = collection,
                               .queries = queries,
                               .options = options,
-                              .query_texts = query_texts(queries, collection),
+                              .query_texts = queries ? query_texts(queries, collection) : NULL,
+                              .num_queries = queries ? queries->count : 0,
+                              .pairs = queries ? NULL : dev_pairs->pairs,
+                              .num_pairs = num_pairs,
                               .num_layers = cross_encoder_config(ce)->num_layers + 1};
     choose_documents(&work);
     out->count = (size_t)work.num_layers * 4;
     out->points = xcalloc(out->count, sizeof *out->points);
+    out->measures[0] = queries ? "ndcg_cut_10" : correlation_name(CORRELATION_SPEARMAN);
+    out->measures[1] = queries ? "recip_rank_cut_10" : correlation_name(CORRELATION_PEARSON);
     progress_start(&work.progress, "probing the teacher's layers", "texts",
-                   2 * (queries->count + work.num_documents), 0);
+                   2 * (work.num_queries + work.num_documents), 0);
     int status = probe_form(out, &work, FORM_SINGLE, err);
     if (!status) status = probe_form(out, &work, FORM_PAIR, err);
     progress_end(&work.progress);
@@ -224,7 +275,7 @@ const struct probe_point *probe_best(const struct probe *probe, int layer, int f
         if ((layer >= 0 && point->layer != layer) || (form >= 0 && (int)point->form != form) ||
             (centred >= 0 && point->centred != (centred != 0)))
             continue;
-        if (!best || point->ndcg > best->ndcg) best = point;
+        if (!best || point->values[0] > best->values[0]) best = point;
     }
     REQUIRE(best);
     return best;
@@ -234,23 +285,23 @@ int probe_write(const struct probe *probe, const char *path, struct error *err)
 {
     struct output out = {0};
     if (output_open(&out, path, err)) return -1;
-    output_printf(&out, "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10\n");
+    output_printf(&out, "layer\tform\tcentred\t%s\t%s\n", probe->measures[0], probe->measures[1]);
     for (size_t i = 0; i < probe->count; i++) {
         const struct probe_point *point = &probe->points[i];
         output_printf(&out, "%d\t%s\t%d\t%.6f\t%.6f\n", point->layer, text_form_name(point->form),
-                      point->centred, point->ndcg, point->mrr);
+                      point->centred, point->values[0], point->values[1]);
     }
     return output_commit(&out, err);
 }
 
 void probe_note(const struct probe *probe)
 {
-    note("nDCG@10 of the teacher's layers on dev queries, for single texts:");
+    note("%s of the teacher's layers on dev, for single texts:", probe->measures[0]);
     note("layer  single  single, centred    pair  pair, centred");
     for (size_t i = 0; i + 3 < probe->count; i += 4) {
         const struct probe_point *row = &probe->points[i];
-        note("%5d  %6.4f  %15.4f  %6.4f  %13.4f", row->layer, row[0].ndcg, row[1].ndcg, row[2].ndcg,
-             row[3].ndcg);
+        note("%5d  %6.4f  %15.4f  %6.4f  %13.4f", row->layer, row[0].values[0], row[1].values[0],
+             row[2].values[0], row[3].values[0]);
     }
 }
 

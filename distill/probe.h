@@ -1,6 +1,6 @@
 /* Which layer of the teacher, fed single texts, retrieves best: every layer, both input forms, raw
  * and mean-centred cosine, on dev queries against a sample of the documents.  (arXiv 2502.03552
- * finds the early layers best.)
+ * finds the early layers best.)  Or whose cosines of sentence pairs correlate best with the scores.
  *
  *     struct probe_options options = {
  *         .max_documents = 2000, .max_query_tokens = 32, .max_document_tokens = 200};
@@ -18,6 +18,7 @@
 #ifndef RETORT_PROBE_H
 #define RETORT_PROBE_H
 
+#include "distill/pair_set.h"
 #include "distill/query_set.h"
 #include "teacher/cross_encoder.h"
 
@@ -31,9 +32,10 @@ struct probe_point {
     int layer; /* 0: embeddings */
     enum text_form form;
     bool centred;
-    double ndcg, mrr; /* nDCG@10, MRR@10; means over the queries */
+    double values[2]; /* of the probe's measures */
 };
 struct probe {
+    const char *measures[2];    /* the first chooses */
     struct probe_point *points; /* by layer, form, centred */
     size_t count;
 };
@@ -45,14 +47,18 @@ void vectors_subtract(float *vectors, size_t n, size_t width, const float *mean)
 /* Takes the mean of n rows from each of them, as a centred point does. */
 void probe_centre(float *vectors, size_t n, size_t width);
 
-/* queries: at least one.  Fails with STATUS_INTERRUPTED where interrupted() was set. */
+/* queries: at least one; means over them of nDCG@10 and MRR@10.  NULL: dev_pairs, at most
+ * max_documents of them; Spearman's and Pearson's correlation.  Fails with STATUS_INTERRUPTED where
+ * interrupted() was set. */
 int probe_run(struct probe *out, const struct cross_encoder *ce, struct pool *pool,
               const struct collection *collection, const struct query_set *queries,
-              const struct probe_options *options, struct error *err);
-/* The point of highest nDCG, ties to the first, among those of a layer, form and centring; -1:
- * any. */
+              const struct pair_set *dev_pairs, const struct probe_options *options,
+              struct error *err);
+/* The point of the highest first measure, ties to the first, among those of a layer, form and
+ * centring; -1: any. */
 const struct probe_point *probe_best(const struct probe *probe, int layer, int form, int centred);
-/* Columns layer, form, centred (0, 1), ndcg_cut_10, recip_rank_cut_10; a header line. */
+/* Columns layer, form, centred (0, 1), ndcg_cut_10, recip_rank_cut_10 (of pairs spearman, pearson);
+ * a header line. */
 int probe_write(const struct probe *probe, const char *path, struct error *err);
 /* The table for people, a line a layer, through note(). */
 void probe_note(const struct probe *probe);

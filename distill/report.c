@@ -28,8 +28,9 @@ bool page_has(const struct page *page, const char *name)
 void measure_title(char title[32], const char *name)
 {
     static const char *const titles[][2] = {
-        {"ndcg_cut_", "nDCG@"}, {"recip_rank_cut_", "MRR@"}, {"map_cut_", "MAP@"},
-        {"recall_", "recall@"}, {"success_", "hits@"},       {"P_", "P@"},
+        {"ndcg_cut_", "nDCG@"},   {"recip_rank_cut_", "MRR@"}, {"map_cut_", "MAP@"},
+        {"recall_", "recall@"},   {"success_", "hits@"},       {"P_", "P@"},
+        {"spearman", "Spearman"}, {"pearson", "Pearson"},
     };
     snprintf(title, 32, "%s", strcmp(name, "map") == 0 ? "MAP" : name);
     for (size_t t = 0; t < sizeof titles / sizeof *titles; t++) {
@@ -168,8 +169,12 @@ static int write_page(const struct page *page, const char *output, struct error 
 int report_write(const struct job *job, const char *folder, const struct collection *collection,
                  const char *no_collection, const char *output, struct error *err)
 {
-    struct page page = {
-        .folder = folder, .job = job, .collection = collection, .no_collection = no_collection};
+    struct page page = {.folder = folder,
+                        .job = job,
+                        .collection = collection,
+                        .no_collection = no_collection,
+                        .many = job_has_pairs(job) ? "pairs" : "queries",
+                        .paired = job_has_pairs(job) ? "on the same pairs" : "query by query"};
     int status = page_open(&page, err);
     if (!status) status = fill(&page, err);
     if (!status) status = write_page(&page, output, err);

@@ -16,7 +16,7 @@ static int report_job(const struct job *job, const char *folder, const char *out
     struct collection collection = {0};
     struct made_queries made = {0};
     struct error why = {0};
-    bool read = collection_read(&collection, job->data.collection, &why) == 0;
+    bool read = job_collection_read(&collection, job, &why) == 0;
     if (read && made_queries_add(&made, &collection, job, &why)) {
         collection_free(&collection);
         read = false;

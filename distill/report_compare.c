@@ -1,5 +1,5 @@
 /* The report's comparison: the picked student beside every other system, and the differences query
- * by query. */
+ * by query, or on the same pairs. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,18 +39,29 @@ static const struct grid_row *largest(const struct grid *grid, const char *syste
     return best;
 }
 
-static const char *title_of(const char *system)
+static const char *const ours[][2] = {
+    {"teacher", "teacher, re-ranking BM25"},
+    {"bm25", "BM25"},
+    {"student", "student, full"},
+    {"no-teacher", "labels alone"},
+    {"init", "before training"},
+    {"pca", "full student cut by PCA"},
+};
+enum { NUM_OURS = sizeof ours / sizeof *ours };
+
+/* Not a baseline. */
+static bool is_ours(const char *system)
 {
-    static const char *const titles[][2] = {
-        {"teacher", "teacher, re-ranking BM25"},
-        {"bm25", "BM25"},
-        {"student", "student, full"},
-        {"no-teacher", "labels alone"},
-        {"init", "before training"},
-        {"pca", "full student cut by PCA"},
-    };
-    for (size_t t = 0; t < sizeof titles / sizeof *titles; t++)
-        if (strcmp(system, titles[t][0]) == 0) return titles[t][1];
+    for (int s = 0; s < NUM_OURS; s++)
+        if (strcmp(system, ours[s][0]) == 0) return true;
+    return false;
+}
+
+static const char *title_of(const struct page *page, const char *system)
+{
+    if (job_has_pairs(page->job) && strcmp(system, "teacher") == 0) return system;
+    for (int s = 0; s < NUM_OURS; s++)
+        if (strcmp(system, ours[s][0]) == 0) return ours[s][1];
     return system;
 }
 
@@ -60,19 +71,18 @@ static void choose_rows(struct compared *out, const struct page *page)
     const struct grid_row *full = largest(grid, "student"),
                           *picked = page->picked ? page->picked : full;
     *out = (struct compared){0};
-    add_row(out, grid_find(grid, "teacher", 0, 0), title_of("teacher"));
-    add_row(out, picked, page->picked ? "student, picked" : title_of("student"));
-    add_row(out, full, title_of("student"));
-    add_row(out, grid_find(grid, "bm25", 0, 0), title_of("bm25"));
+    add_row(out, grid_find(grid, "teacher", 0, 0), title_of(page, "teacher"));
+    add_row(out, picked, page->picked ? "student, picked" : title_of(page, "student"));
+    add_row(out, full, title_of(page, "student"));
+    add_row(out, grid_find(grid, "bm25", 0, 0), title_of(page, "bm25"));
     if (picked) {
         add_row(out, grid_find(grid, "no-teacher", picked->layers, picked->dim),
-                title_of("no-teacher"));
-        add_row(out, grid_find(grid, "init", picked->layers, picked->dim), title_of("init"));
-        add_row(out, grid_find(grid, "pca", full->layers, picked->dim), title_of("pca"));
+                title_of(page, "no-teacher"));
+        add_row(out, grid_find(grid, "init", picked->layers, picked->dim), title_of(page, "init"));
+        add_row(out, grid_find(grid, "pca", full->layers, picked->dim), title_of(page, "pca"));
     }
     for (size_t i = 0; i < grid->count; i++)
-        if (strcmp(title_of(grid->rows[i].system), grid->rows[i].system) == 0)
-            add_row(out, &grid->rows[i], grid->rows[i].system);
+        if (!is_ours(grid->rows[i].system)) add_row(out, &grid->rows[i], grid->rows[i].system);
 }
 
 static void compared_table(struct page *page, const struct compared *compared, const char *caption)
@@ -112,9 +122,8 @@ static void systems_figure(struct page *page)
     snprintf(title, sizeof title, "%s of each system", page->measure);
     const struct plot_intervals plot = {
         .label = {"systems", title,
-                  "A row for each system (layers \xc3\x97 dimensions) with its mean over the test "
-                  "queries and the 95 % "
-                  "interval. The table beneath has every measure."},
+                  "A row for each system (layers \xc3\x97 dimensions) with its value on the test "
+                  "split and the 95 % interval. The table beneath has every measure."},
         .x_label = page->measure,
         .rows = rows,
         .count = compared.count};
@@ -141,7 +150,7 @@ static void differences_table(struct page *page, const char *caption)
     for (size_t i = 0; i < page->differences.count; i++) {
         const struct difference *one = &page->differences.list[i];
         if (!is_picked(page, one)) continue;
-        html_row(&page->out, "%s", title_of(one->system_b));
+        html_row(&page->out, "%s", title_of(page, one->system_b));
         html_number(&page->out, "%s", one->measure);
         html_interval(&page->out, one->value, true);
         html_number(&page->out, "%s",
@@ -158,22 +167,24 @@ static void differences_figure(struct page *page)
 {
     struct plot_interval rows[MOST_ROWS];
     size_t count = 0;
-    char title[96];
+    char title[96], x_label[64];
+    snprintf(x_label, sizeof x_label, "difference, %s", page->paired);
     for (size_t i = 0; i < page->differences.count && count < MOST_ROWS; i++) {
         const struct difference *one = &page->differences.list[i];
         if (is_picked(page, one) && strcmp(one->measure, page->grid.measures[0]) == 0 &&
             !isnan(one->value.mean))
-            rows[count++] = (struct plot_interval){title_of(one->system_b), one->value, false};
+            rows[count++] =
+                (struct plot_interval){title_of(page, one->system_b), one->value, false};
     }
     if (!count) return;
     snprintf(title, sizeof title, "%s of the picked student less that of \xe2\x80\xa6",
              page->measure);
     const struct plot_intervals plot = {
         .label = {"differences", title,
-                  "A row for each other system with the mean difference query by query and its 95 "
-                  "% interval; right of zero the student is better, left of it worse, across it "
-                  "the queries do not tell. The table beneath has every measure."},
-        .x_label = "difference, query by query",
+                  "A row for each other system with the paired difference and its 95 % interval; "
+                  "right of zero the student is better, left of it worse, across it the test split "
+                  "does not tell. The table beneath has every measure."},
+        .x_label = x_label,
         .rows = rows,
         .count = count,
         .differences = true};
@@ -187,9 +198,11 @@ void page_comparison(struct page *page)
 {
     html_section(&page->out, "compared", "Compared");
     if (page->grid.count && page->grid.num_measures) {
-        html_paragraph(&page->out,
-                       "The intervals of two systems may overlap and one still be better on nearly "
-                       "every query: what decides is the difference query by query.");
+        html_paragraph(
+            &page->out,
+            "The intervals of two systems may overlap and one still be better: what decides "
+            "is the difference %s.",
+            page->paired);
         text_puts(&page->out, "<div class=\"plots\">\n");
         systems_figure(page);
         differences_figure(page);

@@ -36,8 +36,9 @@ static void text_table(struct page *page)
                                           "90 % within", "99 % within", "longest"};
     html_table(&page->out, "Texts and their lengths in words", headers,
                sizeof headers / sizeof *headers);
-    text_row(page, "documents", &page->collection->documents);
-    text_row(page, "queries", &page->collection->queries);
+    bool pairs = job_has_pairs(page->job);
+    text_row(page, pairs ? "sentences" : "documents", &page->collection->documents);
+    if (!pairs) text_row(page, "queries", &page->collection->queries);
     html_table_end(&page->out);
 }
 
@@ -141,10 +142,14 @@ static void used_queries(struct page *page)
 void page_data(struct page *page)
 {
     html_section(&page->out, "data", "Data");
-    text_puts(&page->out, "<p>Collection <code>");
-    html_text(&page->out, page->job->data.collection);
+    text_puts(&page->out,
+              job_has_pairs(page->job) ? "<p>Sentence pairs <code>" : "<p>Collection <code>");
+    html_text(&page->out, job_data_path(page->job));
     text_puts(&page->out, "</code>.</p>\n");
-    if (page->collection) {
+    if (page->collection && job_has_pairs(page->job)) {
+        text_table(page);
+        page_pairs_data(page);
+    } else if (page->collection) {
         text_table(page);
         split_table(page);
         leaks(page);
@@ -171,21 +176,34 @@ static void describe_model(struct page *page)
             page->picked->layers, page->picked->layers == 1 ? "" : "s", page->picked->dim);
     else
         html_item(&page->out, "What it is", "Nothing is exported yet.");
-    html_item(
-        &page->out, "Intended use",
-        "Embed a query and documents apart and rank these by the %s of their vectors: first-stage "
-        "retrieval on texts like those of the collection. Queries of more than %d tokens and "
-        "documents of more than %d are cut.%s%s",
-        score, job->data.max_query_tokens, job->data.max_document_tokens,
-        *job->card.intended_use ? " " : "", job->card.intended_use);
-    html_item(&page->out, "Prefixes", "Before a query: %s; before a document: %s.",
-              *job->data.query_prefix ? job->data.query_prefix : "none",
-              *job->data.document_prefix ? job->data.document_prefix : "none");
+    if (job_has_pairs(job))
+        html_item(&page->out, "Intended use",
+                  "Embed sentences like those of the pairs and compare them by the cosine of their "
+                  "vectors. Texts of more than %d tokens are cut.%s%s",
+                  job->data.max_document_tokens, *job->card.intended_use ? " " : "",
+                  job->card.intended_use);
+    else
+        html_item(
+            &page->out, "Intended use",
+            "Embed a query and documents apart and rank these by the %s of their vectors: "
+            "first-stage "
+            "retrieval on texts like those of the collection. Queries of more than %d tokens and "
+            "documents of more than %d are cut.%s%s",
+            score, job->data.max_query_tokens, job->data.max_document_tokens,
+            *job->card.intended_use ? " " : "", job->card.intended_use);
+    if (job_has_pairs(job))
+        html_item(&page->out, "Prefix", "Before a text: %s.",
+                  *job->data.document_prefix ? job->data.document_prefix : "none");
+    else
+        html_item(&page->out, "Prefixes", "Before a query: %s; before a document: %s.",
+                  *job->data.query_prefix ? job->data.query_prefix : "none",
+                  *job->data.document_prefix ? job->data.document_prefix : "none");
 }
 
 /* What is learnt from, beside the teacher's scores. */
 static char *learnt_words(const struct job *job)
 {
+    if (job_has_pairs(job)) return xasprintf("Scored pairs of split %s", job->data.train_split);
     return xasprintf(
         "Documents%s%s%s", job->data.queries & QUERIES_MADE ? ", queries made from them" : "",
         job->data.queries & QUERIES_LABELLED ? ", queries and judgements of split " : "",
@@ -213,17 +231,20 @@ void page_card(struct page *page)
               job->card.base_model, *job->card.base_model ? ", " : "", teacher,
               json_string_or(page->manifest, "teacher", "not hashed yet"), from);
     html_item(&page->out, "Training data",
-              "%s of %s (content %s); the teacher's scores of "
-              "mined candidates. Checkpoints and the picked point were chosen on dev queries.%s",
-              learnt, job->data.collection,
+              "%s of %s (content %s)%s. Checkpoints and the picked point were chosen on dev %s.%s",
+              learnt, job_data_path(job),
               json_string_or(page->manifest, "collection", "not hashed yet"),
-              is_test_unseen(page) ? " The test split trained and chose nothing." : "");
+              !job_has_pairs(job) ? "; the teacher's scores of mined candidates"
+              : job->distill.pair_targets & TARGET_TEACHER ? "; the teacher's scores of these pairs"
+                                                           : "",
+              page->many, is_test_unseen(page) ? " The test split trained and chose nothing." : "");
     html_item(
         &page->out, "Limits",
         "Measured on one split of one collection: other subjects, lengths and languages are not "
         "measured. What the teacher, the weights it starts from and the judgements get wrong or "
-        "leave out, the student learns. The intervals are over queries alone: another seed is not "
-        "in them.");
+        "leave out, the student learns. The intervals are over %s alone: another seed is not in "
+        "them.",
+        page->many);
     card_licenses(&licenses, job);
     html_item(&page->out, "Licences", "%s", licenses.bytes);
     free(teacher);

@@ -238,7 +238,9 @@ int page_examples(struct page *page, struct error *err)
     struct examples examples = {0};
     int status = 0;
     html_section(&page->out, "examples", "Examples");
-    if (page->picked)
+    if (page->picked && job_has_pairs(page->job))
+        status = page_pairs_examples(page, err);
+    else if (page->picked)
         status = find_and_show(page, &examples, err);
     else
         html_missing(&page->out, "No examples yet: no point of the grid is picked.");

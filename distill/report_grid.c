@@ -108,7 +108,7 @@ static void heat_map(struct page *page, const char *system, const char *who)
     plot.label = (struct plot_label){
         id, title,
         "A row for each number of layers, a column for each number of dimensions; each cell has "
-        "the mean over the test queries and its 95 % interval, darker is better. The outlined "
+        "the value on the test split and its 95 % interval, darker is better. The outlined "
         "cell is the picked point. The table beneath has every measure."};
     if (plot.num_rows) {
         html_figure(&page->out, title);
@@ -225,10 +225,12 @@ static void cost_plot_free(struct cost_plot *plot)
     free(plot->names);
 }
 
-static size_t levels_of(struct plot_level levels[2], const struct grid *grid)
+static size_t levels_of(struct plot_level levels[2], const struct page *page)
 {
     static const char *const systems[] = {"teacher", "bm25"};
-    static const char *const names[] = {"teacher, re-ranking", "BM25"};
+    const char *const names[] = {job_has_pairs(page->job) ? "teacher" : "teacher, re-ranking",
+                                 "BM25"};
+    const struct grid *grid = &page->grid;
     size_t count = 0;
     for (int s = 0; s < 2; s++) {
         const struct grid_row *row = grid_find(grid, systems[s], 0, 0);
@@ -285,7 +287,7 @@ static void cost_figure(struct page *page, enum cost cost)
         .series = series.series,
         .num_series = series.count,
         .levels = levels,
-        .num_levels = levels_of(levels, &page->grid),
+        .num_levels = levels_of(levels, page),
         .picked = picked.x > 0 && !isnan(picked.y) ? &picked : NULL};
     html_figure(&page->out, title);
     plot_curves(&page->out, &plot);
@@ -330,10 +332,10 @@ void page_grid(struct page *page)
     html_section(&page->out, "grid", "Quality by size");
     if (page->grid.count && page->grid.num_measures) {
         html_paragraph(&page->out,
-                       "%s on %s, means with 95 %% bootstrap intervals over its queries (%d "
-                       "draws). One model holds every size: the first layers, the first "
-                       "dimensions.",
-                       page->measure, page_measured_on(page), page->job->evaluate.resamples);
+                       "%s on %s with 95 %% bootstrap intervals over its %s (%d draws). One model "
+                       "holds every size: the first layers, the first dimensions.",
+                       page->measure, page_measured_on(page), page->many,
+                       page->job->evaluate.resamples);
         text_puts(&page->out, "<div class=\"plots\">\n");
         heat_map(page, "student", "the student");
         heat_map(page, "no-teacher", "the control without a teacher");
@@ -341,7 +343,7 @@ void page_grid(struct page *page)
         heat_map(page, "pca", "the full student, its vectors cut by PCA");
         text_puts(&page->out, "</div>\n<h3>Quality against cost</h3>\n<div class=\"plots\">\n");
         cost_figure(page, COST_BYTES);
-        cost_figure(page, COST_MS);
+        if (!job_has_pairs(page->job)) cost_figure(page, COST_MS);
         text_puts(&page->out, "</div>\n");
     } else {
         html_missing(&page->out, "No grid.tsv yet: the evaluate stage has not run.");

@@ -22,7 +22,8 @@ struct page {
     struct differences differences;
     const struct grid_row *picked; /* of grid, the student's; NULL: nothing picked yet */
     char measured_on[96];
-    char measure[32]; /* the one that chooses, grid.measures[0]: nDCG@10 */
+    char measure[32];          /* the one that chooses, grid.measures[0]: nDCG@10 */
+    const char *many, *paired; /* "queries", "query by query"; "pairs", "on the same pairs" */
 };
 
 char *page_path(const struct page *page, const char *name); /* in the folder, allocated */
@@ -36,15 +37,17 @@ const char *page_measured_on(struct page *page);
 void html_interval(struct text *out, struct interval value, bool difference);
 
 /* The sections. */
-void page_summary(struct page *page);                    /* report_summary.c */
-int page_stages(struct page *page, struct error *err);   /* report_summary.c */
-int page_training(struct page *page, struct error *err); /* report_training.c */
-int page_probe(struct page *page, struct error *err);    /* report_training.c */
-void page_grid(struct page *page);                       /* report_grid.c */
-void page_comparison(struct page *page);                 /* report_compare.c */
-int page_examples(struct page *page, struct error *err); /* report_examples.c */
-void page_data(struct page *page);                       /* report_data.c */
-void page_card(struct page *page);                       /* report_data.c */
-void page_reproduction(struct page *page);               /* report_data.c */
+void page_summary(struct page *page);                          /* report_summary.c */
+int page_stages(struct page *page, struct error *err);         /* report_summary.c */
+int page_training(struct page *page, struct error *err);       /* report_training.c */
+int page_probe(struct page *page, struct error *err);          /* report_training.c */
+void page_grid(struct page *page);                             /* report_grid.c */
+void page_comparison(struct page *page);                       /* report_compare.c */
+int page_examples(struct page *page, struct error *err);       /* report_examples.c */
+void page_data(struct page *page);                             /* report_data.c */
+int page_pairs_examples(struct page *page, struct error *err); /* report_pairs.c */
+void page_pairs_data(struct page *page);                       /* report_pairs.c */
+void page_card(struct page *page);                             /* report_data.c */
+void page_reproduction(struct page *page);                     /* report_data.c */
 
 #endif

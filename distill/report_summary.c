@@ -47,12 +47,13 @@ static void tiles(struct page *page)
     char size[48], bytes[16];
     text_puts(&page->out, "<ul class=\"tiles\">\n");
     quality_tile(page, picked, "the picked student");
-    quality_tile(page, grid_find(&page->grid, "teacher", 0, 0), "the teacher, re-ranking");
+    quality_tile(page, grid_find(&page->grid, "teacher", 0, 0),
+                 job_has_pairs(page->job) ? "the teacher" : "the teacher, re-ranking");
     quality_tile(page, grid_find(&page->grid, "bm25", 0, 0), "BM25");
     snprintf(size, sizeof size, "%d \xc3\x97 %d", picked->layers, picked->dim);
     tile(&page->out, size, "layers \xc3\x97 dimensions");
     if (!isnan(picked->bytes_per_vector))
-        tile(&page->out, short_bytes(bytes, picked->bytes_per_vector), "a document's vector");
+        tile(&page->out, short_bytes(bytes, picked->bytes_per_vector), "a text's vector");
     text_puts(&page->out, "</ul>\n");
 }
 
@@ -67,12 +68,13 @@ static void verdict(struct page *page, const char *system, const char *name)
     const struct difference *found = differences_find(&page->differences, &like);
     if (!found || isnan(found->value.mean)) return;
     const struct interval *value = &found->value;
-    const char *relation = value->low > 0    ? "better than"
-                           : value->high < 0 ? "worse than"
-                                             : "not told apart, by this many queries, from";
     text_puts(&page->out, "<li>");
-    html_printf(&page->out, "%s %s: %+.4f %s, query by query [%+.3f, %+.3f]", relation, name,
-                value->mean, page->measure, value->low, value->high);
+    if (value->low <= 0 && value->high >= 0)
+        html_printf(&page->out, "not told apart, by this many %s, from", page->many);
+    else
+        html_printf(&page->out, "%s than", value->low > 0 ? "better" : "worse");
+    html_printf(&page->out, " %s: %+.4f %s, %s [%+.3f, %+.3f]", name, value->mean, page->measure,
+                page->paired, value->low, value->high);
     text_puts(&page->out, "</li>\n");
 }
 
@@ -84,7 +86,8 @@ static void verdicts(struct page *page)
                    page_measured_on(page), page->picked->layers,
                    page->picked->layers == 1 ? "" : "s", page->picked->dim);
     text_puts(&page->out, "<ul>\n");
-    verdict(page, "teacher", "the teacher re-ranking BM25's list");
+    verdict(page, "teacher",
+            job_has_pairs(page->job) ? "the teacher" : "the teacher re-ranking BM25's list");
     verdict(page, "bm25", "BM25");
     verdict(page, "no-teacher", "the same training on labels alone");
     verdict(page, "init", "the student before training");
@@ -253,7 +256,7 @@ int page_stages(struct page *page, struct error *err)
     double total = 0;
     char time[DURATION_SIZE];
     if (count_lines(&mined, page, "candidates.trec", err) ||
-        count_lines(&scored, page, "scores.trec", err))
+        count_lines(&scored, page, job_has_pairs(page->job) ? "scores.tsv" : "scores.trec", err))
         return -1;
     html_section(&page->out, "stages", "What was done");
     warn_of_changes(page);

@@ -90,8 +90,7 @@ static void dev_table(struct page *page, const struct train_log *log)
         }
     html_details(&page->out, "The numbers");
     html_table(&page->out,
-               train_log_has_taps(log) ? "nDCG@10 on dev, for each tap (layers, dimensions)"
-                                       : "Quality on dev",
+               train_log_has_taps(log) ? "For each tap (layers, dimensions)" : "Quality on dev",
                headers, count);
     for (size_t p = 0; p < columns[1]->count; p++) {
         html_row(&page->out, "%.0f", columns[1]->points[p].step);
@@ -139,20 +138,18 @@ static void draw_phase(struct page *page, const struct train_log *log, bool loss
     snprintf(title, sizeof title, losses ? "Losses in phase %s" : "Quality on dev in phase %s%s",
              phase, taps ? ", by tap" : "");
     const struct plot_curves plot = {
-        .label = {id, title,
-                  losses ? "A curve for each loss against the training step; where there are many "
-                           "steps, means of neighbouring ones. The table beneath has means over "
-                           "fifths."
-                  : taps
-                      ? "nDCG@10 on dev queries after so many steps, a curve for each tap and one "
-                        "for their mean. The table beneath has every evaluation."
-                      : "Of the re-ranker after so many steps: nDCG@10 of what it re-ranks for dev "
-                        "queries, or of scored pairs Spearman's correlation. The table beneath "
-                        "has every evaluation."},
+        .label =
+            {id, title,
+             losses ? "A curve for each loss against the training step; where there are many "
+                      "steps, means of neighbouring ones. The table beneath has means over "
+                      "fifths."
+             : taps ? "Quality on dev after so many steps, a curve for each tap and one for their "
+                      "mean. The table beneath has every evaluation."
+                    : "Of the re-ranker after so many steps: nDCG@10 of what it re-ranks for dev "
+                      "queries, or of scored pairs Spearman's correlation. The table beneath "
+                      "has every evaluation."},
         .x_label = "step",
-        .y_label = losses ? "loss"
-                   : taps ? "nDCG@10"
-                          : "dev"};
+        .y_label = losses ? "loss" : train_log_measure(log)};
     if (!draw_log(page, log, losses, plot)) return;
     if (losses)
         loss_table(page, log);
@@ -220,15 +217,15 @@ struct probe_table {
 static int probe_row(void *arg, struct lines *lines, char **cells, struct error *err)
 {
     struct probe_table *table = arg;
-    double layer, ndcg;
+    double layer, value;
     if (tsv_read_number(&layer, lines, cells[0], err) ||
-        tsv_read_number(&ndcg, lines, cells[3], err))
+        tsv_read_number(&value, lines, cells[3], err))
         return -1;
-    if (isnan(layer) || isnan(ndcg)) return 0;
+    if (isnan(layer) || isnan(value)) return 0;
     int s = 2 * (strcmp(cells[1], "pair") == 0) + (strcmp(cells[2], "1") == 0);
     GROW(table->points[s], table->count[s], &table->capacity[s]);
     table->points[s][table->count[s]++] =
-        (struct plot_point){.x = layer, .y = ndcg, .low = NAN, .high = NAN};
+        (struct plot_point){.x = layer, .y = value, .low = NAN, .high = NAN};
     return 0;
 }
 
@@ -257,18 +254,21 @@ static void probe_figure(struct page *page, const struct probe_table *table)
 {
     const char *headers[PROBE_SERIES + 1] = {"layer"};
     struct plot_series series[PROBE_SERIES];
+    const char *measure = job_has_pairs(page->job) ? "Spearman" : "nDCG@10";
+    char title[96];
+    snprintf(title, sizeof title, "%s of each teacher layer's vectors on dev", measure);
     for (int s = 0; s < PROBE_SERIES; s++) {
         headers[s + 1] = probe_names[s];
         series[s] =
             (struct plot_series){probe_names[s], table->points[s], table->count[s], true, false};
     }
     const struct plot_curves plot = {
-        .label = {"probe-plot", "nDCG@10 of each teacher layer's vectors on dev",
+        .label = {"probe-plot", title,
                   "A curve for each way to put a text into the teacher, against the layer whose "
                   "mean vector represents it; layer 0 is the embeddings. The ring marks what the "
                   "run went on with. The table beneath has all values."},
         .x_label = "layer of the teacher",
-        .y_label = "nDCG@10",
+        .y_label = measure,
         .series = series,
         .num_series = PROBE_SERIES,
         .picked = probe_choice(page, table)};
@@ -291,16 +291,24 @@ int page_probe(struct page *page, struct error *err)
 {
     struct probe_table table = {0};
     char *path = page_path(page, "probe.tsv");
-    int status = tsv_read_table(path, "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10",
+    bool pairs = job_has_pairs(page->job);
+    int status = tsv_read_table(path,
+                                pairs ? "layer\tform\tcentred\tspearman\tpearson"
+                                      : "layer\tform\tcentred\tndcg_cut_10\trecip_rank_cut_10",
                                 probe_row, &table, err);
     free(path);
     html_section(&page->out, "probe", "Layer probe");
     html_paragraph(&page->out,
-                   "How well the mean of a layer's vectors retrieves, for every layer of the "
-                   "teacher: the best one gives the targets of phase hpd and candidates for "
-                   "mining. Centred: less the mean of all vectors of its kind. At most %d dev "
-                   "queries against at most %d documents.",
-                   page->job->probe.queries, page->job->probe.documents);
+                   "How good the mean of a layer's vectors is for single texts, for every layer of "
+                   "the teacher: the best one gives the targets of phase hpd%s. Centred: less the "
+                   "mean of all vectors of its kind.",
+                   pairs ? "" : " and candidates for mining");
+    if (pairs)
+        html_paragraph(&page->out, "Measured on at most %d dev pairs.", page->job->probe.documents);
+    else
+        html_paragraph(&page->out,
+                       "Measured on at most %d dev queries against at most %d documents.",
+                       page->job->probe.queries, page->job->probe.documents);
     if (page->job->distill.hpd.source != VECTORS_TEACHER)
         html_missing(&page->out,
                      "This job copies no vectors of the teacher's layers: none is probed.");

@@ -25,8 +25,8 @@ static int choose(struct probe_point *chosen, struct job_run *run, struct error 
                                           .drop_same_id = job->data.drop_same_id};
     query_set_copy(&queries, &run->dev);
     query_set_sample(&queries, &run->collection, (size_t)job->probe.queries, (uint64_t)job->seed);
-    int status =
-        probe_run(&probe, run->teacher, run->pool, &run->dev_collection, &queries, &options, err);
+    int status = probe_run(&probe, run->teacher, run->pool, &run->dev_collection,
+                           job_has_pairs(job) ? NULL : &queries, &run->dev_pairs, &options, err);
     if (!status) {
         char *path = job_run_path(run, "probe.tsv");
         status = probe_write(&probe, path, err);

@@ -17,6 +17,8 @@
 struct evaluate_stage {
     struct job_run *run;
     struct evaluation test, dev;
+    struct collection texts; /* of pairs: those of test and dev alone, which their copies name */
+    struct pair_set test_pairs, dev_pairs;
     char *trec_folder;
 };
 
@@ -106,6 +108,21 @@ static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25
     return status;
 }
 
+static int evaluate_teacher_pairs(struct evaluate_stage *stage, struct error *err)
+{
+    struct job_run *run = stage->run;
+    size_t n = run->test_pairs.count;
+    if (!(run->job->evaluate.systems & SYSTEM_TEACHER) || !job_has_pair_scores(run->job)) return 0;
+    float *logits = xcalloc(n, sizeof *logits);
+    double *scores = xcalloc(n, sizeof *scores);
+    int status = job_run_score_pairs(run, "rerank.cache", &run->test_pairs, logits, err);
+    for (size_t i = 0; i < n; i++) scores[i] = (double)logits[i];
+    if (!status) status = evaluate_scores(&stage->test, "teacher", 0, 0, scores, err);
+    free(scores);
+    free(logits);
+    return status;
+}
+
 /* What the teacher re-ranks may be longer than what the systems are measured on. */
 static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 {
@@ -137,48 +154,80 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 
 /* ---- students ---- */
 
-static void embed_test_queries(const struct job_run *run, const struct dual_encoder *de, int layer,
-                               float *zq)
+/* Unit vectors of the full student, [count, output_size]. */
+static float *embed_full(const struct job_run *run, const struct dual_encoder *de,
+                         const char *const *texts, size_t count, bool queries)
 {
-    const char **texts = query_texts(&run->test, &run->collection);
-    const struct embed_request request = {.texts = texts,
-                                          .count = run->test.count,
-                                          .prompt = de->query_prompt,
-                                          .max_length = run->job->data.max_query_tokens,
-                                          .layers = &layer,
-                                          .num_layers = 1};
-    dual_encoder_embed(de, run->pool, &request, &zq);
-    free(texts);
+    int width = de->output_size;
+    const struct embed_request request = {
+        .texts = texts,
+        .count = count,
+        .prompt = queries ? de->query_prompt : de->document_prompt,
+        .max_length =
+            queries ? run->job->data.max_query_tokens : run->job->data.max_document_tokens,
+        .layers = &de->encoder.config.num_layers,
+        .num_layers = 1};
+    float *z = xaligned(count * (size_t)width, sizeof *z);
+    float *unit = xaligned(count * (size_t)width, sizeof *unit);
+    dual_encoder_embed(de, run->pool, &request, &z);
+    vectors_cut(unit, z, count, width, width, true);
+    free(z);
+    return unit;
 }
 
-/* PCA fitted on the full student's document vectors: what cutting costs without Matryoshka
- * training.  So many documents have no more components. */
+/* PCA fitted on unit vectors of the full student, those of the documents that training may look at:
+ * what cutting costs without Matryoshka training.  So many documents have no more components. */
+static int fit_pca(struct pca *pca, const struct evaluate_stage *stage,
+                   const struct dual_encoder *de, const float *documents, struct error *err)
+{
+    const struct job_run *run = stage->run;
+    int width = de->output_size;
+    size_t n = run->collection.documents.count;
+    float *learnt = NULL;
+    if (stage->test.pairs) {
+        uint32_t *rows;
+        n = job_run_train_documents(&rows, run);
+        const char **texts = xcalloc(n, sizeof *texts);
+        for (size_t i = 0; i < n; i++) texts[i] = run->collection.documents.values[rows[i]];
+        learnt = embed_full(run, de, texts, n, false);
+        free(texts);
+        free(rows);
+    }
+    int size = n < (size_t)width ? (int)n : width;
+    int status = pca_fit(pca, learnt ? learnt : documents, n, width, size, false, err);
+    free(learnt);
+    return status;
+}
+
+/* documents: those of stage->test, at the last layer. */
 static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder *de,
                         const float *documents, struct error *err)
 {
     const struct job_run *run = stage->run;
-    int layer = de->encoder.config.num_layers, width = de->output_size;
-    size_t nq = run->test.count, nd = run->collection.documents.count, w = (size_t)width;
+    size_t nq = run->test.count, nd = stage->test.collection->documents.count;
+    int width = de->output_size;
     struct pca pca = {0};
-    float *zq = xaligned(nq * w, sizeof *zq), *zd = xaligned(nd * w, sizeof *zd);
-    float *uq = xaligned(nq * w, sizeof *uq), *ud = xaligned(nd * w, sizeof *ud);
-    embed_test_queries(run, de, layer, zq);
-    vectors_cut(uq, zq, nq, width, width, true);
+    const char **queries = query_texts(&run->test, &run->collection);
+    float *uq = embed_full(run, de, queries, nq, true);
+    float *ud = xaligned(nd * (size_t)width, sizeof *ud);
     vectors_cut(ud, documents, nd, width, width, true);
-    int size = nd < w ? (int)nd : width;
-    int status = pca_fit(&pca, ud, nd, width, size, false, err);
+    int status = fit_pca(&pca, stage, de, ud, err);
     if (!status) {
+        size_t size = (size_t)pca.output_size;
+        float *zq = xaligned(nq * size, sizeof *zq), *zd = xaligned(nd * size, sizeof *zd);
         pca_apply(&pca, uq, nq, zq);
         pca_apply(&pca, ud, nd, zd);
-        const struct vector_pair vectors = {.zq = zq, .zd = zd, .width = size, .texts_per_s = NAN};
-        status =
-            evaluate_vectors(&stage->test, "pca", layer, &run->job->evaluate.dims, &vectors, err);
+        const struct vector_pair vectors = {
+            .zq = zq, .zd = zd, .width = pca.output_size, .texts_per_s = NAN};
+        status = evaluate_vectors(&stage->test, "pca", de->encoder.config.num_layers,
+                                  &run->job->evaluate.dims, &vectors, err);
+        free(zq);
+        free(zd);
     }
     pca_free(&pca);
+    free(queries);
     free(uq);
     free(ud);
-    free(zq);
-    free(zd);
     return status;
 }
 
@@ -247,7 +296,8 @@ static int evaluate_systems(struct evaluate_stage *stage, struct error *err)
 {
     const struct job *job = stage->run->job;
     int systems = job->evaluate.systems;
-    if (evaluate_lexical(stage, err)) return -1;
+    if (job_has_pairs(job) ? evaluate_teacher_pairs(stage, err) : evaluate_lexical(stage, err))
+        return -1;
     if (systems & SYSTEM_INIT && evaluate_student(stage, "init", "train/init.safetensors", err))
         return -1;
     if (systems & SYSTEM_NO_TEACHER &&
@@ -266,7 +316,7 @@ static void fill_grid(struct grid *grid, const struct evaluation *evaluation, co
     char names[MAX_MEASURES][32];
     const char *pointers[MAX_MEASURES];
     for (size_t m = 0; m < evaluation->num_measures; m++) {
-        measure_name(names[m], evaluation->measures[m]);
+        evaluation_measure_name(names[m], evaluation, m);
         pointers[m] = names[m];
     }
     grid_init(grid, pointers, (int)evaluation->num_measures);
@@ -274,8 +324,8 @@ static void fill_grid(struct grid *grid, const struct evaluation *evaluation, co
         const struct evaluated *from = &evaluation->rows[r];
         struct grid_row *row = grid_add(grid, from->system, from->layers, from->dim);
         for (size_t m = 0; m < evaluation->num_measures; m++)
-            row->values[m] = bootstrap_mean(from->values[m], evaluation->queries->count,
-                                            job->evaluate.resamples, (uint64_t)job->seed);
+            row->values[m] = evaluated_interval(evaluation, from, m, job->evaluate.resamples,
+                                                (uint64_t)job->seed);
         row->texts_per_s = from->texts_per_s;
         row->bytes_per_vector = from->bytes_per_vector;
         row->ms_per_query = from->ms_per_query;
@@ -319,16 +369,15 @@ static void add_differences(struct differences *out, const struct evaluation *ev
 {
     for (size_t m = 0; m < evaluation->num_measures; m++) {
         char name[32];
-        measure_name(name, evaluation->measures[m]);
-        struct difference difference = {
-            .system_a = "student",
-            .system_b = other->system,
-            .measure = name,
-            .layers = student->layers,
-            .dim = student->dim,
-            .value = bootstrap_difference(student->values[m], other->values[m],
-                                          evaluation->queries->count, job->evaluate.resamples,
-                                          (uint64_t)job->seed)};
+        evaluation_measure_name(name, evaluation, m);
+        struct difference difference = {.system_a = "student",
+                                        .system_b = other->system,
+                                        .measure = name,
+                                        .layers = student->layers,
+                                        .dim = student->dim,
+                                        .value = evaluated_difference(evaluation, student, other, m,
+                                                                      job->evaluate.resamples,
+                                                                      (uint64_t)job->seed)};
         differences_add(out, &difference);
     }
 }
@@ -355,11 +404,22 @@ static int write_differences(const struct evaluate_stage *stage, struct error *e
     return status;
 }
 
+static void take_pairs(struct evaluate_stage *stage)
+{
+    pair_set_copy(&stage->test_pairs, &stage->run->test_pairs);
+    pair_set_copy(&stage->dev_pairs, &stage->run->dev_pairs);
+    struct pair_set *const sets[] = {&stage->test_pairs, &stage->dev_pairs};
+    pair_sets_texts(&stage->texts, sets, 2, &stage->run->collection);
+}
+
 static int prepare(struct evaluate_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
     const struct job *job = run->job;
-    struct evaluation common = {.collection = &run->collection,
+    bool pairs = job_has_pairs(job);
+    if (pairs) take_pairs(stage);
+    struct evaluation common = {.collection = pairs ? &stage->texts : &run->collection,
+                                .pairs = pairs ? &stage->test_pairs : NULL,
                                 .pool = run->pool,
                                 .cosine = job->distill.similarity == SIMILARITY_COSINE,
                                 .drop_same_id = job->data.drop_same_id,
@@ -375,12 +435,14 @@ static int prepare(struct evaluate_stage *stage, struct error *err)
     stage->test.trec_folder = stage->trec_folder;
     stage->test.timed = stage->dev.timed = true;
     stage->dev.queries = &run->dev;
-    return 0;
+    stage->dev.pairs = pairs ? &stage->dev_pairs : NULL;
+    return make_folder(stage->trec_folder, err);
 }
 
 int evaluate_stage(struct job_run *run, struct error *err)
 {
-    struct evaluate_stage stage = {.run = run, .trec_folder = job_run_path(run, "trec")};
+    struct evaluate_stage stage = {
+        .run = run, .trec_folder = job_run_path(run, job_has_pairs(run->job) ? "pairs" : "trec")};
     int status = prepare(&stage, err);
     if (!status) status = evaluate_systems(&stage, err);
     if (!status) status = write_grid(&stage, &stage.dev, "grid_dev.tsv", false, err);
@@ -388,6 +450,9 @@ int evaluate_stage(struct job_run *run, struct error *err)
     if (!status) status = write_grid(&stage, &stage.test, "grid.tsv", true, err);
     evaluation_free(&stage.test);
     evaluation_free(&stage.dev);
+    pair_sets_texts_free(&stage.texts);
+    pair_set_free(&stage.test_pairs);
+    pair_set_free(&stage.dev_pairs);
     free(stage.trec_folder);
     return status;
 }

@@ -1,13 +1,30 @@
 /* The score stage: the teacher's scores of all candidates of train queries, what becomes of each
- * candidate, and which of the queries that the job made are kept.  (Dev queries' candidates only
- * make the dev pool; nothing trains on them, so the teacher need not read them.) */
+ * candidate, and which of the queries that the job made are kept; or of the train pairs.  (Dev
+ * queries' candidates only make the dev pool; nothing trains on them, so the teacher need not read
+ * them.) */
 #include <math.h>
 #include <stdlib.h>
 
+#include "data/npy.h"
+#include "data/output.h"
 #include "data/progress.h"
 #include "distill/made_filter.h"
 #include "distill/mine.h"
 #include "distill/teacher_scores.h"
+#include "distill/vector_losses.h"
+
+struct pair_list {
+    const struct collection *collection;
+    const struct pair_set *set;
+};
+
+static void pair_at(const void *list, size_t index, const char **first, const char **second)
+{
+    const struct pair_list *pairs = list;
+    const struct scored_pair *pair = &pairs->set->pairs[index];
+    *first = pairs->collection->documents.values[pair->first];
+    *second = pairs->collection->documents.values[pair->second];
+}
 
 int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair *pair,
                   const void *list, float *scores, struct error *err)
@@ -28,6 +45,55 @@ int job_run_score(struct job_run *run, const char *cache, size_t n, scorer_pair 
         score_cache_close(scorer.cache);
     }
     free(path);
+    return status;
+}
+
+/* Of the vectors that HPD copies. */
+static int cosines_of_vectors(float *scores, const struct job_run *run, const struct pair_set *set,
+                              struct error *err)
+{
+    struct matrix vectors;
+    char *path = job_run_path(run, "representations/documents.npy");
+    int status = npy_read(&vectors, path, err);
+    free(path);
+    if (status) return -1;
+    for (size_t i = 0; i < set->count; i++)
+        pair_cosines(&scores[i], vectors.values + set->pairs[i].first * vectors.cols,
+                     vectors.values + set->pairs[i].second * vectors.cols, 1, (int)vectors.cols,
+                     (int)vectors.cols);
+    matrix_free(&vectors);
+    return 0;
+}
+
+int job_run_score_pairs(struct job_run *run, const char *cache, const struct pair_set *set,
+                        float *scores, struct error *err)
+{
+    const struct pair_list pairs = {&run->collection, set};
+    if (!run->job->teacher.absent)
+        return job_run_score(run, cache, set->count, pair_at, &pairs, scores, err);
+    return cosines_of_vectors(scores, run, set, err);
+}
+
+/* scores.tsv is what sts_read reads: the train pairs with the teacher's scores. */
+static int score_train_pairs(struct job_run *run, struct error *err)
+{
+    const struct pair_set *set = &run->train_pairs;
+    const char *const *texts = run->collection.documents.values;
+    float *scores = xcalloc(set->count, sizeof *scores);
+    struct output out = {0};
+    char *path = job_run_path(run, "scores.tsv");
+    int status = job_run_score_pairs(run, "scores.cache", set, scores, err);
+    if (!status) status = output_open(&out, path, err);
+    if (!status) {
+        output_printf(&out, "score\tsentence1\tsentence2\n");
+        for (size_t i = 0; i < set->count; i++)
+            output_printf(&out, "%.9g\t%s\t%s\n", (double)scores[i], texts[set->pairs[i].first],
+                          texts[set->pairs[i].second]);
+        status = output_commit(&out, err);
+    }
+    if (!status) note("score: %zu pairs", set->count);
+    free(path);
+    free(scores);
     return status;
 }
 
@@ -136,7 +202,7 @@ static void copy_sets(struct candidate_sets *to, const struct candidate_sets *fr
     }
 }
 
-int score_stage(struct job_run *run, struct error *err)
+static int score_candidates(struct job_run *run, struct error *err)
 {
     struct candidate_sets mined, scored, kept;
     candidate_sets_init(&scored, run->collection.queries.count);
@@ -155,4 +221,9 @@ int score_stage(struct job_run *run, struct error *err)
     candidate_sets_free(&scored);
     candidate_sets_free(&kept);
     return status;
+}
+
+int score_stage(struct job_run *run, struct error *err)
+{
+    return job_has_pairs(run->job) ? score_train_pairs(run, err) : score_candidates(run, err);
 }

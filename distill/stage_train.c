@@ -7,6 +7,7 @@
 #include "data/json.h"
 #include "data/output.h"
 #include "data/progress.h"
+#include "data/sts.h"
 #include "distill/checkpoint.h"
 #include "distill/dev_eval.h"
 #include "distill/job_run.h"
@@ -27,6 +28,8 @@ struct train_stage {
     const char **texts;
     uint32_t *document_of;
     size_t num_texts;
+    struct train_pairs pairs;         /* instead of these, where the job is of pairs */
+    float *pair_scores[PAIR_TARGETS]; /* by enum pair_target's order */
     struct sequences query_tokens, document_tokens;
     struct pca pca;
     struct student_start start;
@@ -89,7 +92,6 @@ static void split_candidates(struct train_stage *stage)
     const struct candidate_sets *sets = &stage->candidates;
     stage->queries = xcalloc(run->train.count, sizeof *stage->queries);
     size_t count = 0;
-    list_documents(stage);
     for (size_t q = 0; q < run->train.count; q++) {
         const struct candidate_set *found = candidate_sets_find(sets, run->train.rows[q]);
         if (!found || !found->count || found->candidates[0].kind != CANDIDATE_POSITIVE) continue;
@@ -134,6 +136,45 @@ static int most_tokens(const struct train_stage *stage, int wanted)
     return wanted < stage->student.max_length ? wanted : stage->student.max_length;
 }
 
+enum { SCORES_LABELS, SCORES_TEACHER }; /* of pair_scores */
+
+/* The teacher's scores of the train pairs, as the score stage left them. */
+static int read_pair_scores(float *out, const struct job_run *run, struct error *err)
+{
+    struct sts_pairs scored;
+    size_t n = run->train_pairs.count;
+    char *path = job_run_path(run, "scores.tsv");
+    int status = sts_read(&scored, path, "scores", err);
+    if (!status && scored.count != n)
+        status =
+            fail(err, "%s: %zu pairs for %zu train pairs; delete the run folder to start again",
+                 path, scored.count, n);
+    for (size_t i = 0; !status && i < n; i++) out[i] = (float)scored.scores[i];
+    sts_free(&scored);
+    free(path);
+    return status;
+}
+
+/* The train pairs with the scores that the job's losses copy, each from 0 to 1. */
+static int read_pairs(struct train_stage *stage, struct error *err)
+{
+    const struct job_run *run = stage->run;
+    const struct pair_set *set = &run->train_pairs;
+    int status = 0;
+    for (int t = 0; t < PAIR_TARGETS; t++)
+        stage->pair_scores[t] = xcalloc(set->count, sizeof(float));
+    for (size_t i = 0; i < set->count; i++)
+        stage->pair_scores[SCORES_LABELS][i] = (float)set->pairs[i].score;
+    if (run->job->distill.pair_targets & TARGET_TEACHER)
+        status = read_pair_scores(stage->pair_scores[SCORES_TEACHER], run, err);
+    stage->pairs = (struct train_pairs){.pairs = set->pairs, .count = set->count};
+    for (int t = 0; t < PAIR_TARGETS; t++) {
+        scores_to_unit(stage->pair_scores[t], stage->pair_scores[t], set->count);
+        stage->pairs.scores[t] = stage->pair_scores[t];
+    }
+    return status;
+}
+
 static void tokenise(struct train_stage *stage)
 {
     struct job_run *run = stage->run;
@@ -155,6 +196,7 @@ static void prepare_dev(struct train_stage *stage)
                                    .pool = run->pool,
                                    .collection = &run->dev_collection,
                                    .queries = &run->dev,
+                                   .pairs = job_has_pairs(job) ? &run->dev_pairs : NULL,
                                    .taps = job->student.taps.items,
                                    .num_taps = job->student.taps.count,
                                    .cosine = job->distill.similarity == SIMILARITY_COSINE,
@@ -194,6 +236,7 @@ static struct phase_context context_of(struct train_stage *stage)
         .seed = (uint64_t)job->distill.seed,
         .dropout = job->distill.dropout > 0,
         .train = &stage->set,
+        .pairs = job_has_pairs(job) ? &stage->pairs : NULL,
         .batch_queries = job->distill.batch_queries,
         .batch_texts = job->distill.hpd.batch_texts};
     for (int t = 0; t < context.num_targets; t++) {
@@ -265,16 +308,16 @@ static int run_phase(struct train_stage *stage, struct phase *phase, struct phas
     return status;
 }
 
-/* Rows of all documents, then of the train queries (counted after the documents and their
- * versions), at most max_texts of them by a seeded shuffle. */
+/* Rows of the documents that training may look at, then of the train queries (counted after all
+ * documents and their versions), at most max_texts of them by a seeded shuffle. */
 static size_t hpd_texts(uint32_t **out, const struct train_stage *stage)
 {
     const struct job_run *run = stage->run;
-    size_t documents = run->collection.documents.count, count = documents + run->train.count;
-    uint32_t *all = xcalloc(count, sizeof *all);
-    for (size_t d = 0; d < documents; d++) all[d] = (uint32_t)d;
+    uint32_t *all;
+    size_t learnt = job_run_train_documents(&all, run), count = learnt + run->train.count;
+    all = xrealloc(all, count, sizeof *all);
     for (size_t q = 0; q < run->train.count; q++)
-        all[documents + q] = (uint32_t)stage->num_texts + run->train.rows[q];
+        all[learnt + q] = (uint32_t)stage->num_texts + run->train.rows[q];
     size_t wanted = (size_t)run->job->distill.hpd.max_texts;
     *out = all;
     if (!wanted || wanted >= count) return count;
@@ -306,6 +349,22 @@ static int hpd_phase(struct train_stage *stage, struct error *err)
     int status = run_phase(stage, &phase, &context, err);
     free(texts);
     return status;
+}
+
+/* Losses of pairs, towards the labels, the teacher's scores, or both; without the teacher towards
+ * the labels alone, by CoSENT where the job has none. */
+static void add_pair_terms(struct tap_schedule *schedule, const struct job *job, bool teacher)
+{
+    double cosent = job->distill.loss.cosent;
+    const double angle = job->distill.loss.angle, cosine_mse = job->distill.loss.cosine_mse;
+    const int targets = teacher ? job->distill.pair_targets : TARGET_LABELS;
+    if (!teacher && cosent + angle + cosine_mse == 0) cosent = 1;
+    for (int t = 0; t < PAIR_TARGETS; t++) {
+        if (!(targets & (t == SCORES_LABELS ? TARGET_LABELS : TARGET_TEACHER))) continue;
+        tap_schedule_term(schedule, LOSS_COSENT, cosent, cosent, t);
+        tap_schedule_term(schedule, LOSS_ANGLE, angle, angle, t);
+        tap_schedule_term(schedule, LOSS_COSINE_MSE, cosine_mse, cosine_mse, t);
+    }
 }
 
 /* InfoNCE of the labels. */
@@ -353,14 +412,17 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     struct phase_context context = context_of(stage);
     stage->set.use_teacher = teacher;
     context.dev = &stage->dev;
-    add_labels(&context.schedule, job, teacher ? job->distill.loss.info_nce : 1);
+    bool pairs = job_has_pairs(job);
+    add_labels(&context.schedule, job, teacher || pairs ? job->distill.loss.info_nce : 1);
+    if (pairs) add_pair_terms(&context.schedule, job, teacher);
     if (teacher) add_teacher(&context.schedule, job);
     add_own(&context.schedule, job);
-    uint64_t per_epoch = steps_per_epoch(&stage->set, job->distill.batch_queries);
+    uint64_t per_epoch = pairs ? pair_steps_per_epoch(&stage->pairs, job->distill.batch_queries)
+                               : steps_per_epoch(&stage->set, job->distill.batch_queries);
     struct phase phase = phase_of(stage, name, (uint64_t)job->distill.epochs * per_epoch,
                                   job->distill.learning_rate);
     uint64_t evaluations = (uint64_t)job->distill.evaluations_per_epoch;
-    phase.step = distil_step;
+    phase.step = pairs ? pairs_step : distil_step;
     phase.evaluate_every = per_epoch > evaluations ? per_epoch / evaluations : 1;
     phase.evaluate = evaluate_dev;
     phase.patience = job->distill.patience;
@@ -399,15 +461,9 @@ static int train_all(struct train_stage *stage, struct error *err)
     if ((has_targets && targets_read(&stage->targets, run, err)) || read_start(stage, err) ||
         start_student(stage, err) || save_init(stage, err))
         return -1;
-    split_candidates(stage);
     add_version_targets(stage);
-    if (!stage->set.count)
-        return fail(err, "%s: no train query has a known relevant document among its candidates",
-                    run->job->data.collection);
     tokenise(stage);
     prepare_dev(stage);
-    note("train: %zu queries, %zu texts; dev: %zu queries against %zu documents", stage->set.count,
-         run->collection.documents.count, run->dev.count, stage->dev.num_documents);
     if (hpd_phase(stage, err) || distil_phase(stage, "distil", true, err)) return -1;
     if (!(run->job->evaluate.systems & SYSTEM_NO_TEACHER)) return 0;
     return start_student(stage, err) || distil_phase(stage, "no-teacher", false, err) ? -1 : 0;
@@ -415,26 +471,34 @@ static int train_all(struct train_stage *stage, struct error *err)
 
 static int read_candidates(struct train_stage *stage, struct error *err)
 {
-    struct job_run *run = stage->run;
+    const struct job_run *run = stage->run;
     char *scores = job_run_path(run, job_has_scores(run->job) ? "scores.trec" : "candidates.trec");
     char *mined = job_run_path(run, "candidates.trec");
     int status = candidate_sets_read(&stage->candidates, &run->collection, scores, err);
     if (!status) status = candidate_sets_read(&stage->mined, &run->collection, mined, err);
     free(scores);
     free(mined);
-    return status;
+    if (status) return -1;
+    split_candidates(stage);
+    note("train: %zu queries, %zu texts; dev: %zu queries", stage->set.count,
+         run->collection.documents.count, run->dev.count);
+    if (stage->set.count) return 0;
+    return fail(err, "%s: no train query has a known relevant document among its candidates",
+                run->job->data.collection);
 }
 
 int train_stage(struct job_run *run, struct error *err)
 {
     struct train_stage stage = {.run = run, .folder = job_run_path(run, "train")};
-    int status = read_candidates(&stage, err);
+    list_documents(&stage);
+    int status = job_has_pairs(run->job) ? read_pairs(&stage, err) : read_candidates(&stage, err);
     if (!status) status = train_all(&stage, err);
     free(stage.folder);
     for (size_t q = 0; q < stage.set.count; q++) free(stage.queries[q].relevant);
     free(stage.queries);
     free(stage.texts);
     free(stage.document_of);
+    for (int t = 0; t < PAIR_TARGETS; t++) free(stage.pair_scores[t]);
     candidate_sets_free(&stage.candidates);
     candidate_sets_free(&stage.mined);
     sequences_free(&stage.query_tokens);

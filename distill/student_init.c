@@ -75,6 +75,7 @@ static int create(struct dual_encoder *out, const struct making *making,
         return -1;
     free(out->query_prompt);
     free(out->document_prompt);
+    out->activation = job->student.activation;
     out->query_prompt = xstrdup(job->data.query_prefix);
     out->document_prompt = xstrdup(job->data.document_prefix);
     int longest = job->data.max_query_tokens > job->data.max_document_tokens
@@ -102,17 +103,23 @@ static void project_by(struct dual_encoder *student, const struct pca *pca, doub
     }
 }
 
-/* The principal components of the student's own pooled vectors of (a sample of) the documents. */
+/* The principal components of the student's own pooled vectors of (a sample of) the documents; 1:
+ * there are fewer of these than components. */
 static int project_by_own(struct dual_encoder *student, struct job_run *run, struct error *err)
 {
     const struct texts *documents = &run->collection.documents;
-    size_t n = documents->count < OWN_DOCUMENTS ? documents->count : OWN_DOCUMENTS;
+    uint32_t *rows;
+    size_t all = job_run_train_documents(&rows, run), n = all < OWN_DOCUMENTS ? all : OWN_DOCUMENTS;
+    if (n < (size_t)student->output_size) {
+        free(rows);
+        return 1;
+    }
     struct dual_encoder bare = *student; /* borrowed: without its projection */
     bare.projection_weight = bare.projection_bias = -1;
     bare.output_size = student->encoder.config.hidden_size;
     const char **texts = xcalloc(n, sizeof *texts);
     float *vectors = xaligned(n * (size_t)bare.output_size, sizeof *vectors);
-    for (size_t i = 0; i < n; i++) texts[i] = documents->values[i * documents->count / n];
+    for (size_t i = 0; i < n; i++) texts[i] = documents->values[rows[i * all / n]];
     const struct embed_request request = {.texts = texts,
                                           .count = n,
                                           .prompt = student->document_prompt,
@@ -126,6 +133,7 @@ static int project_by_own(struct dual_encoder *student, struct job_run *run, str
     pca_free(&pca);
     free(vectors);
     free(texts);
+    free(rows);
     return status;
 }
 
@@ -144,8 +152,10 @@ static int init_projection(struct dual_encoder *student, const struct dual_encod
         return 0;
     }
     bool own = folder || !start->pca;
-    if (own && rows <= cols && run->collection.documents.count >= (size_t)rows)
-        return project_by_own(student, run, err);
+    if (own && rows <= cols) {
+        int status = project_by_own(student, run, err);
+        if (status <= 0) return status;
+    }
     if (!own && start->pca->input_size == cols && start->pca->output_size == rows) {
         project_by(student, start->pca, start->length);
         return 0;

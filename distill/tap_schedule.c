@@ -9,7 +9,7 @@ void tap_schedule_term(struct tap_schedule *schedule, enum loss_kind kind, doubl
                        int target)
 {
     if (start == 0 && end == 0) return;
-    REQUIRE(schedule->num_terms < NUM_LOSSES);
+    REQUIRE(schedule->num_terms < MAX_TERMS);
     schedule->terms[schedule->num_terms++] = (struct loss_term){kind, start, end, target};
 }
 

@@ -27,11 +27,12 @@ struct loss_term {
     int target;
 };
 
+enum { MAX_TERMS = 2 * NUM_LOSSES };
 struct tap_schedule {
     struct tap full;
     enum tap_weights layer_weights;
     bool rising_coordinates; /* coordinate_kl weighs ln(2 + l) */
-    struct loss_term terms[NUM_LOSSES];
+    struct loss_term terms[MAX_TERMS];
     int num_terms;
     uint64_t seed, total_steps;
 

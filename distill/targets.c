@@ -9,27 +9,39 @@
 #include "distill/probe.h"
 #include "student/dual_encoder.h"
 
-/* Each row divided by its length; their mean length before. */
-static double make_unit(struct matrix *vectors)
+struct making {
+    struct job_run *run;
+    uint32_t *learnt; /* rows of the documents that training may look at */
+    size_t num_learnt;
+    struct matrix documents, queries;
+};
+
+static double mean_length(const struct matrix *vectors, const uint32_t *rows, size_t count)
 {
-    size_t n = vectors->rows, width = vectors->cols;
+    size_t width = vectors->cols;
     double sum = 0;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < count; i++) {
         double squares = 0;
         for (size_t j = 0; j < width; j++) {
-            double x = (double)vectors->values[i * width + j];
+            double x = (double)vectors->values[rows[i] * width + j];
             squares += x * x;
         }
         sum += sqrt(squares);
     }
+    return count ? sum / (double)count : 0;
+}
+
+/* Each row divided by its length. */
+static void make_unit(struct matrix *vectors)
+{
+    size_t n = vectors->rows, width = vectors->cols;
     float *unit = xaligned(n * width, sizeof *unit);
     vectors_cut(unit, vectors->values, n, (int)width, (int)width, true);
     free(vectors->values);
     vectors->values = unit;
-    return n ? sum / (double)n : 0;
 }
 
-/* Takes the mean of the listed rows (NULL: of all) from every row, and gives it. */
+/* Takes the mean of the listed rows from every row, and gives it. */
 static float *centre(struct matrix *vectors, const uint32_t *rows, size_t count)
 {
     float *mean = xcalloc(vectors->cols, sizeof *mean);
@@ -38,16 +50,21 @@ static float *centre(struct matrix *vectors, const uint32_t *rows, size_t count)
     return mean;
 }
 
-/* The PCA of all documents and the train queries. */
-static int fit(struct pca *pca, const struct job_run *run, const struct matrix *documents,
-               const struct matrix *queries, struct error *err)
+static void gather(float *out, const struct matrix *vectors, const uint32_t *rows, size_t count)
 {
-    size_t width = documents->cols, rows = documents->rows + run->train.count;
+    for (size_t i = 0; i < count; i++)
+        memcpy(out + i * vectors->cols, vectors->values + rows[i] * vectors->cols,
+               vectors->cols * sizeof *out);
+}
+
+/* The PCA of the documents and the train queries. */
+static int fit(struct pca *pca, const struct making *making, struct error *err)
+{
+    const struct job_run *run = making->run;
+    size_t width = making->documents.cols, rows = making->num_learnt + run->train.count;
     float *x = xaligned(rows * width, sizeof *x);
-    memcpy(x, documents->values, documents->rows * width * sizeof *x);
-    for (size_t q = 0; q < run->train.count; q++)
-        memcpy(x + (documents->rows + q) * width, queries->values + run->train.rows[q] * width,
-               width * sizeof *x);
+    gather(x, &making->documents, making->learnt, making->num_learnt);
+    gather(x + making->num_learnt * width, &making->queries, run->train.rows, run->train.count);
     int size = run->job->student.projection; /* a wider student has no HPD targets */
     if (!size || size > (int)width) size = (int)width;
     int status = pca_fit(pca, x, rows, (int)width, size, false, err);
@@ -85,33 +102,42 @@ static int write_targets(const struct job_run *run, const struct pca *pca,
     return status;
 }
 
+/* Makes the vectors unit, and centred where the job says so, with the documents' mean in *mean. */
+static void prepare(struct making *making, float **mean, double *length)
+{
+    const struct job_run *run = making->run;
+    making->num_learnt = job_run_train_documents(&making->learnt, run);
+    *length = mean_length(&making->documents, making->learnt, making->num_learnt);
+    make_unit(&making->documents);
+    make_unit(&making->queries);
+    if (!run->job->distill.hpd.centred) return;
+    *mean = centre(&making->documents, making->learnt, making->num_learnt);
+    free(centre(&making->queries, run->train.rows, run->train.count));
+}
+
 /* The targets of one layer; *pca with the documents' mean. */
 static int make_layer(struct job_run *run, int layer, struct pca *pca, double *length,
                       struct error *err)
 {
-    struct matrix documents = {0}, queries = {0};
-    float *document_mean = NULL;
+    struct making making = {.run = run};
+    float *mean = NULL;
     char *document_path = rows_path(run, "representations", layer, "documents"),
          *query_path = rows_path(run, "representations", layer, "queries");
-    int status = npy_read(&documents, document_path, err) || npy_read(&queries, query_path, err);
+    int status = npy_read(&making.documents, document_path, err) ||
+                 npy_read(&making.queries, query_path, err);
     if (!status) {
-        *length = make_unit(&documents);
-        make_unit(&queries);
-        if (run->job->distill.hpd.centred) {
-            document_mean = centre(&documents, NULL, documents.rows);
-            free(centre(&queries, run->train.rows, run->train.count));
-        }
-        status = fit(pca, run, &documents, &queries, err) ||
-                 write_targets(run, pca, &documents, layer, "documents", err) ||
-                 write_targets(run, pca, &queries, layer, "queries", err);
+        prepare(&making, &mean, length);
+        status = fit(pca, &making, err) ||
+                 write_targets(run, pca, &making.documents, layer, "documents", err) ||
+                 write_targets(run, pca, &making.queries, layer, "queries", err);
     }
-    if (!status && document_mean)
-        memcpy(pca->mean, document_mean, documents.cols * sizeof *document_mean);
-    free(document_mean);
+    if (!status && mean) memcpy(pca->mean, mean, making.documents.cols * sizeof *mean);
+    free(mean);
+    free(making.learnt);
     free(document_path);
     free(query_path);
-    matrix_free(&documents);
-    matrix_free(&queries);
+    matrix_free(&making.documents);
+    matrix_free(&making.queries);
     return status ? -1 : 0;
 }
 

@@ -4,6 +4,7 @@
  *
  * m is 0 (as published) or, where distill.hpd.centred, the mean of the text's own side: queries
  * less the train queries' mean, documents less the documents' (see probe.h for why each its own).
+ * Documents are those that training may look at: of sentence pairs, those of train.
  * The first d values of a target are the target at d dimensions.
  *
  * Layers that the student's are aligned with (distill.align.layers) have targets of their own, made
@@ -21,7 +22,7 @@
 #include "distill/job_run.h"
 
 /* From representations/documents.npy and queries.npy, and those of aligned layers, which the caller
- * has written.  W is fitted on all documents and the train queries; test and dev queries are not
+ * has written.  W is fitted on the documents and the train queries; test and dev queries are not
  * looked at.  *length is the mean |x| of the documents. */
 int targets_make(struct job_run *run, double *length, struct error *err);
 /* "SIDE", or "LAYER/SIDE" of an aligned layer; layer < 0: of HPD; below representations/ and

@@ -205,13 +205,34 @@ static int check_labels(const struct sts_pairs *pairs, const struct job *job, st
     return 0;
 }
 
+/* The job's own; sentences stay in the collection. */
+static void take_pairs(struct sts_pairs *out, const struct pair_set *set,
+                       const struct collection *collection)
+{
+    size_t n = set->count;
+    *out = (struct sts_pairs){.first = xcalloc(n, sizeof *out->first),
+                              .second = xcalloc(n, sizeof *out->second),
+                              .scores = xcalloc(n, sizeof *out->scores),
+                              .count = n,
+                              .capacity = n};
+    for (size_t i = 0; i < n; i++) {
+        out->first[i] = collection->documents.values[set->pairs[i].first];
+        out->second[i] = collection->documents.values[set->pairs[i].second];
+        out->scores[i] = set->pairs[i].score;
+    }
+}
+
 static int from_pairs(struct teach_data *data, struct job_run *run, struct error *err)
 {
     const char *path = run->job->teach.pairs;
-    if (sts_read(&data->train_pairs, path, "train", err) ||
-        sts_read(&data->dev_pairs, path, "dev", err) ||
-        check_labels(&data->train_pairs, run->job, err))
+    if (strcmp(path, run->job->data.pairs) == 0) {
+        take_pairs(&data->train_pairs, &run->train_pairs, &run->collection);
+        take_pairs(&data->dev_pairs, &run->dev_pairs, &run->collection);
+    } else if (sts_read(&data->train_pairs, path, "train", err) ||
+               sts_read(&data->dev_pairs, path, "dev", err)) {
         return -1;
+    }
+    if (check_labels(&data->train_pairs, run->job, err)) return -1;
     lists_of_pairs(&data->train, &data->train_pairs);
     const struct sts_pairs *dev = &data->dev_pairs;
     reserve_dev(data, dev->count);
@@ -231,6 +252,7 @@ int teach_data_make(struct teach_data *out, struct job_run *run, struct error *e
     const struct job *job = run->job;
     bool labelled = job_is_none(job->teach.pairs);
     *out = (struct teach_data){.train = {.labelled = labelled,
+                                         .pointwise = job->teach.loss.mse + job->teach.loss.bce > 0,
                                          .others = job->teach.negatives_per_query,
                                          .seed = (uint64_t)job->seed}};
     int status = labelled ? from_labels(out, run, err) : from_pairs(out, run, err);

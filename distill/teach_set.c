@@ -20,21 +20,22 @@ void teach_list_add(struct teach_list *list, struct teach_item item)
     list->items[list->count++] = item;
 }
 
-static bool is_useful(const struct teach_list *list, bool labelled)
+static bool is_useful(const struct teach_list *list, const struct teach_set *set)
 {
     float high = 0, low = 1;
     for (size_t i = 0; i < list->count; i++) {
         high = fmaxf(high, list->items[i].target);
         low = fminf(low, list->items[i].target);
     }
-    return labelled ? high > 0 && low < high : list->count > 1;
+    if (set->labelled) return high > 0 && low < high;
+    return list->count > (set->pointwise ? 0 : 1);
 }
 
 size_t teach_set_prune(struct teach_set *set)
 {
     size_t kept = 0, before = set->count;
     for (size_t l = 0; l < before; l++) {
-        if (is_useful(&set->lists[l], set->labelled))
+        if (is_useful(&set->lists[l], set))
             set->lists[kept++] = set->lists[l];
         else
             free(set->lists[l].items);

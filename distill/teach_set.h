@@ -30,15 +30,16 @@ struct teach_list {
 struct teach_set {
     struct teach_list *lists;
     size_t count, capacity;
-    bool labelled; /* targets are labels: a step's list has one positive and documents below it */
-    int others;    /* documents of a list in a step, beside the first drawn */
+    bool labelled;  /* targets are labels: a step's list has one positive and documents below it */
+    bool pointwise; /* a loss takes pairs one by one, so that a list of one is useful */
+    int others;     /* documents of a list in a step, beside the first drawn */
     uint64_t seed;
 };
 /* A new, empty list; valid until the next is added. */
 struct teach_list *teach_set_add(struct teach_set *set, const char *query);
 void teach_list_add(struct teach_list *list, struct teach_item item);
 /* Leaves out the lists from which nothing can be learnt: labelled ones need a positive and an item
- * below it, others two items.  Returns how many went. */
+ * below it, others two items, or one where pointwise.  Returns how many went. */
 size_t teach_set_prune(struct teach_set *set);
 void teach_set_free(struct teach_set *set);
 

@@ -67,17 +67,31 @@ bool train_log_is_loss(const struct log_series *series)
            strcmp(series->name, "gradient_norm") != 0;
 }
 
-bool train_log_has_taps(const struct train_log *log)
+/* The first measure of a tap; NULL: there is none. */
+static const struct log_series *tap_series(const struct train_log *log)
 {
     for (size_t s = 0; s < log->count; s++)
         if (strcmp(log->series[s].kind, "dev") == 0 && strchr(log->series[s].name, '('))
-            return true;
-    return false;
+            return &log->series[s];
+    return NULL;
+}
+
+bool train_log_has_taps(const struct train_log *log)
+{
+    return tap_series(log) != NULL;
+}
+
+const char *train_log_measure(const struct train_log *log)
+{
+    const struct log_series *tap = tap_series(log);
+    if (!tap) return "dev";
+    return strncmp(tap->name, "spearman ", 9) == 0 ? "Spearman" : "nDCG@10";
 }
 
 const char *log_series_title(const struct train_log *log, const struct log_series *series)
 {
-    if (strncmp(series->name, "ndcg_cut_10 ", 12) == 0) return series->name + 12;
+    const char *tap = strstr(series->name, " (");
+    if (tap) return tap + 1;
     if (strcmp(series->name, "dev_mean") != 0) return series->name;
     return train_log_has_taps(log) ? "mean of the taps" : "dev";
 }

@@ -15,7 +15,7 @@ struct log_point {
     double step, value;
 };
 struct log_series {
-    char *kind, *name;        /* "train", "dev"; "info_nce", "ndcg_cut_10 (2, 64)" */
+    char *kind, *name; /* "train", "dev"; "info_nce", "ndcg_cut_10 (2, 64)", "spearman (2, 64)" */
     struct log_point *points; /* by step */
     size_t count, capacity;
 };
@@ -35,6 +35,8 @@ void train_log_free(struct train_log *log);
 bool train_log_is_loss(const struct log_series *series);
 /* Whether dev was measured at several taps: a student's phase. */
 bool train_log_has_taps(const struct train_log *log);
+/* What is measured on dev: "nDCG@10", "Spearman", or "dev" where there are no taps. */
+const char *train_log_measure(const struct train_log *log);
 /* "2, 64" for a tap's measure, "mean of the taps" ("dev" where there are none), or the name as it
  * is. */
 const char *log_series_title(const struct train_log *log, const struct log_series *series);

@@ -242,7 +242,7 @@ int trainer_run(struct encoder *encoder, const struct phase *phase, const char *
                               .params = encoder->params,
                               .phase = phase,
                               .pool = pool,
-                              .state = {.best = -1, .identity = phase->identity},
+                              .state = {.best = -2, .identity = phase->identity},
                               .checkpoint_path =
                                   xasprintf("%s/%s.checkpoint.safetensors", folder, phase->name),
                               .best_path = xasprintf("%s/%s.best.safetensors", folder, phase->name),

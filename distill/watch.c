@@ -156,7 +156,8 @@ static void dev_measures(struct text *out, const struct train_log *log)
     int taps = 0;
     if (!best) return;
     text_printf(out, "             %s on dev, best %.4f at step %.0f; last:",
-                train_log_has_taps(log) ? "nDCG@10" : "quality", best->value, best->step);
+                train_log_has_taps(log) ? train_log_measure(log) : "quality", best->value,
+                best->step);
     for (size_t s = 0; s < log->count; s++) {
         const struct log_series *series = &log->series[s];
         if (strcmp(series->kind, "dev") != 0) continue;

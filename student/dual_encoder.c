@@ -131,6 +131,7 @@ static int open_parts(struct dual_encoder *out, const char *folder, int num_laye
     if (num_layers > 0) config.num_layers = num_layers;
     declare(out, &config, st->dense_folder ? st->dense_out : 0, st->dense_bias, precision);
     out->pooling = st->pooling;
+    out->activation = st->dense_activation;
     out->normalize = st->normalize;
     out->query_prompt = xstrdup(st->query_prompt);
     out->document_prompt = xstrdup(st->document_prompt);

@@ -2,6 +2,7 @@
  *
  *     h_l  = mean (or CLS) over all tokens of block l's output      [hidden_size]
  *     z_l  = P h_l + b, or h_l where there is no projection         [output_size]
+ *            (tanh of it where the model has that activation)
  *     e    = z_l[0:d], then divided by its norm                     cut first, then normalise
  *
  * One projection serves all layers.  Opened from a sentence-transformers folder, a bare Hugging
@@ -25,6 +26,7 @@ struct dual_encoder {
     struct encoder encoder;
     struct tokenizer *tokenizer;
     enum pooling pooling;
+    enum dense_activation activation;       /* after the projection */
     bool normalize;                         /* the model's own modules.json says so */
     int projection_weight, projection_bias; /* rows of params, -1 where there is no projection */
     int output_size;                        /* of z: rows of the projection, or hidden_size */
@@ -42,8 +44,8 @@ struct dual_encoder {
 int dual_encoder_open(struct dual_encoder *out, const char *folder, int num_layers,
                       enum precision precision, struct error *err);
 /* A new student: the shape of `like` with num_layers blocks, all values zero, tokenizer of
- * tokenizer_folder; output_size 0: no projection.  The caller fills params and calls
- * encoder_refresh. */
+ * tokenizer_folder; output_size 0: no projection.  The caller fills params, calls
+ * encoder_refresh, and may set an activation. */
 int dual_encoder_create(struct dual_encoder *out, const struct encoder_config *like, int num_layers,
                         int output_size, enum pooling pooling, const char *tokenizer_folder,
                         enum precision precision, struct error *err);

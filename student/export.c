@@ -58,7 +58,7 @@ static int write_dense(const struct dual_encoder *de, int dim, const char *folde
     json_set_int(config, "in_features", (int64_t)in);
     json_set_int(config, "out_features", dim);
     json_set_bool(config, "bias", bias);
-    json_set_string(config, "activation_function", "torch.nn.modules.linear.Identity");
+    json_set_string(config, "activation_function", dense_class(de->activation));
     char *dense = path_join(folder, "2_Dense");
     int status = make_folder(dense, err);
     if (status)

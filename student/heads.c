@@ -44,25 +44,28 @@ static void pool_backward(float *d_hidden, const float *d_pooled, const struct d
     }
 }
 
-/* z[s][i] = b[i] + sum_j P[i][j] pooled[s][j] */
+/* z[i] = b[i] + sum_j P[i][j] x[j], or tanh of it */
+static float projected(const struct dual_encoder *de, const float *x, int i)
+{
+    int in = de->encoder.config.hidden_size;
+    const float *row = params_values(&de->params, de->projection_weight) + (size_t)i * in;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < in; j++) sum += row[j] * x[j];
+    if (de->projection_bias >= 0) sum += params_values(&de->params, de->projection_bias)[i];
+    return de->activation == DENSE_TANH ? tanhf(sum) : sum;
+}
+
 static void project_forward(float *z, const float *pooled, const struct dual_encoder *de, int n)
 {
     int in = de->encoder.config.hidden_size, out = de->output_size;
-    const float *weight = params_values(&de->params, de->projection_weight);
-    const float *bias =
-        de->projection_bias < 0 ? NULL : params_values(&de->params, de->projection_bias);
     for (int s = 0; s < n; s++)
-        for (int i = 0; i < out; i++) {
-            float sum = 0;
-            const float *row = weight + (size_t)i * in, *x = pooled + (size_t)s * in;
-#pragma omp simd reduction(+ : sum)
-            for (int j = 0; j < in; j++) sum += row[j] * x[j];
-            z[(size_t)s * out + i] = sum + (bias ? bias[i] : 0);
-        }
+        for (int i = 0; i < out; i++)
+            z[(size_t)s * out + i] = projected(de, pooled + (size_t)s * in, i);
 }
 
-/* d_P[i][j] += d_z[s][i] pooled[s][j];  d_b[i] += d_z[s][i];  d_pooled[s][j] = sum_i d_z[s][i]
- * P[i][j] */
+/* g = d_z[s][i], times 1 - z[s][i]^2 after a tanh, whose z is made again (a thousandth of the
+ * work);  d_P[i][j] += g pooled[s][j];  d_b[i] += g;  d_pooled[s][j] = sum_i g P[i][j] */
 static void project_backward(float *d_pooled, float *d_params, const float *d_z,
                              const float *pooled, const struct dual_encoder *de, int n)
 {
@@ -70,18 +73,21 @@ static void project_backward(float *d_pooled, float *d_params, const float *d_z,
     const struct param *row = &de->params.list[de->projection_weight];
     const float *weight = params_values(&de->params, de->projection_weight);
     float *d_weight = d_params + row->offset;
+    float *d_bias =
+        de->projection_bias < 0 ? NULL : d_params + de->params.list[de->projection_bias].offset;
     memset(d_pooled, 0, (size_t)n * in * sizeof *d_pooled);
     for (int s = 0; s < n; s++)
         for (int i = 0; i < out; i++) {
             float g = d_z[(size_t)s * out + i];
+            if (de->activation == DENSE_TANH) {
+                float y = projected(de, pooled + (size_t)s * in, i);
+                g *= 1 - y * y;
+            }
             const float *w = weight + (size_t)i * in, *x = pooled + (size_t)s * in;
             float *d_w = d_weight + (size_t)i * in, *d_x = d_pooled + (size_t)s * in;
             for (int j = 0; j < in; j++) d_w[j] += g * x[j], d_x[j] += g * w[j];
+            if (d_bias) d_bias[i] += g;
         }
-    if (de->projection_bias < 0) return;
-    float *d_bias = d_params + de->params.list[de->projection_bias].offset;
-    for (int s = 0; s < n; s++)
-        for (int i = 0; i < out; i++) d_bias[i] += d_z[(size_t)s * out + i];
 }
 
 void dual_encoder_heads(const struct dual_encoder *de, const struct encoder_pass *pass,

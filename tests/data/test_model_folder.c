@@ -239,6 +239,7 @@ START_TEST(classic_layout_is_read)
     ck_assert_int_eq(config.dense_in, 24);
     ck_assert_int_eq(config.dense_out, 8);
     ck_assert(!config.dense_bias);
+    ck_assert_int_eq(config.dense_activation, DENSE_IDENTITY);
     ck_assert_int_eq(config.max_seq_length, 200);
     ck_assert_int_eq(config.truncate_dim, 4);
     ck_assert_str_eq(config.query_prompt, "q: ");
@@ -335,7 +336,7 @@ START_TEST(bad_module_configs_are_refused)
                   "include_prompt");
     put("1_Pooling/config.json", "{\"pooling_mode\":[\"cls\"]}");
     static const char *const dense[][2] = {
-        {"{\"in_features\":4,\"out_features\":2}", "Tanh"},
+        {"{\"in_features\":4}", "\"out_features\""},
         {"{\"activation_function\":\"torch.nn.modules.activation.GELU\"}", "activation.GELU"},
         {"{\"activation_function\":\"torch.nn.modules.linear.Identity\"}", "\"in_features\""},
         {"{\"activation_function\":\"torch.nn.modules.linear.Identity\",\"in_features\":4,"

@@ -38,6 +38,39 @@ START_TEST(pairs_are_read_with_or_without_header)
 }
 END_TEST
 
+START_TEST(splits_become_a_collection)
+{
+    static const char *const names[] = {"train", "dev", "test"};
+    static const char train[] = "5\ta\tb\n1\tb\t\n", test[] = "2.5\tc\ta\n3\ta\ta\n";
+    struct collection all;
+    struct error err = {0};
+    char *made[2];
+    char *folder = path_join(scratch_folder(), "splits");
+    check_ok(make_folder(folder, &err), &err);
+    made[0] = scratch_file("splits/train.tsv", train, strlen(train));
+    made[1] = scratch_file("splits/test.tsv", test, strlen(test));
+    check_ok(sts_read_collection(&all, folder, names, 3, &err), &err);
+    ck_assert_uint_eq(all.documents.count, 4); /* a, b, nothing, c */
+    ck_assert_uint_eq(all.queries.count, 0);
+    ck_assert_str_eq(all.documents.values[2], "");
+    ck_assert_int_eq(texts_find(&all.documents, "c"), 3);
+    ck_assert_uint_eq(all.num_pair_splits, 2);
+    ck_assert_ptr_null(collection_pairs(&all, "dev"));
+    const struct pair_split *split = collection_pairs(&all, "test");
+    ck_assert_uint_eq(split->count, 2);
+    ck_assert(split->pairs[0].first == 3 && split->pairs[0].second == 0);
+    ck_assert(split->pairs[1].first == 0 && split->pairs[1].second == 0);
+    ck_assert_double_eq(split->pairs[0].score, 2.5);
+    collection_free(&all);
+    check_failed(sts_read_collection(&all, folder, names + 1, 1, &err), &err, STATUS_WORLD,
+                 "no dev.tsv");
+    err = (struct error){0};
+    check_failed(sts_read_collection(&all, made[1], names, 1, &err), &err, STATUS_WORLD,
+                 "no train.tsv"); /* one file is one split */
+    free(made[0]), free(made[1]), free(folder);
+}
+END_TEST
+
 START_TEST(bad_lines_are_refused_with_file_and_line)
 {
     struct sts_pairs pairs;
@@ -119,6 +152,7 @@ int main(void)
 {
     const struct test_row rows[] = {
         TEST(pairs_are_read_with_or_without_header),
+        TEST(splits_become_a_collection),
         TEST(bad_lines_are_refused_with_file_and_line),
         TEST(splits_are_found_in_folders),
         TEST(shared_sets_have_their_sizes),

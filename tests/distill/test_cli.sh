@@ -63,7 +63,7 @@ expect 2 'JOB.yaml' "$retort" plan
 sed -i 's/epoch:/epochs:/' "$folder/job.yaml"
 expect 1 "$folder/nowhere" "$retort" plan "$folder/job.yaml"
 [ "$(ls "$folder" | sort | tr '\n' ' ')" = 'err job.yaml out ' ] || wrong 'plan left files behind'
-expect 0 '| `data.collection` | required |' "$retort" plan --reference
+expect 0 '| `data.collection` | required, or `data.pairs` |' "$retort" plan --reference
 
 expect 1 "retort inspect: $folder/none: " "$retort" inspect "$folder/none"
 expect 2 'PATH' "$retort" inspect

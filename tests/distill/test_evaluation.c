@@ -228,6 +228,161 @@ START_TEST(dev_is_the_mean_over_taps_against_the_pool)
 }
 END_TEST
 
+/* ---- pairs ---- */
+
+enum { PAIRS = 30 };
+
+static void fill_pairs(struct scored_pair pairs[PAIRS])
+{
+    for (uint32_t i = 0; i < PAIRS; i++)
+        pairs[i] =
+            (struct scored_pair){(i * 7 + 3) % DOCUMENTS, (i * 5 + 1) % DOCUMENTS, i * 3 % 8};
+}
+
+/* Cosines of the pairs at a tap in double precision. */
+static void cosines_by_hand(double cosines[PAIRS], const struct evaluation_case *c,
+                            const struct scored_pair *pairs, struct tap tap)
+{
+    float *z = embed(c, c->collection.documents.values, DOCUMENTS, 9, tap.layer);
+    for (int i = 0; i < PAIRS; i++) {
+        const float *a = z + pairs[i].first * OUT, *b = z + pairs[i].second * OUT;
+        double ab = 0, aa = 0, bb = 0;
+        for (int j = 0; j < tap.dim; j++)
+            ab += (double)a[j] * b[j], aa += (double)a[j] * a[j], bb += (double)b[j] * b[j];
+        cosines[i] = ab / sqrt(aa * bb);
+    }
+    free(z);
+}
+
+static void evaluate_pairs(struct evaluation_case *c, const struct pair_set *set)
+{
+    static const char *const names[] = {"spearman", "pearson"};
+    static int layers[] = {1, 3}, dims[] = {3, OUT};
+    struct error err = {0};
+    evaluation_free(&c->evaluation);
+    c->evaluation = (struct evaluation){.collection = &c->collection,
+                                        .pairs = set,
+                                        .pool = c->pool,
+                                        .cosine = true,
+                                        .trec_folder = scratch_folder(),
+                                        .max_document_tokens = 9};
+    check_ok(evaluation_measures(&c->evaluation, names, 2, &err), &err);
+    check_ok(evaluate_at(c, (struct int_list){layers, 2}, (struct int_list){dims, 2}, &err), &err);
+}
+
+START_TEST(pairs_are_measured_as_by_hand)
+{
+    struct evaluation_case c;
+    struct scored_pair pairs[PAIRS];
+    const struct pair_set set = {pairs, PAIRS};
+    double cosines[PAIRS], labels[PAIRS];
+    char name[32];
+    case_open(&c);
+    fill_pairs(pairs);
+    for (int i = 0; i < PAIRS; i++) labels[i] = pairs[i].score;
+    evaluate_pairs(&c, &set);
+    ck_assert_uint_eq(c.evaluation.count, 4);
+    for (size_t r = 0; r < 4; r++) {
+        const struct evaluated *row = &c.evaluation.rows[r];
+        cosines_by_hand(cosines, &c, pairs, (struct tap){row->layers, row->dim});
+        for (int i = 0; i < PAIRS; i++) ck_assert_double_eq_tol(row->scores[i], cosines[i], 1e-6);
+        struct interval rho = evaluated_interval(&c.evaluation, row, 0, 200, 1),
+                        pearsons = evaluated_interval(&c.evaluation, row, 1, 200, 1);
+        ck_assert_double_eq_tol(rho.mean, spearman(row->scores, labels, PAIRS), 1e-12);
+        ck_assert_double_eq_tol(pearsons.mean, pearson(cosines, labels, PAIRS), 1e-6);
+        ck_assert(rho.low < rho.mean && rho.mean < rho.high);
+        struct interval none = evaluated_difference(&c.evaluation, row, row, 0, 200, 1);
+        ck_assert(none.mean == 0 && none.low == 0 && none.high == 0);
+        ck_assert(row->bytes_per_vector == 4.0 * row->dim && isnan(row->ms_per_query));
+    }
+    evaluation_measure_name(name, &c.evaluation, 1);
+    ck_assert_str_eq(name, "pearson");
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(scores_of_pairs_are_written)
+{
+    struct evaluation_case c;
+    struct scored_pair pairs[PAIRS];
+    const struct pair_set set = {pairs, 2};
+    struct text text = {0};
+    struct error err = {0};
+    case_open(&c);
+    fill_pairs(pairs);
+    evaluate_pairs(&c, &set);
+    check_ok(evaluate_scores(&c.evaluation, "teacher", 0, 0, (double[]){-2.5, 0.125}, &err), &err);
+    char *path = path_join(scratch_folder(), "teacher.tsv");
+    check_ok(read_whole_file(&text, path, 1 << 16, &err), &err);
+    ck_assert_str_eq(text.bytes, "label\tscore\n0\t-2.5\n3\t0.125\n");
+    static const char *const wrong[] = {"ndcg_cut_10"};
+    check_failed(evaluation_measures(&c.evaluation, wrong, 1, &err), &err, STATUS_USAGE,
+                 "ndcg_cut_10", "spearman");
+    text_free(&text);
+    free(path);
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(dev_of_pairs_is_the_mean_correlation)
+{
+    static const struct tap taps[] = {{1, 3}, {3, OUT}};
+    struct evaluation_case c;
+    struct scored_pair pairs[PAIRS];
+    const struct pair_set set = {pairs, PAIRS};
+    double cosines[PAIRS], labels[PAIRS], sum = 0;
+    struct report report = {0};
+    case_open(&c);
+    fill_pairs(pairs);
+    for (int i = 0; i < PAIRS; i++) labels[i] = pairs[i].score;
+    struct dev_eval dev = {.de = &c.de,
+                           .pool = c.pool,
+                           .collection = &c.collection,
+                           .pairs = &set,
+                           .taps = taps,
+                           .num_taps = 2,
+                           .cosine = true,
+                           .max_document_tokens = 9};
+    dev_eval_pool(&dev, NULL, 0);
+    double mean = dev_eval_run(&dev, &report);
+    for (int t = 0; t < 2; t++) {
+        cosines_by_hand(cosines, &c, pairs, taps[t]);
+        ck_assert_double_eq_tol(report.entries[t].value, spearman(cosines, labels, PAIRS), 1e-3);
+        sum += report.entries[t].value;
+    }
+    ck_assert_str_eq(report.entries[1].name, "spearman (3, 8)");
+    ck_assert_double_eq_tol(mean, sum / 2, 1e-12);
+    report_free(&report);
+    dev_eval_free(&dev);
+    case_close(&c);
+}
+END_TEST
+
+START_TEST(texts_of_pairs_alone_keep_what_they_mean)
+{
+    struct evaluation_case c;
+    struct scored_pair pairs[PAIRS], others[] = {{39, 39, 1}, {3, 0, 1}};
+    struct pair_set set, other = {others, 2};
+    struct collection texts;
+    case_open(&c);
+    fill_pairs(pairs);
+    pair_set_copy(&set, &(struct pair_set){pairs, 5});
+    pair_sets_texts(&texts, (struct pair_set *const[]){&set, &other}, 2, &c.collection);
+    ck_assert_uint_le(texts.documents.count, 14);
+    for (size_t i = 0; i < set.count; i++) {
+        ck_assert_ptr_eq(texts.documents.values[set.pairs[i].first],
+                         c.collection.documents.values[pairs[i].first]);
+        ck_assert_ptr_eq(texts.documents.values[set.pairs[i].second],
+                         c.collection.documents.values[pairs[i].second]);
+    }
+    ck_assert_uint_eq(others[0].first, others[0].second);
+    ck_assert_ptr_eq(texts.documents.values[others[1].first], c.collection.documents.values[3]);
+    pair_sets_texts_free(&texts);
+    pair_set_free(&set);
+    case_close(&c);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {TEST(every_point_is_measured_as_by_hand),
@@ -236,6 +391,10 @@ int main(void)
                                     TEST(a_ranking_from_elsewhere_is_sorted_and_measured),
                                     TEST(measures_that_are_none_are_refused),
                                     TEST(dev_is_the_mean_over_taps_against_the_pool),
+                                    TEST(pairs_are_measured_as_by_hand),
+                                    TEST(scores_of_pairs_are_written),
+                                    TEST(dev_of_pairs_is_the_mean_correlation),
+                                    TEST(texts_of_pairs_alone_keep_what_they_mean),
                                     {0}};
     return run_tests("distill/evaluation", rows);
 }

@@ -146,7 +146,7 @@ START_TEST(every_key_belongs_to_a_stage)
 {
     /* The collection and the models count by their content; the others change no result. */
     static const char others[] =
-        "data.collection teacher.model name threads distill.checkpoint_minutes";
+        "data.collection data.pairs teacher.model name threads distill.checkpoint_minutes";
     for (int row = 0; row < job_key_count(); row++) {
         bool found = names_key(others, job_keys[row].name);
         for (const struct stage *stage = job_stages; stage->name; stage++)

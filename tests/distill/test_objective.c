@@ -13,6 +13,8 @@ static const uint8_t mask[NQ * ND] = {1, 0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 
 static const int starts[NQ + 1] = {0, 3, 6, 8}, columns[8] = {0, 1, 3, 2, 4, 0, 5, 1};
 static const float teacher[8] = {3, 1, -2, 2, 2.5f, -1, 0.5f, 0.25f};
 static const int layers[LAYERS] = {1, 3};
+static const float labels[NQ] = {0.2f, 1, 0.5f}; /* of query i with document i */
+static const float *const pair_scores[] = {labels};
 
 struct objective_case {
     struct objective objective;
@@ -49,6 +51,7 @@ static void case_open(struct objective_case *out, bool cosine)
         .mask = mask,
         .lists = {.starts = starts, .columns = columns, .teacher = teacher},
         .targets = &out->target_rows,
+        .pair_scores = pair_scores,
         .layers = layers,
         .num_layers = LAYERS,
         .z = out->z_rows,
@@ -114,6 +117,21 @@ static double gram_mse(const float *z, const float *target, int dim, int target_
     return value;
 }
 
+static double of_pairs(const struct objective_case *c, const struct objective_row *row,
+                       const float *z, float *d_z)
+{
+    bool angle = row->kind == LOSS_ANGLE;
+    float likeness[NQ], d_likeness[NQ] = {0};
+    const float *second = z + NQ * WIDTH;
+    (angle ? pair_angles : pair_cosines)(likeness, z, second, NQ, WIDTH, row->tap.dim);
+    double value = row->kind == LOSS_COSINE_MSE
+                       ? cosine_mse(likeness, labels, NQ, row->weight, d_likeness)
+                       : cosent(likeness, labels, NQ, c->objective.scale, row->weight, d_likeness);
+    (angle ? pair_angles_backward : pair_cosines_backward)(d_likeness, z, second, NQ, WIDTH,
+                                                           row->tap.dim, d_z, d_z + NQ * WIDTH);
+    return value;
+}
+
 static double of_vectors(const struct objective_case *c, const struct objective_row *row,
                          const float *z, float *d_z, float *d_full)
 {
@@ -123,6 +141,10 @@ static double of_vectors(const struct objective_case *c, const struct objective_
     struct ese ese = {0};
     double value;
     switch (row->kind) {
+    case LOSS_COSENT:
+    case LOSS_ANGLE:
+    case LOSS_COSINE_MSE:
+        return of_pairs(c, row, z, d_z);
     case LOSS_HPD_COSINE:
         return hpd_cosine(&t, row->weight, d_z);
     case LOSS_HPD_GRAM:

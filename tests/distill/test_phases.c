@@ -177,7 +177,9 @@ START_TEST(all_losses_together_fall)
 {
     struct phase_case c;
     case_open(&c, SIZE_MAX, true);
-    for (int kind = 0; kind < NUM_LOSSES; kind++) add(&c, kind, 1, kind == LOSS_HPD ? 0.1 : 1);
+    for (int kind = 0; kind < NUM_LOSSES; kind++)
+        if (kind != LOSS_COSENT && kind != LOSS_ANGLE && kind != LOSS_COSINE_MSE) /* of pairs */
+            add(&c, kind, 1, kind == LOSS_HPD ? 0.1 : 1);
     phase_prepare(&c.context);
     double before = train(&c, distil_step, 1), after = train(&c, distil_step, 50);
     ck_assert_msg(after < 0.5 * before, "the loss goes from %g to %g", before, after);
@@ -284,12 +286,108 @@ START_TEST(hpd_epochs_hold_every_text_once)
 }
 END_TEST
 
+/* Three of the documents' pairs are alike, the others more or less. */
+struct pairs_case {
+    struct scored_pair pairs[PAIRS];
+    float labels[PAIRS], teacher[PAIRS];
+    struct train_pairs train;
+};
+
+static void pairs_open(struct phase_case *c, struct pairs_case *out)
+{
+    case_open(c, SIZE_MAX, false);
+    for (uint32_t i = 0; i < PAIRS; i++) {
+        out->pairs[i] = (struct scored_pair){i, (i * 3 + 1) % PAIRS, 0};
+        out->labels[i] = (float)(i % 4) / 3;
+        out->teacher[i] = 1 - out->labels[i];
+    }
+    out->train = (struct train_pairs){out->pairs, PAIRS, {out->labels, out->teacher}};
+    c->context.pairs = &out->train;
+}
+
+START_TEST(fifty_steps_order_eight_pairs)
+{
+    struct phase_case c;
+    struct pairs_case pairs;
+    pairs_open(&c, &pairs);
+    add(&c, LOSS_COSENT, 1, 1);
+    add(&c, LOSS_ANGLE, 0.1, 0.1);
+    add(&c, LOSS_COSINE_MSE, 1, 1);
+    add(&c, LOSS_SELF_KL, 0.01, 0.01);
+    add(&c, LOSS_HPD, 0.01, 0.01);
+    phase_prepare(&c.context);
+    ck_assert_uint_eq(pair_steps_per_epoch(&pairs.train, PAIRS), 1);
+    double before = train(&c, pairs_step, 1), after = train(&c, pairs_step, 50);
+    ck_assert_msg(before > 1, "the loss begins at %g", before);
+    ck_assert_msg(after < 0.2 * before, "the loss goes from %g to %g", before, after);
+    case_close(&c);
+}
+END_TEST
+
+/* The teacher orders them the other way round. */
+START_TEST(each_target_has_its_own_scores)
+{
+    double losses[2];
+    for (int target = 0; target < 2; target++) {
+        struct phase_case c;
+        struct pairs_case pairs;
+        struct adamw adamw;
+        struct report report = {0};
+        pairs_open(&c, &pairs);
+        tap_schedule_term(&c.context.schedule, LOSS_COSINE_MSE, 1, 1, target);
+        phase_prepare(&c.context);
+        adamw_init(&adamw, &c.de.params);
+        losses[target] = pairs_step(&c.context, 0, &adamw, &report);
+        if (target) { /* the same, where the labels are the teacher's scores */
+            memcpy(pairs.labels, pairs.teacher, sizeof pairs.labels);
+            c.context.schedule.terms[0].target = 0;
+            ck_assert_double_eq(pairs_step(&c.context, 0, &adamw, &report), losses[1]);
+        }
+        report_free(&report);
+        adamw_free(&adamw);
+        case_close(&c);
+    }
+    ck_assert(losses[0] != losses[1]);
+}
+END_TEST
+
+START_TEST(epochs_hold_every_pair_once)
+{
+    struct phase_case c;
+    struct pairs_case pairs;
+    struct adamw adamw;
+    double sum = 0;
+    pairs_open(&c, &pairs);
+    for (int i = 0; i < PAIRS; i++) pairs.labels[i] = (float)(1 << i);
+    c.context.batch_queries = 3; /* 3 steps an epoch, the last of two pairs */
+    add(&c, LOSS_COSINE_MSE, 1, 1);
+    phase_prepare(&c.context);
+    ck_assert_uint_eq(pair_steps_per_epoch(&pairs.train, 3), 3);
+    adamw_init(&adamw, &c.de.params);
+    for (uint64_t step = 3; step < 6; step++) {
+        struct report report = {0};
+        pairs_step(&c.context, step, &adamw, &report);
+        report_free(&report);
+        for (int i = 0; i < (step < 5 ? 3 : 2); i++) sum += (double)c.context.pair_scores[0][i];
+    }
+    ck_assert_double_eq(sum, (1 << PAIRS) - 1);
+    adamw_free(&adamw);
+    case_close(&c);
+}
+END_TEST
+
 int main(void)
 {
-    const struct test_row rows[] = {
-        TEST(fifty_steps_learn_eight_pairs),   TEST(fifty_steps_copy_targets),
-        TEST(all_losses_together_fall),        TEST(memory_does_not_change_what_is_learnt),
-        TEST(a_step_can_be_done_again),        TEST(the_weight_of_hpd_falls_by_a_cosine),
-        TEST(hpd_epochs_hold_every_text_once), {0}};
+    const struct test_row rows[] = {TEST(fifty_steps_learn_eight_pairs),
+                                    TEST(fifty_steps_copy_targets),
+                                    TEST(all_losses_together_fall),
+                                    TEST(memory_does_not_change_what_is_learnt),
+                                    TEST(a_step_can_be_done_again),
+                                    TEST(the_weight_of_hpd_falls_by_a_cosine),
+                                    TEST(hpd_epochs_hold_every_text_once),
+                                    TEST(fifty_steps_order_eight_pairs),
+                                    TEST(each_target_has_its_own_scores),
+                                    TEST(epochs_hold_every_pair_once),
+                                    {0}};
     return run_tests("distill/phases", rows);
 }

@@ -18,6 +18,7 @@ static const struct encoder_config teacher = {.num_layers = 6,
 static struct plan_facts facts(void)
 {
     return (struct plan_facts){.documents = 1000,
+                               .learnt = 1000,
                                .queries = 200,
                                .train = 100,
                                .dev = 20,

@@ -1,5 +1,6 @@
 /* distill/probe: against naive cosines and measures in double precision. */
 #include "distill/probe.h"
+#include "data/metrics.h"
 #include "tests/support.h"
 #include "tests/tiny_teacher.h"
 
@@ -85,7 +86,7 @@ static struct probe run_probe(struct world *world)
 {
     struct error err = {0};
     struct probe probe;
-    check_ok(probe_run(&probe, world->ce, world->pool, &world->collection, &world->queries,
+    check_ok(probe_run(&probe, world->ce, world->pool, &world->collection, &world->queries, NULL,
                        &world->options, &err),
              &err);
     ck_assert_uint_eq(probe.count, LAYERS * 4);
@@ -168,8 +169,8 @@ static void check_point(const struct world *world, const struct probe_point *poi
         naive_measures(world, q, scores, &one_ndcg, &one_mrr);
         ndcg += one_ndcg / QUERIES, mrr += one_mrr / QUERIES;
     }
-    ck_assert_double_eq_tol(point->ndcg, ndcg, 1e-9);
-    ck_assert_double_eq_tol(point->mrr, mrr, 1e-9);
+    ck_assert_double_eq_tol(point->values[0], ndcg, 1e-9);
+    ck_assert_double_eq_tol(point->values[1], mrr, 1e-9);
     free(queries);
 }
 
@@ -185,7 +186,41 @@ START_TEST(every_point_equals_the_naive_one)
         ck_assert_int_eq(point->centred, i % 2);
         check_point(&world, point);
     }
-    ck_assert(probe.points[0].ndcg > 0.2); /* word embeddings find shared words */
+    ck_assert(probe.points[0].values[0] > 0.2); /* word embeddings find shared words */
+    probe_free(&probe);
+    world_close(&world);
+}
+END_TEST
+
+/* All pairs of PAIRED documents that are not the first: their rows are no places in the sample. */
+START_TEST(pairs_are_correlated)
+{
+    enum { FIRST = 3, PAIRED = 7, PAIRS = PAIRED * (PAIRED - 1) / 2 };
+    static double z[PAIRED * WIDTH], cosines[PAIRS], scores[PAIRS];
+    struct scored_pair pairs[PAIRS];
+    struct world world;
+    struct probe probe;
+    struct error err = {0};
+    int n = 0;
+    world_open(&world);
+    for (uint32_t b = 0; b < PAIRED; b++)
+        for (uint32_t a = 0; a < b; a++, n++)
+            pairs[n] = (struct scored_pair){FIRST + a, FIRST + b, scores[n] = n * 7 % 11};
+    check_ok(probe_run(&probe, world.ce, world.pool, &world.collection, NULL,
+                       &(struct pair_set){pairs, PAIRS}, &world.options, &err),
+             &err);
+    ck_assert_str_eq(probe.measures[0], "spearman");
+    for (size_t p = 0; p < probe.count; p++) {
+        const struct probe_point *point = &probe.points[p];
+        represent(&world, z, world.collection.documents.values + FIRST, PAIRED, point->form,
+                  point->layer, 24);
+        if (point->centred) centre(z, PAIRED);
+        for (int i = 0; i < PAIRS; i++)
+            cosines[i] =
+                cosine(z + (pairs[i].first - FIRST) * WIDTH, z + (pairs[i].second - FIRST) * WIDTH);
+        ck_assert_double_eq_tol(point->values[0], spearman(cosines, scores, PAIRS), 1e-9);
+        ck_assert_double_eq_tol(point->values[1], pearson(cosines, scores, PAIRS), 1e-5);
+    }
     probe_free(&probe);
     world_close(&world);
 }
@@ -204,10 +239,10 @@ START_TEST(samples_are_nested)
         world.options.max_documents = limits[step];
         struct probe probe = run_probe(&world);
         for (int i = 0; i < LAYERS * 4; i += 2) { /* centring depends on the sample */
-            ck_assert(probe.points[i].ndcg <= before[i]);
+            ck_assert(probe.points[i].values[0] <= before[i]);
             bool same = step == 1 || step == 5;
-            ck_assert(!same || probe.points[i].ndcg == before[i]);
-            before[i] = probe.points[i].ndcg;
+            ck_assert(!same || probe.points[i].values[0] == before[i]);
+            before[i] = probe.points[i].values[0];
         }
         probe_free(&probe);
     }
@@ -217,11 +252,12 @@ END_TEST
 
 START_TEST(best_respects_what_is_fixed)
 {
-    struct probe_point points[] = {{0, FORM_SINGLE, false, 0.5, 0}, {0, FORM_SINGLE, true, 0.7, 0},
-                                   {0, FORM_PAIR, false, 0.6, 0},   {0, FORM_PAIR, true, 0.9, 0},
-                                   {1, FORM_SINGLE, false, 0.8, 0}, {1, FORM_SINGLE, true, 0.9, 0},
-                                   {1, FORM_PAIR, false, 0.1, 0},   {1, FORM_PAIR, true, 0.2, 0}};
-    struct probe probe = {points, 8};
+    struct probe_point points[] = {
+        {0, FORM_SINGLE, false, {0.5, 0}}, {0, FORM_SINGLE, true, {0.7, 0}},
+        {0, FORM_PAIR, false, {0.6, 0}},   {0, FORM_PAIR, true, {0.9, 0}},
+        {1, FORM_SINGLE, false, {0.8, 0}}, {1, FORM_SINGLE, true, {0.9, 0}},
+        {1, FORM_PAIR, false, {0.1, 0}},   {1, FORM_PAIR, true, {0.2, 0}}};
+    struct probe probe = {.points = points, .count = 8};
     ck_assert_ptr_eq(probe_best(&probe, -1, -1, -1), &points[3]);
     ck_assert_ptr_eq(probe_best(&probe, 1, -1, -1), &points[5]);
     ck_assert_ptr_eq(probe_best(&probe, -1, FORM_SINGLE, -1), &points[5]);
@@ -233,9 +269,10 @@ END_TEST
 START_TEST(table_is_written)
 {
     struct error err = {0};
-    struct probe_point points[] = {{0, FORM_SINGLE, false, 0.5, 0.25},
-                                   {0, FORM_SINGLE, true, 0.75, 1}};
-    struct probe probe = {points, 2};
+    struct probe_point points[] = {{0, FORM_SINGLE, false, {0.5, 0.25}},
+                                   {0, FORM_SINGLE, true, {0.75, 1}}};
+    struct probe probe = {
+        .points = points, .count = 2, .measures = {"ndcg_cut_10", "recip_rank_cut_10"}};
     struct text text = {0};
     char *path = path_join(scratch_folder(), "probe.tsv");
     check_ok(probe_write(&probe, path, &err), &err);
@@ -251,6 +288,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(every_point_equals_the_naive_one),
+                                    TEST(pairs_are_correlated),
                                     TEST(samples_are_nested),
                                     TEST(best_respects_what_is_fixed),
                                     TEST(table_is_written),

@@ -110,6 +110,24 @@ START_TEST(useless_lists_are_left_out)
 }
 END_TEST
 
+START_TEST(a_list_of_one_is_useful_pair_by_pair)
+{
+    for (int pointwise = 0; pointwise < 2; pointwise++) {
+        struct teach_set set = {.pointwise = pointwise, .others = 2};
+        struct teach_step step = {0};
+        teach_set_add(&set, "empty");
+        teach_list_add(teach_set_add(&set, "one"), (struct teach_item){"x", 4, 0});
+        ck_assert_uint_eq(teach_set_prune(&set), 2 - pointwise);
+        if (pointwise) {
+            teach_step_fill(&step, &set, 4, 0);
+            ck_assert(step.num_lists == 1 && step.starts[1] == 1 && step.targets[0] == 4);
+        }
+        teach_step_free(&step);
+        teach_set_free(&set);
+    }
+}
+END_TEST
+
 static void check_distribution(const struct teach_step *step, const struct teach_set *set,
                                struct teach_mix mix)
 {
@@ -157,6 +175,7 @@ int main(void)
                                     TEST(an_epoch_has_every_list_once),
                                     TEST(a_step_depends_on_its_number_alone),
                                     TEST(useless_lists_are_left_out),
+                                    TEST(a_list_of_one_is_useful_pair_by_pair),
                                     TEST(distributions_mix_labels_and_guide),
                                     {0}};
     return run_tests("distill/teach_set", rows);

@@ -321,6 +321,31 @@ START_TEST(without_projection_and_cut_there_is_no_dense_module)
 }
 END_TEST
 
+START_TEST(an_activation_goes_along)
+{
+    struct dual_encoder de, back;
+    struct error err = {0};
+    const struct export_options options = {.layers = 2, .dim = 4, .normalize = true};
+    struct export_check check;
+    struct pool *pool = pool_open(1);
+    make_student(&de, OUT, POOLING_MEAN);
+    de.activation = DENSE_TANH;
+    char *folder = exported(&de, "tanh", &options);
+    struct json *config = read_json(folder, "2_Dense/config.json");
+    ck_assert_str_eq(json_get_string(config, "activation_function"),
+                     "torch.nn.modules.activation.Tanh");
+    check_ok(dual_encoder_verify(&check, &de, &options, folder, texts, TEXTS, pool, &err), &err);
+    check_ok(dual_encoder_open(&back, folder, 0, PRECISION_F32, &err), &err);
+    ck_assert_int_eq(back.activation, DENSE_TANH);
+    de.activation = DENSE_IDENTITY; /* the folder is none of this model's */
+    ck_assert(dual_encoder_verify(&check, &de, &options, folder, texts, TEXTS, pool, &err));
+    pool_close(pool);
+    json_free(config);
+    dual_encoder_free(&back), dual_encoder_free(&de);
+    free(folder);
+}
+END_TEST
+
 static int verify(const struct dual_encoder *de, const struct export_options *options,
                   const char *folder, struct export_check *check, struct error *err)
 {
@@ -437,6 +462,7 @@ int main(void)
                                     TEST(the_layout_is_the_classic_one),
                                     TEST(a_folder_of_several_sizes_names_them),
                                     TEST(without_projection_and_cut_there_is_no_dense_module),
+                                    TEST(an_activation_goes_along),
                                     TEST(verification_passes_what_is_equal_and_fails_what_is_not),
                                     TEST(other_tokens_fail_verification),
                                     TEST(a_student_that_is_not_finite_fails_verification),

@@ -19,11 +19,13 @@ struct heads_case {
     double *c;       /* [SEQUENCES, width]: the functional is sum c z */
 };
 
-static void heads_open(struct heads_case *out, int output_size, enum pooling pooling)
+static void heads_open(struct heads_case *out, int output_size, enum pooling pooling,
+                       enum dense_activation activation)
 {
     const struct tiny_shape shape = {.layers = 2, .output_size = output_size, .pooling = pooling};
     *out = (struct heads_case){0};
     tiny_student_make(&out->de, &shape);
+    out->de.activation = activation;
     int32_t ids[8], types[8] = {0};
     for (int s = 0; s < SEQUENCES; s++) {
         for (int t = 0; t < lengths[s]; t++) ids[t] = (7 * s + 3 * t) % 80;
@@ -65,7 +67,7 @@ static void twin(double *z, const struct heads_case *heads)
             double sum = heads->weights ? heads->weights[heads->width * H + i] : pooled[i];
             for (int j = 0; heads->weights && j < H; j++)
                 sum += heads->weights[i * H + j] * pooled[j];
-            z[s * heads->width + i] = sum;
+            z[s * heads->width + i] = heads->de.activation == DENSE_TANH ? tanh(sum) : sum;
         }
     }
 }
@@ -120,10 +122,10 @@ static void check_backward(struct heads_case *heads)
     free(d_params);
 }
 
-static void check_case(int output_size, enum pooling pooling)
+static void check_case(int output_size, enum pooling pooling, enum dense_activation activation)
 {
     struct heads_case heads;
-    heads_open(&heads, output_size, pooling);
+    heads_open(&heads, output_size, pooling, activation);
     check_forward(&heads);
     check_backward(&heads);
     heads_close(&heads);
@@ -131,25 +133,32 @@ static void check_case(int output_size, enum pooling pooling)
 
 START_TEST(mean_and_projection)
 {
-    check_case(OUT, POOLING_MEAN);
+    check_case(OUT, POOLING_MEAN, DENSE_IDENTITY);
+}
+END_TEST
+
+START_TEST(projection_and_tanh)
+{
+    check_case(OUT, POOLING_MEAN, DENSE_TANH);
+    check_case(1, POOLING_CLS, DENSE_TANH);
 }
 END_TEST
 
 START_TEST(cls_and_projection)
 {
-    check_case(OUT, POOLING_CLS);
+    check_case(OUT, POOLING_CLS, DENSE_IDENTITY);
 }
 END_TEST
 
 START_TEST(mean_alone)
 {
-    check_case(0, POOLING_MEAN);
+    check_case(0, POOLING_MEAN, DENSE_IDENTITY);
 }
 END_TEST
 
 START_TEST(cls_alone)
 {
-    check_case(0, POOLING_CLS);
+    check_case(0, POOLING_CLS, DENSE_IDENTITY);
 }
 END_TEST
 
@@ -157,7 +166,7 @@ START_TEST(pooled_and_z_may_be_one_buffer_without_projection)
 {
     struct heads_case heads;
     float pooled[SEQUENCES * H], z[SEQUENCES * H], both[SEQUENCES * H];
-    heads_open(&heads, 0, POOLING_MEAN);
+    heads_open(&heads, 0, POOLING_MEAN, DENSE_IDENTITY);
     dual_encoder_heads(&heads.de, heads.pass, &heads.batch, 2, pooled, z);
     dual_encoder_heads(&heads.de, heads.pass, &heads.batch, 2, both, both);
     ck_assert_mem_eq(z, both, sizeof z);
@@ -170,7 +179,7 @@ START_TEST(a_sequence_of_one_token_is_that_token)
 {
     struct heads_case heads;
     float pooled[SEQUENCES * H], z[SEQUENCES * H];
-    heads_open(&heads, 0, POOLING_MEAN);
+    heads_open(&heads, 0, POOLING_MEAN, DENSE_IDENTITY);
     dual_encoder_heads(&heads.de, heads.pass, &heads.batch, 1, pooled, z);
     ck_assert_mem_eq(z, encoder_hidden(heads.pass, 1), H * sizeof *z);
     ck_assert_mem_eq(z + 2 * H, encoder_hidden(heads.pass, 1) + 6 * H, H * sizeof *z);
@@ -204,6 +213,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(mean_and_projection),
+                                    TEST(projection_and_tanh),
                                     TEST(cls_and_projection),
                                     TEST(mean_alone),
                                     TEST(cls_alone),

@@ -1,0 +1,136 @@
+#!/bin/sh
+# A job on sentence pairs, end to end on a tiny set: the same stages but mining, correlations in the
+# grid, a picked model that is read back; labels, the teacher's scores and a sentence encoder's
+# vectors as what is learnt; and what is wrong with pairs is said with its place.
+. tests/distill/tiny_job.sh
+
+# Two sentences of one subject, place and colour each; the score counts what they share.
+make_pairs() { # FOLDER
+    mkdir -p "$1"
+    awk -v folder="$1" '
+        BEGIN {
+            split("cat dog bird fish horse", subject)
+            split("house river tree moon fire", place)
+            split("red blue green old", colour)
+            split("train 60 dev 20 test 24", splits)
+            for (s = 1; s < 6; s += 2) {
+                file = folder "/" splits[s] ".tsv"
+                print "score\tsentence1\tsentence2" > file
+                for (i = 0; i < splits[s + 1]; i++) {
+                    k += 1
+                    a = k * 7 % 5; b = i % 4 ? a : (a + 1) % 5
+                    c = k * 3 % 5; d = i % 3 ? c : (c + 2) % 5
+                    e = k * 5 % 4; f = i % 2 ? e : (e + 1) % 4
+                    printf "%.1f\tthe %s %s sat by the %s\ta %s %s in the %s\n", \
+                        2 * (a == b) + 2 * (c == d) + (e == f), colour[e + 1], subject[a + 1], \
+                        place[c + 1], colour[f + 1], subject[b + 1], place[d + 1] > file
+                }
+            }
+        }'
+}
+
+make_pairs_job() { # FILE PAIRS
+    cat >"$1" <<END
+name: pairs
+threads: 2
+precision: f32
+data: {pairs: $2, max_document_tokens: 24}
+teacher: {model: $teacher, max_length: 40}
+student: {init: {from: teacher, layers: [1, 2]}, projection: 16, taps: [[1, 8], [2, 16]]}
+distill:
+  hpd: {epochs: 1, batch_texts: 16}
+  epochs: 4
+  batch_queries: 10
+  learning_rate: 1e-3
+  pair_targets: [labels, teacher]
+  checkpoint_minutes: 0
+evaluate: {dims: [4, 8, 16], resamples: 100}
+export: {pick: largest spearman}
+END
+}
+
+run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
+    output=$1
+    shift
+    "$RETORT" run "$folder/job.yaml" --output "$folder/$output" "$@" \
+        >"$folder/out" 2>"$folder/said" </dev/null ||
+        wrong "run $output $*: status $?: $(cat "$folder/said")"
+}
+
+value_of() { # value_of RUN SYSTEM LAYERS DIM: Spearman's correlation
+    awk -F '\t' -v s="$2" -v l="$3" -v d="$4" '$1 == s && $2 == l && $3 == d {print $4}' "$folder/$1/grid.tsv"
+}
+
+make_pairs "$folder/pairs"
+make_pairs_job "$folder/job.yaml" "$folder/pairs"
+
+# ---- everything is there ----
+run one
+for file in probe.tsv pca.safetensors scores.tsv scores.cache grid.tsv grid_dev.tsv \
+    differences.tsv train/distil.tsv train/no-teacher.best.safetensors pairs/teacher.tsv \
+    pairs/student-l2-d16.tsv pairs/pca-l2-d4.tsv export/modules.json report.html manifest.json; do
+    [ -s "$folder/one/$file" ] || wrong "the run has no $file"
+done
+[ ! -e "$folder/one/candidates.trec" ] || wrong "pairs were mined"
+[ ! -e "$folder/one/stages/mine" ] || wrong "the mine stage ran"
+head -1 "$folder/one/grid.tsv" | grep -q '^system	layers	dim	spearman	spearman_low' ||
+    wrong "the grid's header: $(head -1 "$folder/one/grid.tsv")"
+# the teacher, 4 grids: init, no-teacher, student of 2 x 3 points, pca of 3
+[ "$(wc -l <"$folder/one/grid.tsv")" -eq 23 ] || wrong "rows of the grid: $(cat "$folder/one/grid.tsv")"
+[ "$(wc -l <"$folder/one/scores.tsv")" -eq 61 ] || wrong "rows of scores.tsv"
+[ "$(wc -l <"$folder/one/pairs/teacher.tsv")" -eq 25 ] || wrong "rows of pairs/teacher.tsv"
+awk -v before="$(value_of one init 2 16)" -v labels="$(value_of one no-teacher 2 16)" \
+    'BEGIN {exit !(labels > 0.45 && labels > before + 0.1)}' ||
+    wrong "labels teach nothing: $(cat "$folder/one/grid.tsv")"
+
+# ---- the picked model gives the grid's value elsewhere ----
+"$RETORT" evaluate --model "$folder/one/export" --precision f32 "$folder/pairs" >"$folder/out" 2>/dev/null
+best=$(awk -F '\t' '$1 == "student" {print $4}' "$folder/one/grid_dev.tsv" | sort -g | tail -1)
+picked=$(sed -n 's/.*picked on dev by .*: layers \([0-9]*\), dim \([0-9]*\).*/\1 \2/p' "$folder/said")
+[ -n "$picked" ] || wrong "nothing is picked: $(cat "$folder/said")"
+# shellcheck disable=SC2086 # two numbers
+expected=$(value_of one student $picked)
+awk -v a="$expected" 'NR == 2 {d = $3 - a; exit !(d < 1e-3 && d > -1e-3)}' "$folder/out" ||
+    wrong "evaluate says $(cat "$folder/out"), the grid $expected (dev $best)"
+
+# ---- a second run does nothing; another target trains again ----
+run one
+[ "$(grep -c 'done before' "$folder/said")" -eq 6 ] || wrong "a second run: $(cat "$folder/said")"
+run one --set distill.pair_targets=[labels] --set distill.loss.cosine_mse=1
+grep -q 'embed: done before' "$folder/said" || wrong "embeds again: $(cat "$folder/said")"
+grep -q 'train: [0-9]' "$folder/said" || wrong "does not train again: $(cat "$folder/said")"
+
+# ---- plan, report, inspect ----
+"$RETORT" plan --quick "$folder/job.yaml" >"$folder/out" 2>"$folder/said" || wrong "plan: $(cat "$folder/said")"
+grep -q '60 train, 20 dev, 24 test' "$folder/out" || wrong "plan: $(cat "$folder/out")"
+! grep -q '^mine' "$folder/out" || wrong "plan mines: $(cat "$folder/out")"
+"$RETORT" report --output "$folder/page.html" "$folder/one" 2>"$folder/said" || wrong "report: $(cat "$folder/said")"
+for words in 'Spearman' 'pairs' 'spearman'; do
+    grep -q "$words" "$folder/page.html" || wrong "the page does not say $words"
+done
+! grep -q 'nDCG' "$folder/page.html" || wrong "the page says nDCG: $(grep -o '.\{60\}nDCG' "$folder/page.html")"
+
+# ---- HPD as published: a sentence encoder is copied, nothing else, with a tanh ----
+mv "$folder/one/student" "$folder/encoder"
+run hpd --set teacher.model=none --set "distill.hpd.encoder=$folder/encoder" \
+    --set "student.init.from=$folder/encoder" --set student.activation=tanh --set distill.epochs=0 \
+    --set 'distill.pair_targets=[labels]' --set 'evaluate.systems=[student, init, teacher]'
+grep -q Tanh "$folder/hpd/export/2_Dense/config.json" || wrong "the tanh is not exported"
+[ ! -e "$folder/hpd/probe.tsv" ] || wrong "a sentence encoder was probed"
+[ -s "$folder/hpd/pairs/teacher.tsv" ] || wrong "the encoder's cosines are not in the grid"
+
+# ---- its cosines as the scores that are copied ----
+run cosines --set teacher.model=none --set "distill.hpd.encoder=$folder/encoder" \
+    --set "student.init.from=$folder/encoder" --set 'distill.pair_targets=[teacher]' \
+    --set 'distill.loss={cosent: 0, angle: 1, cosine_mse: 1}' --set evaluate.systems=[student]
+[ "$(cut -f1 "$folder/cosines/scores.tsv" | awk 'NR > 1 && ($1 > 1.0001 || $1 < -1.0001)' | wc -l)" -eq 0 ] ||
+    wrong "scores.tsv has no cosines"
+
+# ---- mistakes ----
+fails 1 'holds no train.tsv' run --output "$folder/failed" --set "data.pairs=$folder/one/trec" "$folder/job.yaml"
+fails 2 'data.collection are both' run --output "$folder/failed" --set data.collection=c "$folder/job.yaml"
+printf '1\ta\tb\nx\ta\tb\n' >"$folder/pairs/test.tsv"
+fails 1 'test.tsv:2: the score "x"' run --output "$folder/failed" "$folder/job.yaml"
+rm "$folder/pairs/test.tsv"
+fails 1 'data.test_split' run --output "$folder/failed" "$folder/job.yaml"
+[ ! -e "$folder/failed" ] || wrong "a failed run left a folder"
