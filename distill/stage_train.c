@@ -40,10 +40,15 @@ struct train_stage {
 
 /* ---- what training reads ---- */
 
-/* What the initial projection is made from, where the vectors are those of the teacher's layers. */
+/* What the initial projection is made from, where the vectors are those of the teacher's layers, or
+ * of the encoder that the student starts from. */
 static int read_start(struct train_stage *stage, struct error *err)
 {
-    if (stage->run->job->distill.hpd.source != VECTORS_TEACHER) return 0;
+    const struct job *job = stage->run->job;
+    stage->start.of_folder = job->distill.hpd.source == VECTORS_ENCODER &&
+                             job->student.init.kind == INIT_FOLDER &&
+                             strcmp(job->distill.hpd.encoder, job->student.init.from) == 0;
+    if (job->distill.hpd.source != VECTORS_TEACHER && !stage->start.of_folder) return 0;
     char *pca = job_run_path(stage->run, "pca.safetensors");
     char *choice = job_run_path(stage->run, "representations/choice.json");
     struct json *json = NULL;

@@ -151,14 +151,14 @@ static int init_projection(struct dual_encoder *student, const struct dual_encod
             copy_param(params, student->projection_bias, &folder->params, "projection.bias");
         return 0;
     }
-    bool own = folder || !start->pca;
-    if (own && rows <= cols) {
-        int status = project_by_own(student, run, err);
-        if (status <= 0) return status;
-    }
-    if (!own && start->pca->input_size == cols && start->pca->output_size == rows) {
+    bool theirs = !folder || (start->of_folder && folder->projection_weight < 0);
+    if (theirs && start->pca && start->pca->input_size == cols && start->pca->output_size == rows) {
         project_by(student, start->pca, start->length);
         return 0;
+    }
+    if ((folder || !start->pca) && rows <= cols) {
+        int status = project_by_own(student, run, err);
+        if (status <= 0) return status;
     }
     float *values = params_values(params, weight);
     for (size_t i = 0; i < params_param_size(&params->list[weight]); i++)

@@ -27,7 +27,7 @@ static char *source_folder(struct dual_encoder *de, const char *name)
     return folder;
 }
 
-static const struct student_start none = {&(struct pca){0}, 1};
+static const struct student_start none = {&(struct pca){0}, 1, false};
 
 static struct job job_of(char *from, enum init_from kind, int *layers, size_t count, int projection)
 {
@@ -99,7 +99,7 @@ START_TEST(from_the_teacher_the_projection_is_the_pca)
     for (int i = 0; i < WIDTH; i++) mean[i] = test_value(71, (uint64_t)i);
     struct pca pca = {
         .input_size = WIDTH, .output_size = OUT, .components = components, .mean = mean};
-    const struct student_start start = {&pca, 2};
+    const struct student_start start = {&pca, 2, false};
     struct job job = job_of(from, INIT_TEACHER, layers, 1, OUT);
     struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
     check_ok(student_init(&de, &run, &start, &err), &err);
