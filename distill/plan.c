@@ -74,6 +74,7 @@ static void plan_queries(struct plan_stage *out, const struct job *job,
                          const struct plan_facts *facts)
 {
     out->wanted = job->data.queries & QUERIES_MADE;
+    if (!out->wanted) return;
     snprintf(out->work, sizeof out->work, "%zu queries", facts->made);
     out->disk_bytes = 300 * (double)facts->made;
 }

@@ -139,6 +139,24 @@ static void embed_all(float *z, struct dual_encoder *de, struct pool *pool,
     dual_encoder_embed(de, pool, &request, &z);
 }
 
+/* The folder's vectors are those that HPD copies: their PCA is taken, with mean 0. */
+static void check_pca_of_folder(struct job_run *run, int width)
+{
+    struct dual_encoder de;
+    struct error err = {0};
+    float *components = xcalloc((size_t)(OUT * width), sizeof *components);
+    float *mean = xcalloc((size_t)width, sizeof *mean);
+    for (int i = 0; i < OUT * width; i++) components[i] = test_value(73, (uint64_t)i);
+    struct pca pca = {
+        .input_size = width, .output_size = OUT, .components = components, .mean = mean};
+    check_ok(student_init(&de, run, &(struct student_start){&pca, 0.5, true}, &err), &err);
+    for (int i = 0; i < OUT * width; i++)
+        ck_assert_float_eq_tol(params_values(&de.params, de.projection_weight)[i],
+                               2 * components[i], 1e-6f);
+    dual_encoder_free(&de);
+    free(components), free(mean);
+}
+
 /* Principal components: means 0, covariances 0, variances falling. */
 START_TEST(from_a_folder_without_one_the_projection_is_its_own_pca)
 {
@@ -177,6 +195,7 @@ START_TEST(from_a_folder_without_one_the_projection_is_its_own_pca)
     ck_assert(moments[OUT - 1][OUT - 1] > 0);
     free(z);
     dual_encoder_free(&de);
+    check_pca_of_folder(&run, source.encoder.config.hidden_size);
     dual_encoder_free(&source);
     pool_close(run.pool);
     free(modules), free(folder);
