@@ -76,7 +76,8 @@ cut -f 1-5 "$folder/one/scores.trec" >"$folder/first"
 cut -f 1-5 "$folder/outside/train/candidates.3.trec" | cmp - "$folder/first" || wrong "what has no score stays"
 run student --until export --set 'evaluate.systems=[student]'
 run labels --set teacher.model=none --set distill.hpd.epochs=0 --set 'evaluate.systems=[student]' \
-    --set "student.init.from=$folder/student/student"
+    --set "student.init.from=$folder/student/student" --set distill.epochs=20 --set distill.patience=4
+grep -q '^retort: distil: stopped at [0-9]* of [0-9]* steps' "$folder/said" || wrong "patience without end"
 grep -q '	0	negative:student$' "$folder/labels/train/candidates.3.trec" || wrong "nothing joined without scores"
 
 exit $wrong

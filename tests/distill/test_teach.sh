@@ -80,7 +80,7 @@ grep -q '"teacher/model.safetensors"' "$folder/one/manifest.json" || wrong "the 
 # ---- from a re-ranker, with a guide, all sources ----
 teach init --set teach.init="$teacher" --set teach.epochs=1 --set teach.loss.bce=0.5 \
     --set "teach.sources=[bm25, guide, random]" --set teach.guide="$folder/one/export" \
-    --set teach.found_positives=true
+    --set teach.found_positives=true --set teach.average=last --set teach.layer_decay=0.9
 cmp -s "$folder/init/teacher/vocab.txt" "$teacher/vocab.txt" || [ ! -f "$teacher/vocab.txt" ] ||
     wrong "it has another vocabulary than it began with"
 
