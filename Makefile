@@ -162,7 +162,7 @@ coverage:
 	lines=$$?; cat build-coverage/coverage.txt; [ $$tests -eq 0 ] && [ $$lines -eq 0 ]
 
 # The functions around which it takes the time (tests/bench/phases.c).
-BENCH_WRAPS = dnn_linear_forward attention_forward sequences_encode kernels_best int8_kernels_best
+BENCH_WRAPS = dnn_linear_forward_share attention_forward sequences_encode kernels_best int8_kernels_best
 $(BENCH): $(BENCH_PARTS) $(LIBRARY)
 	$(CC) $(SANITIZE) $(LDFLAGS) $(BENCH_WRAPS:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 

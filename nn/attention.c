@@ -305,11 +305,12 @@ static void head_backward(const struct attention *at, void *d_qkv, const void *d
 
 void attention_forward(const struct attention *attention, void *context, const void *qkv)
 {
-    for (int seq = 0; seq < attention->num_seqs; seq++)
-        for (int number = 0; number < attention->num_heads; number++) {
-            struct head head = head_at(attention, qkv, seq, number);
-            head_forward(attention, context, &head);
-        }
+    int heads = attention->num_heads, all = attention->num_seqs * heads;
+    int end = share_end(attention->share, all, 1);
+    for (int i = share_first(attention->share, all, 1); i < end; i++) {
+        struct head head = head_at(attention, qkv, i / heads, i % heads);
+        head_forward(attention, context, &head);
+    }
 }
 
 void attention_backward(const struct attention *attention, void *d_qkv, const void *d_context,

@@ -8,6 +8,7 @@
 #ifndef RETORT_ATTENTION_H
 #define RETORT_ATTENTION_H
 
+#include "data/threads.h"
 #include "nn/kernels.h"
 
 struct attention {
@@ -16,6 +17,7 @@ struct attention {
     int num_heads, head_size;
     const int *offsets; /* [num_seqs + 1] */
     int num_seqs;
+    struct share share; /* forward: of the heads of all sequences, those that are done */
     bool first_only; /* forward: the first token of each sequence alone, its row of the context */
     double dropout;  /* probability of dropping a probability */
     uint64_t seed;

@@ -10,17 +10,26 @@ void batch_clear(struct batch *batch)
     batch->num_tokens = 0;
 }
 
+/* The capacity is what there is, should more be refused. */
+static size_t capacity_for(size_t wanted, size_t capacity)
+{
+    while (wanted > capacity || !capacity) grown(&capacity);
+    return capacity;
+}
+
 static void reserve(struct batch *batch, size_t seqs, size_t tokens)
 {
     if (seqs + 1 > batch->seq_capacity) {
-        while (seqs + 1 > batch->seq_capacity) grown(&batch->seq_capacity);
-        batch->offsets = xrealloc(batch->offsets, batch->seq_capacity, sizeof *batch->offsets);
+        size_t capacity = capacity_for(seqs + 1, batch->seq_capacity);
+        batch->offsets = xrealloc(batch->offsets, capacity, sizeof *batch->offsets);
+        batch->seq_capacity = capacity;
     }
     if (tokens > batch->token_capacity || !batch->ids) {
-        while (tokens > batch->token_capacity || !batch->token_capacity)
-            grown(&batch->token_capacity);
-        batch->ids = xrealloc(batch->ids, batch->token_capacity, sizeof *batch->ids);
-        batch->types = xrealloc(batch->types, batch->token_capacity, sizeof *batch->types);
+        size_t capacity = capacity_for(tokens, batch->token_capacity);
+        batch->token_capacity = 0;
+        batch->ids = xrealloc(batch->ids, capacity, sizeof *batch->ids);
+        batch->types = xrealloc(batch->types, capacity, sizeof *batch->types);
+        batch->token_capacity = capacity;
     }
 }
 

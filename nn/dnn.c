@@ -57,15 +57,17 @@ enum {
 };
 
 /* What oneDNN takes to compile a product is below 1 MiB; other workers compile at the same time. */
-static const size_t room = 8 << 20;
+static const size_t compile_room = 8 << 20;
 
 struct dnn {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     struct primitive *table;
     int count;
-    void *scratch;
-    size_t scratch_size;
+    struct room {
+        void *memory;
+        size_t size;
+    } scratch, columns; /* of products; of part of one's columns */
 };
 
 struct dnn_weights {
@@ -141,7 +143,7 @@ static dnnl_primitive_desc_t describe(dnnl_engine_t engine, const struct key *ke
                                            dnnl_format_tag_any));
     dnnl_matmul_desc_t product;
     CHECK(dnnl_matmul_desc_init(&product, &a, &b, key->layouts & LAYOUT_BIAS ? &bias : NULL, &c));
-    need_memory(room);
+    need_memory(compile_room);
     dnnl_primitive_attr_t attr = attributes(key);
     dnnl_primitive_desc_t desc = NULL;
     dnnl_status_t status = dnnl_primitive_desc_create(&desc, &product, attr, engine, NULL);
@@ -171,14 +173,13 @@ static void primitive_free(void *primitive)
     *slot = (struct primitive){0};
 }
 
-static void scratch_reserve(struct dnn *dnn, size_t size)
+static void reserve(struct room *room, size_t size)
 {
-    if (size <= dnn->scratch_size) return;
-    free(dnn->scratch);
-    dnn->scratch = NULL;
-    dnn->scratch_size = 0;
-    dnn->scratch = xaligned(size, 1);
-    dnn->scratch_size = size;
+    if (size <= room->size) return;
+    free(room->memory);
+    *room = (struct room){0};
+    room->memory = xaligned(size, 1);
+    room->size = size;
 }
 
 /* Compiled, with memory for its scratchpad. */
@@ -196,8 +197,8 @@ static struct primitive primitive_make(struct dnn *dnn, const struct key *key,
     made.c = handle(dnn->engine, desc, dnnl_query_dst_md, 0);
     if (key->layouts & LAYOUT_BIAS) made.bias = handle(dnn->engine, desc, dnnl_query_weights_md, 1);
     made.scratch = handle(dnn->engine, desc, dnnl_query_scratchpad_md, 0);
-    scratch_reserve(dnn, dnnl_memory_desc_get_size(
-                             dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0)));
+    reserve(&dnn->scratch, dnnl_memory_desc_get_size(
+                               dnnl_primitive_desc_query_md(desc, dnnl_query_scratchpad_md, 0)));
     let_go(&made);
     CHECK(dnnl_primitive_desc_destroy(let_go(desc)));
     return made;
@@ -236,7 +237,7 @@ static void execute(struct dnn *dnn, const struct key *key, const dnnl_memory_de
     CHECK(dnnl_memory_set_data_handle(slot->a, (void *)a));
     CHECK(dnnl_memory_set_data_handle(slot->b, (void *)b));
     CHECK(dnnl_memory_set_data_handle(slot->c, c));
-    CHECK(dnnl_memory_set_data_handle(slot->scratch, dnn->scratch));
+    CHECK(dnnl_memory_set_data_handle(slot->scratch, dnn->scratch.memory));
     if (bias) CHECK(dnnl_memory_set_data_handle(slot->bias, (void *)bias));
     dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, slot->a},
                                    {DNNL_ARG_WEIGHTS, slot->b},
@@ -257,7 +258,7 @@ struct dnn *dnn_open(void)
 {
     struct dnn *dnn = hold(xcalloc(1, sizeof *dnn), release_dnn);
     dnn->table = xcalloc(TABLE_SIZE, sizeof *dnn->table);
-    need_memory(room);
+    need_memory(compile_room);
     CHECK(dnnl_engine_create(&dnn->engine, dnnl_cpu, 0));
     CHECK(dnnl_stream_create(&dnn->stream, dnn->engine, dnnl_stream_default_flags));
     return let_go(dnn);
@@ -269,7 +270,8 @@ void dnn_close(struct dnn *dnn)
     if (dnn->table) table_clear(dnn);
     if (dnn->stream) CHECK(dnnl_stream_destroy(dnn->stream));
     if (dnn->engine) CHECK(dnnl_engine_destroy(dnn->engine));
-    free(dnn->scratch);
+    free(dnn->scratch.memory);
+    free(dnn->columns.memory);
     free(dnn->table);
     free(dnn);
 }
@@ -363,7 +365,7 @@ void dnn_weights_pack(struct dnn *dnn, struct dnn_weights *weights, const void *
     dnnl_memory_desc_t from = forward ? plain(weights->inputs, weights->outputs, type, true)
                                       : plain(weights->outputs, weights->inputs, type, false);
     dnnl_primitive_desc_t desc;
-    need_memory(room);
+    need_memory(compile_room);
     CHECK(dnnl_reorder_primitive_desc_create(&desc, &from, dnn->engine, &weights->layout,
                                              dnn->engine, NULL));
     hold(desc, release_primitive_desc);
@@ -392,17 +394,63 @@ void dnn_weights_close(struct dnn_weights *weights)
 
 /* ---- products ---- */
 
+static struct key forward_key(const struct dnn_weights *weights, int columns, const float *bias,
+                              int rows, enum dnn_store store)
+{
+    REQUIRE(weights->direction == DNN_FORWARD);
+    return (struct key){.m = rows,
+                        .n = columns,
+                        .k = weights->inputs,
+                        .element = element_of_x(weights),
+                        .store = store,
+                        .layouts = LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
+}
+
 void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
                         const float *bias, int rows, enum dnn_store store)
 {
-    REQUIRE(weights->direction == DNN_FORWARD);
-    struct key key = {rows,
-                      weights->outputs,
-                      weights->inputs,
-                      element_of_x(weights),
-                      store,
-                      LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
+    struct key key = forward_key(weights, weights->outputs, bias, rows, store);
     execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);
+}
+
+/* Columns that the layout keeps together: packed weights are blocks of so many columns, end to end,
+ * each with all of its rows. */
+static int block_columns(const dnnl_memory_desc_t *layout)
+{
+    const dnnl_blocking_desc_t *blocks = &layout->format_desc.blocking;
+    dnnl_dim_t columns = 1;
+    for (int i = 0; i < blocks->inner_nblks; i++)
+        if (blocks->inner_idxs[i] == 1) columns *= blocks->inner_blks[i];
+    return (int)columns;
+}
+
+void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
+                              const struct dnn_weights *weights, const float *bias, int rows,
+                              enum dnn_store store, struct share share)
+{
+    REQUIRE(store != DNN_ADD_F32);
+    int block = block_columns(&weights->layout), outputs = weights->outputs;
+    int first = share_first(share, outputs, block),
+        columns = share_end(share, outputs, block) - first;
+    if (columns == outputs) {
+        dnn_linear_forward(dnn, y, x, weights, bias, rows, store);
+        return;
+    }
+    if (columns == 0 || rows == 0) return;
+    struct key key = forward_key(weights, columns, bias, rows, store);
+    size_t size = store == DNN_WRITE_BF16 ? sizeof(uint16_t) : sizeof(float);
+    size_t own = (size_t)columns * size, all = (size_t)outputs * size;
+    dnnl_memory_desc_t layout = weights->layout;
+    size_t stride = (size_t)layout.format_desc.blocking.strides[1] * element_size(weights->element);
+    layout.dims[1] = columns;
+    layout.padded_dims[1] = (columns + block - 1) / block * block;
+    reserve(&dnn->columns, (size_t)rows * own); /* oneDNN writes no part of longer rows */
+    execute(dnn, &key, &layout, dnn->columns.memory, x,
+            (const char *)weights->packed + (size_t)(first / block) * stride,
+            bias ? bias + first : NULL);
+    for (int i = 0; i < rows; i++)
+        memcpy((char *)y + (size_t)i * all + (size_t)first * size,
+               (const char *)dnn->columns.memory + (size_t)i * own, own);
 }
 
 /* y = x W^T  =>  d_x = d_y W */

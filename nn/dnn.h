@@ -2,7 +2,7 @@
  *
  * A struct dnn is one thread's: its primitives (made once per shape), memory handles and
  * scratchpad.  Products run on the calling thread alone; parallel work runs several threads, each
- * with its own struct dnn.
+ * with its own struct dnn, and may divide a product by columns.
  *
  *     struct dnn *dnn = dnn_open();
  *     struct dnn_weights *w = dnn_weights_open(1536, 384, ELEMENT_BF16, DNN_FORWARD);
@@ -16,6 +16,7 @@
 #define RETORT_DNN_H
 
 #include "data/base.h"
+#include "data/threads.h"
 #include "nn/element.h"
 
 #include <stdbool.h>
@@ -53,6 +54,11 @@ void dnn_weights_close(struct dnn_weights *weights);
  * uint8_t: forward only, without bias, written as f32. */
 void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
                         const float *bias, int rows, enum dnn_store store);
+/* The same for a share of y's columns alone, whole blocks of the packed layout: all shares together
+ * give the bytes of the whole. */
+void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
+                              const struct dnn_weights *weights, const float *bias, int rows,
+                              enum dnn_store store, struct share share);
 /* d_x = d_y W.  d_y [rows, outputs] of the weights' element (packed with DNN_BACKWARD), d_x [rows,
  * inputs]. */
 void dnn_linear_backward(struct dnn *dnn, void *d_x, const void *d_y,

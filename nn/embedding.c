@@ -9,27 +9,52 @@
 
 #include <string.h>
 
-/* Position of each token inside its sequence decides its row of the position table. */
-static void sum_rows(const struct step *step, const struct embedding_params *params, float *sum)
+/* Position of each token inside its sequence decides its row of the position table.  sum: of these
+ * rows. */
+static void sum_rows(const struct step *step, const struct block *rows,
+                     const struct embedding_params *params, float *sum)
 {
     const struct batch *batch = step->batch;
-    int width = step->config->embedding_size;
-    for (int seq = 0; seq < batch->num_seqs; seq++)
-        for (int i = batch->offsets[seq]; i < batch->offsets[seq + 1]; i++) {
-            int position = step->config->first_position + i - batch->offsets[seq];
-            float *row = sum + (size_t)i * width;
-            memcpy(row, params->words + (size_t)batch->ids[i] * width, width * sizeof *row);
-            step->kernels->add(row, params->positions + (size_t)position * width, width);
-            if (params->types)
-                step->kernels->add(row, params->types + (size_t)batch->types[i] * width, width);
-        }
+    int width = step->config->embedding_size, seq = 0;
+    for (int i = rows->first; i < rows->first + rows->tokens; i++) {
+        while (i >= batch->offsets[seq + 1]) seq++;
+        int position = step->config->first_position + i - batch->offsets[seq];
+        float *row = f32_row(sum, i - rows->first, width);
+        memcpy(row, params->words + (size_t)batch->ids[i] * width, width * sizeof *row);
+        step->kernels->add(row, params->positions + (size_t)position * width, width);
+        if (params->types)
+            step->kernels->add(row, params->types + (size_t)batch->types[i] * width, width);
+    }
 }
 
-static void drop(const struct step *step, float *values)
+/* values: those rows'. */
+static void drop(const struct step *step, const struct block *rows, float *values)
 {
     struct dropout_masks masks = {step->hidden_dropout, step->seed, 0, DROPOUT_EMBEDDINGS};
     int width = step->config->embedding_size;
-    dropout_rows(step->kernels, &masks, values, 0, step->tokens, width, (size_t)width);
+    dropout_rows(step->kernels, &masks, values, rows->first, rows->tokens, width, (size_t)width);
+}
+
+static void norm_rows(const struct step *step, const struct block *rows,
+                      const struct embedding_params *params, const struct embedding_kept *kept,
+                      float *normed)
+{
+    int width = step->config->embedding_size, first = rows->first;
+    float *sum = f32_row(kept->sum, first, width);
+    sum_rows(step, rows, params, sum);
+    step->kernels->norm_forward(&(struct norm_forward){
+        .rows = rows->tokens,
+        .cols = width,
+        .out = normed,
+        .normal = kept->normal ? from_row(kept->normal, first, width, step->element) : NULL,
+        .element = step->element,
+        .inverse = kept->inverse ? kept->inverse + first : NULL,
+        .x = sum,
+        .gain = params->gain,
+        .bias = params->shift,
+        .epsilon = step->config->layer_norm_eps});
+    drop(step, rows, normed);
+    clear_surplus(rows, normed, width, ELEMENT_F32);
 }
 
 void embedding_forward(const struct step *step, const struct embedding_params *params,
@@ -37,26 +62,17 @@ void embedding_forward(const struct step *step, const struct embedding_params *p
                        float *out)
 {
     int width = step->config->embedding_size, hidden = step->config->hidden_size;
+    struct block all = step_rows(step), own = own_rows(step, &all);
     float *normed = params->project_weight ? kept->normed : out;
-    sum_rows(step, params, kept->sum);
-    step->kernels->norm_forward(&(struct norm_forward){.rows = step->tokens,
-                                                       .cols = width,
-                                                       .out = normed,
-                                                       .normal = kept->normal,
-                                                       .element = step->element,
-                                                       .inverse = kept->inverse,
-                                                       .x = kept->sum,
-                                                       .gain = params->gain,
-                                                       .bias = params->shift,
-                                                       .epsilon = step->config->layer_norm_eps});
-    drop(step, normed);
+    norm_rows(step, &own, params, kept, f32_row(normed, own.first, width));
     if (params->project_weight) {
-        step_clear_surplus(step, normed, width, ELEMENT_F32);
-        dnn_linear_forward(step->dnn, out, normed, projection[DNN_FORWARD], params->project_bias,
-                           step->rows, DNN_WRITE_F32);
+        product_forward(step, out, normed, projection[DNN_FORWARD], params->project_bias,
+                        step->rows, DNN_WRITE_F32);
+        clear_surplus(&own, f32_row(out, own.first, hidden), hidden, ELEMENT_F32);
     }
-    step_clear_surplus(step, out, hidden, ELEMENT_F32);
-    if (step->element == ELEMENT_BF16) step_narrow(step, step->scratch.x, out, hidden);
+    if (step->element == ELEMENT_BF16)
+        narrow(step, &own, from_row(step->scratch.x, own.first, hidden, step->element),
+               f32_row(out, own.first, hidden), hidden);
 }
 
 /* sum = word + position + type  =>  each row of the three tables gets the gradients of the tokens
@@ -83,17 +99,18 @@ void embedding_backward(const struct step *step, const struct embedding_params *
 {
     int width = step->config->embedding_size, hidden = step->config->hidden_size;
     float *d_normed = d_out;
+    struct block all = step_rows(step);
     if (params->project_weight) {
         struct dnn_shape shape = {step->rows, hidden, width};
         d_normed = step->scratch.d_normed;
-        step_clear_surplus(step, d_out, hidden, ELEMENT_F32);
+        clear_surplus(&all, d_out, hidden, ELEMENT_F32);
         dnn_linear_gradient(step->dnn, grads->project_weight, d_out, kept->normed, shape,
                             ELEMENT_F32);
         step->kernels->add_rows(grads->project_bias, d_out, ELEMENT_F32, step->tokens, hidden);
         dnn_linear_backward(step->dnn, d_normed, d_out, projection[DNN_BACKWARD], step->rows,
                             DNN_WRITE_F32);
     }
-    drop(step, d_normed);
+    drop(step, &all, d_normed);
     step->kernels->norm_backward(&(struct norm_backward){.rows = step->tokens,
                                                          .cols = width,
                                                          .d_x = d_normed,

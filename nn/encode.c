@@ -10,6 +10,7 @@ struct encode_workers {
     struct pool *pool;
     struct encoder_pass **passes; /* [pool_size] */
     struct batch *batches;        /* [pool_size] */
+    bool alone;                   /* no teams */
 };
 
 struct encode_work {
@@ -19,23 +20,59 @@ struct encode_work {
     struct forward_mode mode;
     encode_done *done;
     void *arg;
+    int team_size; /* threads to a chunk */
 };
 
-static void encode_chunk(void *arg, size_t item, int worker)
+static const uint32_t *items_of(const struct encode_work *work, size_t chunk)
 {
-    struct encode_work *work = arg;
+    return work->chunks->order + work->chunks->starts[chunk];
+}
+
+/* batch holds the sequences of the chunk. */
+static void fill_batch(struct batch *batch, const struct encode_work *work, size_t chunk)
+{
     const struct sequences *all = work->sequences;
-    const uint32_t *items = work->chunks->order + work->chunks->starts[item];
-    size_t count = work->chunks->starts[item + 1] - work->chunks->starts[item];
-    struct encoder_pass *pass = work->workers->passes[worker];
-    struct batch *batch = &work->workers->batches[worker];
+    const uint32_t *items = items_of(work, chunk);
+    size_t count = work->chunks->starts[chunk + 1] - work->chunks->starts[chunk];
     batch_clear(batch);
     for (size_t s = 0; s < count; s++) {
         size_t at = all->offsets[items[s]];
         batch_add(batch, all->ids + at, all->types + at, (size_t)all->lengths[items[s]]);
     }
+}
+
+static void encode_chunk(void *arg, size_t chunk, int worker)
+{
+    const struct encode_work *work = arg;
+    struct encoder_pass *pass = work->workers->passes[worker];
+    struct batch *batch = &work->workers->batches[worker];
+    fill_batch(batch, work, chunk);
     encoder_forward(pass, batch, work->mode);
-    work->done(work->arg, worker, pass, batch, items);
+    work->done(work->arg, worker, pass, batch, items_of(work, chunk));
+}
+
+/* One thread of the team that encodes a chunk, by the pass of the chunk's number. */
+static void encode_share(void *arg, size_t item, int worker)
+{
+    const struct encode_work *work = arg;
+    size_t chunk = item / (size_t)work->team_size;
+    int index = (int)(item % (size_t)work->team_size);
+    struct encoder_pass *pass = work->workers->passes[chunk];
+    encoder_forward_share(pass, index, pool_team(work->workers->pool, chunk));
+    if (index == 0)
+        work->done(work->arg, worker, pass, &work->workers->batches[chunk], items_of(work, chunk));
+}
+
+static void encode_by_teams(struct encode_work *work)
+{
+    const struct encode_workers *workers = work->workers;
+    size_t num_chunks = work->chunks->num_chunks;
+    for (size_t c = 0; c < num_chunks; c++) {
+        fill_batch(&workers->batches[c], work, c);
+        encoder_forward_begin(workers->passes[c], &workers->batches[c], work->mode,
+                              work->team_size);
+    }
+    pool_run_teams(workers->pool, num_chunks, work->team_size, encode_share, work);
 }
 
 static void release_workers(void *workers)
@@ -77,7 +114,13 @@ void encode_chunks(struct encode_workers *workers, const struct sequences *seque
                                .mode = mode,
                                .done = done,
                                .arg = arg};
-    pool_run(workers->pool, chunks->num_chunks, encode_chunk, &work);
+    size_t size = (size_t)pool_size(workers->pool), num_chunks = chunks->num_chunks;
+    if (num_chunks == 0) return;
+    work.team_size = workers->alone ? 1 : (int)(size / num_chunks);
+    if (work.team_size > 1)
+        encode_by_teams(&work);
+    else
+        pool_run(workers->pool, num_chunks, encode_chunk, &work);
 }
 
 static void ignore(void *arg, int worker, const struct encoder_pass *pass,
@@ -91,18 +134,15 @@ static void release_chunks(void *chunks)
     chunks_free(chunks);
 }
 
-void encode_sequences(const struct encoder *encoder, struct pool *pool,
-                      const struct sequences *sequences, int num_layers, encode_done *done,
-                      void *arg)
+void encode_sequences(struct encode_workers *workers, const struct sequences *sequences,
+                      int num_layers, encode_done *done, void *arg)
 {
-    struct encode_workers *workers = hold(encode_workers_open(encoder, pool), release_workers);
     struct chunks chunks = {0};
     hold(&chunks, release_chunks);
     chunks_cut(&chunks, sequences->lengths, sequences->count, ENCODE_TOKEN_BUDGET);
     encode_chunks(workers, sequences, &chunks, (struct forward_mode){.num_layers = num_layers},
                   done, arg);
     chunks_free(let_go(&chunks));
-    encode_workers_close(let_go(workers));
 }
 
 void encode_calibrate(struct encoder *encoder, struct pool *pool, const struct sequences *sequences,
@@ -114,6 +154,7 @@ void encode_calibrate(struct encoder *encoder, struct pool *pool, const struct s
     struct chunks chunks = {0};
     hold(&chunks, release_chunks);
     chunks_cut(&chunks, sequences->lengths, sequences->count, ENCODE_TOKEN_BUDGET);
+    workers->alone = true; /* each pass observes its own thread */
     for (size_t w = 0; w < count; w++)
         encoder_pass_observe(workers->passes[w], largest + w * channels);
     encode_chunks(workers, sequences, &chunks, mode, ignore, NULL);

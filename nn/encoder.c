@@ -10,8 +10,11 @@
 
 struct encoder_pass {
     const struct encoder *encoder;
-    struct step step;
+    struct step step; /* of the first thread of a team */
+    struct dnn **dnn; /* [num_dnn]: one for each that there ever was */
+    int num_dnn;
     struct forward_mode mode;
+    int longest;             /* tokens of a sequence */
     float **hidden;          /* [num_layers + 1]: [rows, hidden_size] */
     struct layer_kept *kept; /* [num_layers] */
     struct embedding_kept embedding;
@@ -33,6 +36,18 @@ static enum element element_for(enum precision precision, const struct kernels *
     return narrow ? ELEMENT_BF16 : ELEMENT_F32;
 }
 
+/* One for each of so many threads. */
+static void open_dnn(struct encoder_pass *pass, int threads)
+{
+    if (threads > pass->num_dnn)
+        pass->dnn = xrealloc(pass->dnn, (size_t)threads, sizeof *pass->dnn);
+    while (pass->num_dnn < threads) {
+        pass->dnn[pass->num_dnn] = dnn_open();
+        pass->num_dnn++;
+    }
+    pass->step.dnn = pass->dnn[0];
+}
+
 struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
 {
     struct encoder_pass *pass = hold(xcalloc(1, sizeof *pass), release_pass);
@@ -42,16 +57,17 @@ struct encoder_pass *encoder_pass_open(const struct encoder *encoder)
     pass->kept = xcalloc(layers, sizeof *pass->kept);
     pass->step.config = &encoder->config;
     pass->step.kernels = kernels_best();
-    pass->step.dnn = dnn_open();
     pass->step.element = element_for(encoder->precision, pass->step.kernels);
     pass->step.int8 = encoder->precision == PRECISION_INT8 ? int8_kernels_best() : NULL;
+    open_dnn(pass, 1);
     return let_go(pass);
 }
 
 void encoder_pass_close(struct encoder_pass *pass)
 {
     if (!pass) return;
-    dnn_close(pass->step.dnn);
+    for (int d = 0; d < pass->num_dnn; d++) dnn_close(pass->dnn[d]);
+    free(pass->dnn);
     free(pass->memory);
     free(pass->hidden);
     free(pass->kept);
@@ -108,6 +124,13 @@ static void carve_embedding(struct embedding_kept *kept, struct carver *carver,
     kept->inverse = carve(carver, rows, 1, ELEMENT_F32);
 }
 
+/* Floats that attention needs, of each thread. */
+static size_t attention_floats(const struct step *step, int longest)
+{
+    int head_size = step->config->hidden_size / step->config->num_heads;
+    return (attention_scratch(longest, head_size) + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+}
+
 static void carve_scratch(struct scratch *scratch, struct carver *carver, const struct step *step,
                           int longest)
 {
@@ -115,13 +138,12 @@ static void carve_scratch(struct scratch *scratch, struct carver *carver, const 
     size_t rows = (size_t)step->rows, block = (size_t)step->block_rows;
     size_t wanted = step->keep ? rows : block; /* backward works on all rows at once */
     int hidden = config->hidden_size, inner = config->intermediate_size;
-    int head_size = hidden / config->num_heads;
     *scratch = (struct scratch){
         .x = carve(carver, rows, hidden, step->element),
         .branch = carve(carver, wanted, hidden, ELEMENT_F32),
         .attended = carve(carver, block, hidden, ELEMENT_F32),
         .active = carve(carver, wanted, inner, step->element),
-        .attention = carve(carver, attention_scratch(longest, head_size), 1, ELEMENT_F32),
+        .attention = carve(carver, attention_floats(step, longest), step->share.count, ELEMENT_F32),
     };
     if (step->int8) {
         scratch->bytes = (struct quantized){
@@ -184,11 +206,13 @@ size_t encoder_kept_bytes(const struct encoder_config *config, int num_layers, i
                           enum precision precision)
 {
     REQUIRE(num_layers >= 0 && num_layers <= config->num_layers);
-    struct encoder_pass pass = {
-        .mode = {.num_layers = num_layers},
-        .step = {.config = config, .keep = true, .element = element_for(precision, kernels_best())},
-        .hidden = xcalloc((size_t)num_layers + 1, sizeof *pass.hidden),
-        .kept = xcalloc((size_t)num_layers, sizeof *pass.kept)};
+    struct encoder_pass pass = {.mode = {.num_layers = num_layers},
+                                .step = {.config = config,
+                                         .share = {0, 1},
+                                         .keep = true,
+                                         .element = element_for(precision, kernels_best())},
+                                .hidden = xcalloc((size_t)num_layers + 1, sizeof *pass.hidden),
+                                .kept = xcalloc((size_t)num_layers, sizeof *pass.kept)};
     set_rows(&pass.step, num_tokens);
     int most = encoder_max_tokens(config);
     size_t bytes = carve_pass(&pass, NULL, num_tokens < most ? num_tokens : most);
@@ -214,14 +238,19 @@ static int check_batch(const struct encoder_config *config, const struct batch *
     return longest;
 }
 
-static void prepare(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode)
+void encoder_forward_begin(struct encoder_pass *pass, const struct batch *batch,
+                           struct forward_mode mode, int threads)
 {
     const struct encoder_config *config = &pass->encoder->config;
     REQUIRE(mode.num_layers >= 0 && mode.num_layers <= config->num_layers);
     int longest = check_batch(config, batch);
     struct step *step = &pass->step;
     pass->mode = mode;
+    pass->longest = longest;
     REQUIRE(!step->int8 || (!mode.keep && !mode.dropout));
+    REQUIRE(threads == 1 || !step->largest);
+    open_dnn(pass, threads);
+    step->share = (struct share){0, threads};
     step->batch = batch;
     step->keep = mode.keep;
     set_rows(step, batch->num_tokens);
@@ -243,33 +272,45 @@ static void prepare(struct encoder_pass *pass, const struct batch *batch, struct
 /* ---- the way up and the way down ---- */
 
 /* The last block, from its attention on for first tokens alone. */
-static void forward_first(struct encoder_pass *pass)
+static void forward_first(struct encoder_pass *pass, const struct step *step)
 {
     const struct encoder *encoder = pass->encoder;
     int last = pass->mode.num_layers - 1;
     REQUIRE(last >= 0 && !pass->mode.keep && !pass->mode.dropout);
-    struct step first = pass->step;
+    struct step first = *step;
     first.tokens = first.batch->num_seqs;
     first.rows = rounded_rows(first.tokens);
     struct layer_params params = weights_of_layer(encoder, last, encoder->params->values);
-    layer_forward_first(&pass->step, &first, &params, packed_layer_of(encoder, last),
-                        &pass->kept[last], pass->hidden[last + 1], pass->hidden[last]);
+    layer_forward_first(step, &first, &params, packed_layer_of(encoder, last), &pass->kept[last],
+                        pass->hidden[last + 1], pass->hidden[last]);
+}
+
+void encoder_forward_share(struct encoder_pass *pass, int index, struct team *team)
+{
+    const struct encoder *encoder = pass->encoder;
+    float *values = encoder->params->values;
+    struct forward_mode mode = pass->mode;
+    struct step step = pass->step;
+    step.team = team;
+    step.share.index = index;
+    step.dnn = pass->dnn[index];
+    step.scratch.attention += (size_t)index * attention_floats(&step, pass->longest);
+    struct embedding_params embedding = weights_of_embedding(encoder, values);
+    embedding_forward(&step, &embedding, packed_projection(encoder), &pass->embedding,
+                      pass->hidden[0]);
+    for (int i = 0; i < mode.num_layers - mode.first_only; i++) {
+        struct layer_params params = weights_of_layer(encoder, i, values);
+        layer_forward(&step, i, &params, packed_layer_of(encoder, i), &pass->kept[i],
+                      pass->hidden[i + 1], pass->hidden[i]);
+    }
+    if (mode.first_only) forward_first(pass, &step);
+    team_wait(team);
 }
 
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch, struct forward_mode mode)
 {
-    const struct encoder *encoder = pass->encoder;
-    float *values = encoder->params->values;
-    prepare(pass, batch, mode);
-    struct embedding_params embedding = weights_of_embedding(encoder, values);
-    embedding_forward(&pass->step, &embedding, packed_projection(encoder), &pass->embedding,
-                      pass->hidden[0]);
-    for (int i = 0; i < mode.num_layers - mode.first_only; i++) {
-        struct layer_params params = weights_of_layer(encoder, i, values);
-        layer_forward(&pass->step, i, &params, packed_layer_of(encoder, i), &pass->kept[i],
-                      pass->hidden[i + 1], pass->hidden[i]);
-    }
-    if (mode.first_only) forward_first(pass);
+    encoder_forward_begin(pass, batch, mode, 1);
+    encoder_forward_share(pass, 0, NULL);
 }
 
 void encoder_pass_observe(struct encoder_pass *pass, float *largest)

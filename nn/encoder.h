@@ -120,8 +120,14 @@ void encoder_pass_close(struct encoder_pass *pass);
 /* Every id < vocab_size, every sequence 1..encoder_max_tokens long: REQUIREd. */
 void encoder_forward(struct encoder_pass *pass, const struct batch *batch,
                      struct forward_mode mode);
+/* The same by a team (data/threads.h) whose threads each call encoder_forward_share with their own
+ * index in 0..threads - 1, once, after one call of encoder_forward_begin; all is there when they
+ * return.  The bytes are encoder_forward's.  batch must stay as it is until then. */
+void encoder_forward_begin(struct encoder_pass *pass, const struct batch *batch,
+                           struct forward_mode mode, int threads);
+void encoder_forward_share(struct encoder_pass *pass, int index, struct team *team);
 /* In int8: from now on forward raises largest [encoder_channels] to what it meets; NULL: no
- * longer. */
+ * longer.  Not by a team. */
 void encoder_pass_observe(struct encoder_pass *pass, float *largest);
 /* Output of block `layer` (0: embeddings), [num_tokens, hidden_size] f32, valid until the next
  * forward.  All layers 0..num_layers are kept. */

@@ -10,21 +10,51 @@
 
 #include <string.h>
 
-void step_clear_surplus(const struct step *step, void *values, int cols, enum element element)
+/* ---- rows ---- */
+
+struct block step_rows(const struct step *step)
 {
-    size_t row = (size_t)cols * element_size(element);
-    memset((char *)values + (size_t)step->tokens * row, 0,
-           (size_t)(step->rows - step->tokens) * row);
+    return (struct block){0, step->rows, step->tokens};
 }
 
-void step_narrow(const struct step *step, void *out, const float *in, int cols)
+static int at_most(int value, int limit)
 {
-    size_t count = (size_t)step->tokens * cols;
+    return value < limit ? value : limit;
+}
+
+struct block own_rows(const struct step *step, const struct block *block)
+{
+    int first = share_first(step->share, block->rows, 1);
+    int rows = share_end(step->share, block->rows, 1) - first;
+    int tokens = block->tokens > first ? at_most(block->tokens - first, rows) : 0;
+    return (struct block){block->first + first, rows, tokens};
+}
+
+void *from_row(const void *values, int first, int cols, enum element element)
+{
+    return (char *)values + (size_t)first * cols * element_size(element);
+}
+
+float *f32_row(const float *values, int first, int cols)
+{
+    return from_row(values, first, cols, ELEMENT_F32);
+}
+
+void clear_surplus(const struct block *block, void *values, int cols, enum element element)
+{
+    void *surplus = from_row(values, block->tokens, cols, element);
+    memset(surplus, 0, (size_t)(block->rows - block->tokens) * cols * element_size(element));
+}
+
+void narrow(const struct step *step, const struct block *block, void *out, const float *in,
+            int cols)
+{
+    size_t count = (size_t)block->tokens * cols;
     if (step->element == ELEMENT_BF16)
         step->kernels->to_bf16(out, in, count);
     else if (out != in)
         memcpy(out, in, count * sizeof *in);
-    step_clear_surplus(step, out, cols, step->element);
+    clear_surplus(block, out, cols, step->element);
 }
 
 static enum dnn_store store_as(enum element element)
@@ -41,28 +71,54 @@ static struct attention attention_of(const struct step *step, int layer)
                               .head_size = config->hidden_size / config->num_heads,
                               .offsets = step->batch->offsets,
                               .num_seqs = step->batch->num_seqs,
+                              .share = step->share,
                               .dropout = step->attention_dropout,
                               .seed = step->seed,
                               .layer = layer,
                               .scratch = step->scratch.attention};
 }
 
-/* ---- linear layers ---- */
+/* ---- linear layers, of a block of rows ---- */
 
-/* x [rows, inputs] as bytes, in scratch. */
-static void quantize(const struct step *step, const struct packed_linear *linear, const void *x,
-                     int rows, int inputs)
+void product_forward(const struct step *step, void *y, const void *x,
+                     const struct dnn_weights *weights, const float *bias, int rows,
+                     enum dnn_store store)
 {
+    team_wait(step->team);
+    dnn_linear_forward_share(step->dnn, y, x, weights, bias, rows, store, step->share);
+    team_wait(step->team);
+}
+
+/* A thread's own rows of a block, counted from the block's first. */
+static struct block own_in(const struct step *step, const struct block *block)
+{
+    return own_rows(step, &(struct block){0, block->rows, block->tokens});
+}
+
+static struct quantized bytes_from(const struct step *step, int first, int cols)
+{
+    const struct quantized *bytes = &step->scratch.bytes;
+    return (struct quantized){bytes->values + (size_t)first * cols, bytes->scale + first,
+                              bytes->low + first};
+}
+
+/* x [rows, inputs] as bytes, in scratch: own rows. */
+static void quantize(const struct step *step, const struct packed_linear *linear, const void *x,
+                     const struct block *own, int inputs)
+{
+    struct quantized bytes = bytes_from(step, own->first, inputs);
+    const void *from = from_row(x, own->first, inputs, step->element);
     if (step->largest)
-        raise_largest(step->largest + linear->first_channel, x, step->element, rows, inputs);
-    step->int8->quantize(&step->scratch.bytes, x, step->element, linear->int8.factor, rows, inputs);
+        raise_largest(step->largest + linear->first_channel, from, step->element, own->rows,
+                      inputs);
+    step->int8->quantize(&bytes, from, step->element, linear->int8.factor, own->rows, inputs);
 }
 
 /* scratch.product [rows, outputs] = those bytes W^T, not yet scaled. */
 static void multiply_bytes(const struct step *step, const struct packed_linear *linear, int rows)
 {
-    dnn_linear_forward(step->dnn, step->scratch.product, step->scratch.bytes.values,
-                       linear->weights[DNN_FORWARD], NULL, rows, DNN_WRITE_F32);
+    product_forward(step, step->scratch.product, step->scratch.bytes.values,
+                    linear->weights[DNN_FORWARD], NULL, rows, DNN_WRITE_F32);
 }
 
 static struct channels channels_of(const struct packed_linear *linear, const float *bias)
@@ -70,21 +126,31 @@ static struct channels channels_of(const struct packed_linear *linear, const flo
     return (struct channels){linear->int8.scale, linear->int8.sum, bias};
 }
 
-/* y [rows, outputs] of the element = x W^T + bias. */
+/* y [rows, outputs] of the element = what multiply_bytes gave, scaled, + bias: own rows. */
+static void dequantize(const struct step *step, const struct packed_linear *linear, void *y,
+                       enum element element, const float *bias, const struct block *own,
+                       struct dnn_shape shape)
+{
+    struct channels channels = channels_of(linear, bias);
+    struct quantized bytes = bytes_from(step, own->first, shape.inputs);
+    step->int8->dequantize(from_row(y, own->first, shape.outputs, element), element,
+                           f32_row(step->scratch.product, own->first, shape.outputs), &bytes,
+                           &channels, own->rows, shape.outputs);
+}
+
+/* y [rows, outputs] of the element = x W^T + bias; own rows are there on return. */
 static void linear_forward(const struct step *step, const struct packed_linear *linear, void *y,
                            enum element element, const void *x, const float *bias,
-                           struct dnn_shape shape)
+                           struct dnn_shape shape, const struct block *own)
 {
     if (!step->int8) {
-        dnn_linear_forward(step->dnn, y, x, linear->weights[DNN_FORWARD], bias, shape.rows,
-                           store_as(element));
+        product_forward(step, y, x, linear->weights[DNN_FORWARD], bias, shape.rows,
+                        store_as(element));
         return;
     }
-    struct channels channels = channels_of(linear, bias);
-    quantize(step, linear, x, shape.rows, shape.inputs);
+    quantize(step, linear, x, own, shape.inputs);
     multiply_bytes(step, linear, shape.rows);
-    step->int8->dequantize(y, element, step->scratch.product, &step->scratch.bytes, &channels,
-                           shape.rows, shape.outputs);
+    dequantize(step, linear, y, element, bias, own, shape);
 }
 
 /* What products read: x itself in f32, its bf16 copy otherwise. */
@@ -94,191 +160,198 @@ static const void *narrowed(const struct step *step, const float *x, const void 
 }
 
 /* ---- forward, by blocks of rows: what one block of rows goes through stays in the second-level
- * cache ---- */
+ * cache.  Of a block a thread has its own rows, but for products. ---- */
 
-/* Rows first .. first + rows - 1, of which the first `tokens` are tokens. */
-struct block {
-    int first, rows, tokens;
-};
-
-/* Row `first` of values [rows, cols]. */
-static void *from_row(const void *values, int first, int cols, enum element element)
-{
-    return (char *)values + (size_t)first * cols * element_size(element);
-}
-
-static float *f32_row(const float *values, int first, int cols)
-{
-    return from_row(values, first, cols, ELEMENT_F32);
-}
-
-static void drop(const struct step *step, float *values, const struct block *block, int layer,
+/* values: those rows'. */
+static void drop(const struct step *step, float *values, const struct block *rows, int layer,
                  enum dropout_place place)
 {
     struct dropout_masks masks = {step->hidden_dropout, step->seed, layer, place};
     int hidden = step->config->hidden_size;
-    dropout_rows(step->kernels, &masks, values, block->first, block->tokens, hidden,
-                 (size_t)hidden);
-}
-
-/* Zeroes the rows of values, the block's [rows, cols], that are no tokens. */
-static void clear_surplus(const struct block *block, void *values, int cols, enum element element)
-{
-    void *surplus = from_row(values, block->tokens, cols, element);
-    memset(surplus, 0, (size_t)(block->rows - block->tokens) * cols * element_size(element));
+    dropout_rows(step->kernels, &masks, values, rows->first, rows->tokens, hidden, (size_t)hidden);
 }
 
 /* The rows of one norm and the values that its backward needs, in the whole batch's arrays. */
 struct norm_rows {
-    float *out;     /* the block's */
-    void *out_n;    /* the block's, in the pass's element; `out` itself in f32 */
-    void *normal;   /* the batch's, or NULL */
-    float *inverse; /* likewise */
-    const float *x; /* the block's */
+    float *out;              /* of the first row */
+    void *out_n;             /* the same, in the pass's element; `out` itself in f32 */
+    void *normal;            /* the batch's, or NULL */
+    float *inverse;          /* likewise */
+    const float *x, *branch; /* of the first row */
     const float *gain, *shift;
 };
 
 /* out = LN(x + branch), in f32 and narrowed. */
-static void add_and_norm(const struct step *step, const struct block *block,
-                         const struct norm_rows *rows)
+static void add_and_norm(const struct step *step, const struct block *rows,
+                         const struct norm_rows *norm)
 {
     int hidden = step->config->hidden_size;
-    bool narrow = step->element == ELEMENT_BF16, keep = rows->normal != NULL;
-    void *normal = keep ? from_row(rows->normal, block->first, hidden, step->element) : NULL;
+    bool narrows = step->element == ELEMENT_BF16, keep = norm->normal != NULL;
+    void *normal = keep ? from_row(norm->normal, rows->first, hidden, step->element) : NULL;
     step->kernels->norm_forward(
-        &(struct norm_forward){.rows = block->tokens,
+        &(struct norm_forward){.rows = rows->tokens,
                                .cols = hidden,
-                               .out = rows->out,
-                               .out_bf16 = narrow ? rows->out_n : NULL,
+                               .out = norm->out,
+                               .out_bf16 = narrows ? norm->out_n : NULL,
                                .normal = normal,
                                .element = step->element,
-                               .inverse = keep ? rows->inverse + block->first : NULL,
-                               .x = rows->x,
-                               .y = step->scratch.branch,
-                               .gain = rows->gain,
-                               .bias = rows->shift,
+                               .inverse = keep ? norm->inverse + rows->first : NULL,
+                               .x = norm->x,
+                               .y = norm->branch,
+                               .gain = norm->gain,
+                               .bias = norm->shift,
                                .epsilon = step->config->layer_norm_eps});
-    clear_surplus(block, rows->out, hidden, ELEMENT_F32);
-    if (narrow) clear_surplus(block, rows->out_n, hidden, ELEMENT_BF16);
+    clear_surplus(rows, norm->out, hidden, ELEMENT_F32);
+    if (narrows) clear_surplus(rows, norm->out_n, hidden, ELEMENT_BF16);
 }
 
-/* attended = LN(x + drop(W_o context + b_o)); its f32 values are written to attended, the block's.
- * */
-static void attended_forward(const struct step *step, const struct block *block, int layer,
-                             const struct layer_params *params, const struct packed_layer *packed,
-                             const struct layer_kept *kept, struct norm_rows *norm)
+/* One layer, and one block of rows on its way through it. */
+struct stage {
+    int layer;
+    const struct layer_params *params;
+    const struct packed_layer *packed;
+    const struct layer_kept *kept;
+    struct block block, own; /* own: this thread's, counted from the block's first */
+    struct block rows;       /* the same, counted from the batch's first */
+};
+
+/* Scratch of this thread's rows. */
+static float *own_branch(const struct step *step, const struct stage *stage)
+{
+    return f32_row(step->scratch.branch, stage->own.first, step->config->hidden_size);
+}
+
+/* branch = drop(W_o context + b_o) */
+static void attention_branch(const struct step *step, const struct stage *stage)
 {
     int hidden = step->config->hidden_size;
-    void *context = from_row(kept->context, block->first, hidden, step->element);
-    clear_surplus(block, context, hidden, step->element);
-    linear_forward(step, &packed->attention, step->scratch.branch, ELEMENT_F32, context,
-                   params->attention_bias, (struct dnn_shape){block->rows, hidden, hidden});
-    drop(step, step->scratch.branch, block, layer, DROPOUT_ATTENTION_OUTPUT);
-    norm->normal = kept->attention_normal, norm->inverse = kept->attention_inverse;
-    norm->gain = params->attention_gain, norm->shift = params->attention_shift;
-    add_and_norm(step, block, norm);
+    const struct layer_kept *kept = stage->kept;
+    clear_surplus(&stage->rows, from_row(kept->context, stage->rows.first, hidden, step->element),
+                  hidden, step->element);
+    linear_forward(step, &stage->packed->attention, step->scratch.branch, ELEMENT_F32,
+                   from_row(kept->context, stage->block.first, hidden, step->element),
+                   stage->params->attention_bias,
+                   (struct dnn_shape){stage->block.rows, hidden, hidden}, &stage->own);
+    drop(step, own_branch(step, stage), &stage->rows, stage->layer, DROPOUT_ATTENTION_OUTPUT);
 }
 
-/* branch = W_2 act(W_1 attended + b_1) + b_2, the block's, in int8. */
-static void feed_forward_int8(const struct step *step, const struct block *block,
-                              const struct layer_params *params, const struct packed_layer *packed,
+/* branch = W_2 act(W_1 attended + b_1) + b_2 in int8 */
+static void feed_forward_int8(const struct step *step, const struct stage *stage,
                               const void *attended)
 {
-    const struct scratch *scratch = &step->scratch;
+    const struct packed_layer *packed = stage->packed;
+    const struct block *own = &stage->own;
     int hidden = step->config->hidden_size, inner = step->config->intermediate_size;
-    struct channels before = channels_of(&packed->inner, params->inner_bias);
-    struct channels after = channels_of(&packed->outer, params->outer_bias);
-    quantize(step, &packed->inner, attended, block->rows, hidden);
-    multiply_bytes(step, &packed->inner, block->rows);
-    step->int8->activate(&scratch->bytes, packed->outer.int8.factor, scratch->product,
-                         &scratch->bytes, &before, block->rows, inner, step->config->activation);
+    struct channels channels = channels_of(&packed->inner, stage->params->inner_bias);
+    struct quantized before = bytes_from(step, own->first, hidden);
+    struct quantized after = bytes_from(step, own->first, inner);
+    float *product = f32_row(step->scratch.product, own->first, inner);
+    quantize(step, &packed->inner, attended, own, hidden);
+    multiply_bytes(step, &packed->inner, stage->block.rows);
+    step->int8->activate(&after, packed->outer.int8.factor, product, &before, &channels, own->rows,
+                         inner, step->config->activation);
     if (step->largest)
-        raise_largest(step->largest + packed->outer.first_channel, scratch->product, ELEMENT_F32,
-                      block->tokens, inner);
-    multiply_bytes(step, &packed->outer, block->rows);
-    step->int8->dequantize(scratch->branch, ELEMENT_F32, scratch->product, &scratch->bytes, &after,
-                           block->rows, hidden);
+        raise_largest(step->largest + packed->outer.first_channel, product, ELEMENT_F32,
+                      own->tokens, inner);
+    multiply_bytes(step, &packed->outer, stage->block.rows);
+    dequantize(step, &packed->outer, step->scratch.branch, ELEMENT_F32, stage->params->outer_bias,
+               own, (struct dnn_shape){stage->block.rows, hidden, inner});
 }
 
-/* branch = drop(W_2 act(W_1 attended + b_1) + b_2), the block's. */
-static void feed_forward(const struct step *step, const struct block *block, int layer,
-                         const struct layer_params *params, const struct packed_layer *packed,
-                         const struct layer_kept *kept, const void *attended)
+/* branch = drop(W_2 act(W_1 attended + b_1) + b_2); attended: the block's. */
+static void feed_forward(const struct step *step, const struct stage *stage, const void *attended)
 {
     const struct scratch *scratch = &step->scratch;
+    const struct packed_layer *packed = stage->packed;
+    const struct block *block = &stage->block, *own = &stage->own;
     int inner = step->config->intermediate_size;
+    enum element element = step->element;
     void *before = scratch->active;
     if (step->int8) {
-        feed_forward_int8(step, block, params, packed, attended);
+        feed_forward_int8(step, stage, attended);
         return;
     }
-    if (step->keep) before = from_row(kept->inner, block->first, inner, step->element);
-    dnn_linear_forward(step->dnn, before, attended, packed->inner.weights[DNN_FORWARD],
-                       params->inner_bias, block->rows, store_as(step->element));
-    step->kernels->activation_forward(scratch->active, before, (size_t)block->tokens * inner,
-                                      step->config->activation, step->element);
-    clear_surplus(block, scratch->active, inner, step->element);
-    dnn_linear_forward(step->dnn, scratch->branch, scratch->active,
-                       packed->outer.weights[DNN_FORWARD], params->outer_bias, block->rows,
-                       DNN_WRITE_F32);
-    drop(step, scratch->branch, block, layer, DROPOUT_OUTPUT);
+    if (step->keep) before = from_row(stage->kept->inner, block->first, inner, element);
+    product_forward(step, before, attended, packed->inner.weights[DNN_FORWARD],
+                    stage->params->inner_bias, block->rows, store_as(element));
+    void *active = from_row(scratch->active, own->first, inner, element);
+    step->kernels->activation_forward(active, from_row(before, own->first, inner, element),
+                                      (size_t)own->tokens * inner, step->config->activation,
+                                      element);
+    clear_surplus(own, active, inner, element);
+    product_forward(step, scratch->branch, scratch->active, packed->outer.weights[DNN_FORWARD],
+                    stage->params->outer_bias, block->rows, DNN_WRITE_F32);
+    drop(step, own_branch(step, stage), &stage->rows, stage->layer, DROPOUT_OUTPUT);
 }
 
 /* Everything after attention, for one block. `attended` is kept for backward, or else lives in
  * scratch. */
-static void block_forward(const struct step *step, const struct block *block, int layer,
-                          const struct layer_params *params, const struct packed_layer *packed,
-                          const struct layer_kept *kept, float *out, const float *x)
+static void block_forward(const struct step *step, const struct stage *stage, float *out,
+                          const float *x)
 {
     const struct scratch *scratch = &step->scratch;
-    int hidden = step->config->hidden_size;
-    bool narrow = step->element == ELEMENT_BF16;
-    void *attended_n = kept->attended;
-    if (step->keep) attended_n = from_row(kept->attended, block->first, hidden, step->element);
-    struct norm_rows norm = {.out = narrow ? scratch->attended : attended_n,
-                             .out_n = attended_n,
-                             .x = f32_row(x, block->first, hidden)};
-    attended_forward(step, block, layer, params, packed, kept, &norm);
-    feed_forward(step, block, layer, params, packed, kept, attended_n);
-    norm = (struct norm_rows){.out = f32_row(out, block->first, hidden),
-                              .out_n = from_row(scratch->x, block->first, hidden, step->element),
+    const struct layer_kept *kept = stage->kept;
+    int hidden = step->config->hidden_size, first = stage->rows.first, own = stage->own.first;
+    bool narrows = step->element == ELEMENT_BF16;
+    void *attended = kept->attended;
+    if (step->keep) attended = from_row(kept->attended, stage->block.first, hidden, step->element);
+    attention_branch(step, stage);
+    struct norm_rows norm = {.out_n = from_row(attended, own, hidden, step->element),
+                             .normal = kept->attention_normal,
+                             .inverse = kept->attention_inverse,
+                             .x = f32_row(x, first, hidden),
+                             .branch = own_branch(step, stage),
+                             .gain = stage->params->attention_gain,
+                             .shift = stage->params->attention_shift};
+    norm.out = narrows ? f32_row(scratch->attended, own, hidden) : norm.out_n;
+    add_and_norm(step, &stage->rows, &norm);
+    feed_forward(step, stage, attended);
+    norm = (struct norm_rows){.out = f32_row(out, first, hidden),
+                              .out_n = from_row(scratch->x, first, hidden, step->element),
                               .normal = kept->output_normal,
                               .inverse = kept->output_inverse,
                               .x = norm.out,
-                              .gain = params->output_gain,
-                              .shift = params->output_shift};
-    add_and_norm(step, block, &norm);
+                              .branch = norm.branch,
+                              .gain = stage->params->output_gain,
+                              .shift = stage->params->output_shift};
+    add_and_norm(step, &stage->rows, &norm);
 }
 
-static struct block block_at(const struct step *step, int first)
+/* Waits for the team: in the block before, which may be larger, other rows were a thread's own. */
+static void enter_block(const struct step *step, struct stage *stage, int first)
 {
-    int rows = step->rows - first < step->block_rows ? step->rows - first : step->block_rows;
-    int tokens = step->tokens - first < rows ? step->tokens - first : rows;
-    return (struct block){first, rows, tokens};
+    team_wait(step->team);
+    int rows = at_most(step->rows - first, step->block_rows);
+    int tokens = step->tokens > first ? at_most(step->tokens - first, rows) : 0;
+    stage->block = (struct block){first, rows, tokens};
+    stage->own = own_in(step, &stage->block);
+    stage->rows = own_rows(step, &stage->block);
 }
 
 /* kept->context = attention(x) */
-static void attend(const struct step *step, struct attention attention,
-                   const struct layer_params *params, const struct packed_layer *packed,
-                   const struct layer_kept *kept, const float *x)
+static void attend(const struct step *step, struct attention attention, struct stage *stage,
+                   const float *x)
 {
     int hidden = step->config->hidden_size;
+    enum element element = step->element;
+    void *qkv = stage->kept->qkv;
     const void *x_n = narrowed(step, x, step->scratch.x);
-    for (int first = 0; first < step->rows; first += step->block_rows)
-        linear_forward(step, &packed->qkv, from_row(kept->qkv, first, 3 * hidden, step->element),
-                       step->element, from_row(x_n, first, hidden, step->element), params->qkv_bias,
-                       (struct dnn_shape){block_at(step, first).rows, 3 * hidden, hidden});
-    attention_forward(&attention, kept->context, kept->qkv);
+    for (int first = 0; first < step->rows; first += step->block_rows) {
+        enter_block(step, stage, first);
+        linear_forward(step, &stage->packed->qkv, from_row(qkv, first, 3 * hidden, element),
+                       element, from_row(x_n, first, hidden, element), stage->params->qkv_bias,
+                       (struct dnn_shape){stage->block.rows, 3 * hidden, hidden}, &stage->own);
+    }
+    team_wait(step->team);
+    attention_forward(&attention, stage->kept->context, qkv);
 }
 
 /* The layer from kept->context on.  x and out may be the same. */
-static void finish(const struct step *step, int layer, const struct layer_params *params,
-                   const struct packed_layer *packed, const struct layer_kept *kept, float *out,
-                   const float *x)
+static void finish(const struct step *step, struct stage *stage, float *out, const float *x)
 {
     for (int first = 0; first < step->rows; first += step->block_rows) {
-        struct block block = block_at(step, first);
-        block_forward(step, &block, layer, params, packed, kept, out, x);
+        enter_block(step, stage, first);
+        block_forward(step, stage, out, x);
     }
 }
 
@@ -286,8 +359,9 @@ void layer_forward(const struct step *step, int layer, const struct layer_params
                    const struct packed_layer *packed, const struct layer_kept *kept, float *out,
                    const float *x)
 {
-    attend(step, attention_of(step, layer), params, packed, kept, x);
-    finish(step, layer, params, packed, kept, out, x);
+    struct stage stage = {layer, params, packed, kept, {0}, {0}, {0}};
+    attend(step, attention_of(step, layer), &stage, x);
+    finish(step, &stage, out, x);
 }
 
 /* out [num_seqs, cols] = the rows of in that begin sequences; out may be in, since no row moves
@@ -305,11 +379,16 @@ void layer_forward_first(const struct step *step, const struct step *first,
 {
     size_t hidden = (size_t)step->config->hidden_size;
     struct attention attention = attention_of(step, 0);
+    struct stage stage = {0, params, packed, kept, {0}, {0}, {0}};
     attention.first_only = true;
-    attend(step, attention, params, packed, kept, x);
-    gather_first(step->batch, kept->context, kept->context, hidden * element_size(step->element));
-    gather_first(step->batch, out, x, hidden * sizeof *x);
-    finish(first, 0, params, packed, kept, out, out);
+    attend(step, attention, &stage, x);
+    team_wait(step->team);
+    if (step->share.index == 0) {
+        gather_first(step->batch, kept->context, kept->context,
+                     hidden * element_size(step->element));
+        gather_first(step->batch, out, x, hidden * sizeof *x);
+    }
+    finish(first, &stage, out, out);
 }
 
 /* y = x W^T + b  =>  d_w += d_y^T x;  d_b += column sums of d_y.  Surplus rows of d_y must be
@@ -332,14 +411,14 @@ static void norm_and_drop_backward(const struct step *step, struct norm_backward
     norm.element = step->element;
     step->kernels->norm_backward(&norm);
     const float *d_branch = norm.d_x;
+    struct block all = step_rows(step);
     if (step->hidden_dropout > 0) {
         float *dropped = step->scratch.branch;
         memcpy(dropped, norm.d_x, (size_t)norm.rows * norm.cols * sizeof *dropped);
-        struct block all = {0, step->rows, step->tokens};
         drop(step, dropped, &all, layer, place);
         d_branch = dropped;
     }
-    step_narrow(step, step->scratch.d_branch, d_branch, norm.cols);
+    narrow(step, &all, step->scratch.d_branch, d_branch, norm.cols);
 }
 
 /* out = LN(attended + drop(W_2 act(W_1 attended + b_1) + b_2)): d_x becomes d_attended. */
@@ -350,6 +429,7 @@ static void feed_forward_backward(const struct step *step, int layer,
 {
     const struct scratch *scratch = &step->scratch;
     int hidden = step->config->hidden_size, inner = step->config->intermediate_size;
+    struct block all = step_rows(step);
     norm_and_drop_backward(step,
                            (struct norm_backward){.d_x = d_x,
                                                   .d_gain = grads->output_gain,
@@ -364,8 +444,8 @@ static void feed_forward_backward(const struct step *step, int layer,
     step->kernels->activation_backward(scratch->d_inner, scratch->active, scratch->d_inner,
                                        kept->inner, (size_t)step->tokens * inner,
                                        step->config->activation, step->element);
-    step_clear_surplus(step, scratch->d_inner, inner, step->element);
-    step_clear_surplus(step, scratch->active, inner, step->element);
+    clear_surplus(&all, scratch->d_inner, inner, step->element);
+    clear_surplus(&all, scratch->active, inner, step->element);
     linear_gradients(step, grads->outer_weight, grads->outer_bias, scratch->d_branch,
                      scratch->active, hidden, inner);
     linear_gradients(step, grads->inner_weight, grads->inner_bias, scratch->d_inner, kept->attended,
@@ -381,6 +461,7 @@ void layer_backward(const struct step *step, int layer, const struct layer_param
     const struct scratch *scratch = &step->scratch;
     int hidden = step->config->hidden_size;
     struct attention attention = attention_of(step, layer);
+    struct block all = step_rows(step);
 
     feed_forward_backward(step, layer, params, packed, kept, grads, d_x);
     norm_and_drop_backward(step,
@@ -398,8 +479,8 @@ void layer_backward(const struct step *step, int layer, const struct layer_param
     linear_gradients(step, grads->attention_weight, grads->attention_bias, scratch->d_branch,
                      kept->context, hidden, hidden);
     attention_backward(&attention, scratch->d_qkv, scratch->d_context, kept->context, kept->qkv);
-    step_clear_surplus(step, scratch->d_qkv, 3 * hidden, step->element);
-    if (step->element == ELEMENT_BF16) step_narrow(step, scratch->x, x, hidden);
+    clear_surplus(&all, scratch->d_qkv, 3 * hidden, step->element);
+    if (step->element == ELEMENT_BF16) narrow(step, &all, scratch->x, x, hidden);
     linear_gradients(step, grads->qkv_weight, grads->qkv_bias, scratch->d_qkv,
                      narrowed(step, x, scratch->x), 3 * hidden, hidden);
     dnn_linear_backward(step->dnn, d_x, scratch->d_qkv, packed->qkv.weights[DNN_BACKWARD],

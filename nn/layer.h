@@ -1,4 +1,11 @@
-/* One transformer block, forward and backward, and the embeddings below the first. */
+/* One transformer block, forward and backward, and the embeddings below the first.
+ *
+ * A team may go forward together: each of its threads calls the same functions with a step of its
+ * own, which differs from the others' in `share`, `dnn` and scratch.attention alone.  Products are
+ * divided by columns, attention by heads, all else by rows; nothing is divided along a sum, so that
+ * the bytes are those of a thread alone.  What a function has written of other rows than the
+ * thread's own may be read after the next team_wait.
+ */
 #ifndef RETORT_LAYER_H
 #define RETORT_LAYER_H
 
@@ -72,6 +79,8 @@ struct step {
     const struct int8_kernels *int8; /* products are of bytes; NULL: of the pass's element */
     float *largest;                  /* in int8, of each channel's |x|: raised; or NULL */
     struct dnn *dnn;
+    struct team *team;  /* NULL: this thread alone */
+    struct share share; /* this thread's, of every part of the work of a forward */
     const struct batch *batch;
     enum element element;
     int tokens;
@@ -106,10 +115,26 @@ void embedding_backward(const struct step *step, const struct embedding_params *
                         struct dnn_weights *const *projection, const struct embedding_kept *kept,
                         const struct embedding_params *grads, float *d_out);
 
-/* Zeroes the surplus rows of values [rows, cols], so that products over tokens may run over
- * rows. */
-void step_clear_surplus(const struct step *step, void *values, int cols, enum element element);
-/* out [rows, cols] = in [tokens, cols] in the pass's element, surplus rows zero. */
-void step_narrow(const struct step *step, void *out, const float *in, int cols);
+/* Rows first .. first + rows - 1, of which the first `tokens` are tokens; the others are surplus. */
+struct block {
+    int first, rows, tokens;
+};
+struct block step_rows(const struct step *step); /* all */
+/* Of a block, those of this thread. */
+struct block own_rows(const struct step *step, const struct block *block);
+/* Zeroes a block's surplus rows, so that products over tokens may run over rows; values [rows,
+ * cols] are the block's. */
+void clear_surplus(const struct block *block, void *values, int cols, enum element element);
+/* A block's out [rows, cols] = in [tokens, cols] in the pass's element, surplus rows zero. */
+void narrow(const struct step *step, const struct block *block, void *out, const float *in,
+            int cols);
+/* Row `first` of values [rows, cols]. */
+void *from_row(const void *values, int first, int cols, enum element element);
+float *f32_row(const float *values, int first, int cols);
+
+/* y [rows, outputs] = x W^T + bias, by the whole team: x and y are complete before and after. */
+void product_forward(const struct step *step, void *y, const void *x,
+                     const struct dnn_weights *weights, const float *bias, int rows,
+                     enum dnn_store store);
 
 #endif

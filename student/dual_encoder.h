@@ -14,6 +14,7 @@
 
 #include "data/threads.h"
 #include "data/tokenizer.h"
+#include "nn/encode.h"
 #include "nn/encoder.h"
 #include "nn/tape.h"
 
@@ -76,6 +77,9 @@ struct embed_request {
     int max_length;     /* tokens kept of a text; 0: the model's own limit, which always holds */
     const int *layers;  /* [num_layers] */
     int num_layers;
+    /* Of this encoder and pool, kept from call to call: opening them takes as long as embedding a
+     * short text.  NULL: opened for this call. */
+    struct encode_workers *workers;
 };
 /* z of the texts at each of the layers: out[i] is [count, output_size] at layers[i], raw (neither
  * cut nor normalised). */

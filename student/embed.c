@@ -27,6 +27,11 @@ static void release_work(void *arg)
     free(work->scratch);
 }
 
+static void release_workers(void *workers)
+{
+    encode_workers_close(workers);
+}
+
 static void release_sequences(void *sequences)
 {
     sequences_free(sequences);
@@ -63,8 +68,8 @@ void dual_encoder_calibrate(struct dual_encoder *de, struct pool *pool, const ch
     sequences_free(&sequences);
 }
 
-void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
-                        const struct embed_request *request, float *const *out)
+static void embed_by(struct encode_workers *workers, const struct dual_encoder *de,
+                     struct pool *pool, const struct embed_request *request, float *const *out)
 {
     int max_length = request->max_length, deepest = 0;
     if (max_length <= 0 || max_length > de->max_length) max_length = de->max_length;
@@ -78,7 +83,19 @@ void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
     work.scratch = xcalloc(work.num_workers, sizeof *work.scratch);
     sequences_encode(&sequences, de->tokenizer, pool, request->texts, NULL, request->count,
                      request->prompt, max_length);
-    encode_sequences(&de->encoder, pool, &sequences, deepest, embed_done, &work);
+    encode_sequences(workers, &sequences, deepest, embed_done, &work);
     sequences_free(let_go(&sequences));
     release_work(let_go(&work));
+}
+
+void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
+                        const struct embed_request *request, float *const *out)
+{
+    if (request->workers) {
+        embed_by(request->workers, de, pool, request, out);
+        return;
+    }
+    struct encode_workers *workers = hold(encode_workers_open(&de->encoder, pool), release_workers);
+    embed_by(workers, de, pool, request, out);
+    encode_workers_close(let_go(workers));
 }

@@ -34,17 +34,19 @@ int embedder_open(struct embedder *out, const char *folder, const struct embedde
     *out = (struct embedder){0};
     if (dual_encoder_open(&out->encoder, folder, options->layers, options->precision, err))
         return -1;
-    int status = choose_tap(out, folder, options, err);
-    if (status)
+    if (choose_tap(out, folder, options, err)) {
         embedder_close(out);
-    else
-        out->pool = pool_open(options->threads);
-    return status;
+        return -1;
+    }
+    out->pool = pool_open(options->threads);
+    out->workers = encode_workers_open(&out->encoder.encoder, out->pool);
+    return 0;
 }
 
 void embedder_close(struct embedder *embedder)
 {
-    if (embedder->pool) pool_close(embedder->pool);
+    encode_workers_close(embedder->workers);
+    pool_close(embedder->pool);
     dual_encoder_free(&embedder->encoder);
     *embedder = (struct embedder){0};
 }
@@ -54,8 +56,12 @@ void embedder_texts(const struct embedder *embedder, float *vectors, const char 
 {
     int width = embedder->encoder.output_size;
     float *z = hold(xaligned(n * (size_t)width, sizeof *z), free);
-    const struct embed_request request = {
-        .texts = texts, .count = n, .prompt = prompt, .layers = &embedder->layers, .num_layers = 1};
+    const struct embed_request request = {.texts = texts,
+                                          .count = n,
+                                          .prompt = prompt,
+                                          .layers = &embedder->layers,
+                                          .num_layers = 1,
+                                          .workers = embedder->workers};
     dual_encoder_embed(&embedder->encoder, embedder->pool, &request, &z);
     vectors_cut(vectors, z, n, width, embedder->dim, embedder->normalize);
     free(let_go(z));

@@ -76,6 +76,14 @@ static int read_options(struct embedder_options *out, const struct retort_option
     return 0;
 }
 
+/* Products leave the thread that they run on with one OpenMP thread; this one is the caller's. */
+static void run_guarded(void (*work)(void *arg), void *arg, struct error *err)
+{
+    int threads = omp_get_max_threads();
+    guarded(work, arg, err);
+    omp_set_num_threads(threads);
+}
+
 /* One call that opens, for its guard. */
 struct opening {
     const char *folder, *model; /* model: of an index, may be NULL */
@@ -84,14 +92,6 @@ struct opening {
     struct retort_model *opened_model; /* of the two the one wanted; half-built on failure */
     struct retort_index *opened_index;
 };
-
-/* Packing weights leaves the calling thread with one OpenMP thread; it is the caller's. */
-static void run_opening(void (*work)(void *opening), struct opening *opening)
-{
-    int threads = omp_get_max_threads();
-    guarded(work, opening, opening->err);
-    omp_set_num_threads(threads);
-}
 
 /* ---- embed ---- */
 
@@ -114,7 +114,7 @@ int retort_open(struct retort_model **model, const char *folder,
     if (!model || !folder)
         fail_usage(&err, "model and folder may not be NULL");
     else
-        run_opening(open_model, &opening);
+        run_guarded(open_model, &opening, &err);
     if (err.status)
         retort_close(opening.opened_model);
     else
@@ -181,7 +181,7 @@ int retort_embed(struct retort_model *model, int role, const char *const *texts,
     else if (check_texts(texts, n, vectors, &err) == 0 && n > 0) {
         struct embedding embedding = {&model->embedder, vectors, texts, n, prompt};
         pthread_mutex_lock(&model->turn);
-        guarded(embed, &embedding, &err);
+        run_guarded(embed, &embedding, &err);
         pthread_mutex_unlock(&model->turn);
     }
     return report(error, &err);
@@ -239,7 +239,7 @@ int retort_index_open(struct retort_index **index, const char *folder, const cha
     if (!index || !folder)
         fail_usage(&err, "index and folder may not be NULL");
     else
-        run_opening(open_index, &opening);
+        run_guarded(open_index, &opening, &err);
     if (err.status)
         retort_index_close(opening.opened_index);
     else
@@ -312,7 +312,7 @@ int retort_search(struct retort_index *index, const char *const *queries, size_t
     else if (check_texts(queries, n, hits, &err) == 0 && n > 0) {
         struct searching searching = {index, queries, n, k, hits, &err};
         pthread_mutex_lock(&index->turn);
-        guarded(search, &searching, &err);
+        run_guarded(search, &searching, &err);
         pthread_mutex_unlock(&index->turn);
     }
     return report(error, &err);

@@ -97,6 +97,8 @@ void cross_encoder_represent(const struct cross_encoder *ce, struct pool *pool,
     struct sequences sequences;
     sequences_encode(&sequences, tok, pool, texts, input.form == FORM_PAIR ? texts : NULL, n, "",
                      input.max_length);
-    encode_sequences(cross_encoder_encoder(ce), pool, &sequences, deepest, represent_done, &work);
+    struct encode_workers *workers = encode_workers_open(cross_encoder_encoder(ce), pool);
+    encode_sequences(workers, &sequences, deepest, represent_done, &work);
+    encode_workers_close(workers);
     sequences_free(&sequences);
 }

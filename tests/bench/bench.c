@@ -149,16 +149,16 @@ static void find_peaks(struct peaks *peaks, const struct bench *bench)
     }
 }
 
-static void print_row(FILE *tsv, const struct bench *bench, const struct work *work,
-                      const struct unit *unit, const struct peaks *peaks)
+static void print_row(FILE *tsv, const struct work *work, const struct unit *unit,
+                      const struct peaks *peaks)
 {
-    double rate = unit->amount / work->least.wall, cores = pool_size(bench->pool);
+    double rate = unit->amount / work->least.wall;
     double wall = peaks->wall[work->peak], processor = peaks->processor[work->peak];
     printf("%-16s %-9s %10.*f %-12s ", work->name, work->precision, rate < 100 ? 2 : 0, rate,
            unit->name);
     fprintf(tsv, "%s\t%s\t%.6g\t%s\t", work->name, work->precision, rate, unit->name);
     if (wall > 0) {
-        double fraction = work->cost / work->least.wall / wall * (work->one_core ? cores : 1);
+        double fraction = work->cost / work->least.wall / wall;
         printf("%16.3f %6.2f %7.3f\n", fraction, work->busy,
                work->cost / work->least.processor / processor);
         fprintf(tsv, "%.4f\n", fraction);
@@ -176,7 +176,7 @@ static void print_works(FILE *tsv, const struct bench *bench, const struct peaks
     for (size_t w = 0; w < bench->count; w++) {
         const struct work *work = &bench->works[w];
         for (int u = 0; u < 2 && work->units[u].name; u++)
-            print_row(tsv, bench, work, &work->units[u], peaks);
+            print_row(tsv, work, &work->units[u], peaks);
     }
 }
 

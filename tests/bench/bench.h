@@ -49,7 +49,6 @@ struct work {
     enum peak peak;
     bool is_peak;   /* a measure of the peak, not a work held against it */
     double cost;    /* flops or bytes of one run */
-    bool one_core;  /* uses one core at a time, and is held against its share of the peak */
     const char *by; /* growth.c: what `size` is of; its cost is what the time should grow with */
     size_t size;
     void (*run)(void *arg);

@@ -69,18 +69,18 @@ static enum phase phase_of(const struct dnn_weights *weights)
 
 /* ---- in place of the encoder's calls: __real_x is x, __wrap_x what callers of x get ---- */
 
-void __real_dnn_linear_forward(struct dnn *dnn, void *y, const void *x,
-                               const struct dnn_weights *weights, const float *bias, int rows,
-                               enum dnn_store store);
-void __wrap_dnn_linear_forward(struct dnn *dnn, void *y, const void *x,
-                               const struct dnn_weights *weights, const float *bias, int rows,
-                               enum dnn_store store);
-void __wrap_dnn_linear_forward(struct dnn *dnn, void *y, const void *x,
-                               const struct dnn_weights *weights, const float *bias, int rows,
-                               enum dnn_store store)
+void __real_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
+                                     const struct dnn_weights *weights, const float *bias, int rows,
+                                     enum dnn_store store, struct share share);
+void __wrap_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
+                                     const struct dnn_weights *weights, const float *bias, int rows,
+                                     enum dnn_store store, struct share share);
+void __wrap_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
+                                     const struct dnn_weights *weights, const float *bias, int rows,
+                                     enum dnn_store store, struct share share)
 {
     uint64_t began = begin();
-    __real_dnn_linear_forward(dnn, y, x, weights, bias, rows, store);
+    __real_dnn_linear_forward_share(dnn, y, x, weights, bias, rows, store, share);
     if (began) end(began, phase_of(weights), 1);
 }
 

@@ -1,6 +1,8 @@
 /* data/threads: every item once, on workers that persist. */
 #define _GNU_SOURCE
 #include "data/threads.h"
+
+#include "data/guard.h"
 #include "tests/support.h"
 
 #include <pthread.h>
@@ -8,6 +10,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MANY = 5000, WORKERS = 4 };
 
@@ -116,31 +119,157 @@ END_TEST
 
 static void look_at_signals(void *arg, size_t item, int worker)
 {
+    struct meeting *meeting = arg;
     sigset_t blocked;
-    (void)item, (void)worker;
+    (void)item;
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    *(int *)arg = sigismember(&blocked, SIGINT);
+    meeting->worker_of[worker] = sigismember(&blocked, SIGINT);
+    pthread_barrier_wait(&meeting->barrier);
 }
 
 START_TEST(signals_go_to_the_main_thread)
 {
-    int blocked_in_worker = 0;
-    sigset_t blocked;
-    struct pool *pool = pool_open(1);
-    pool_run(pool, 1, look_at_signals, &blocked_in_worker);
-    ck_assert_int_eq(blocked_in_worker, 1);
-    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    ck_assert_int_eq(sigismember(&blocked, SIGINT), 0);
+    struct meeting meeting;
+    struct pool *pool = pool_open(2);
+    pthread_barrier_init(&meeting.barrier, NULL, 2);
+    pool_run(pool, 2, look_at_signals, &meeting);
+    ck_assert_int_eq(meeting.worker_of[0], 0);
+    ck_assert_int_eq(meeting.worker_of[1], 1);
+    pthread_barrier_destroy(&meeting.barrier);
     pool_close(pool);
+}
+END_TEST
+
+static void note_thread(void *arg, size_t item, int worker)
+{
+    ck_assert_int_eq(worker, 0);
+    ((pthread_t *)arg)[item] = pthread_self();
+}
+
+START_TEST(the_caller_is_worker_0)
+{
+    pthread_t threads[2];
+    struct pool *pool = pool_open(1);
+    pool_run(pool, 2, note_thread, threads);
+    ck_assert(pthread_equal(threads[0], pthread_self()));
+    ck_assert(pthread_equal(threads[1], pthread_self()));
+    pool_close(pool);
+}
+END_TEST
+
+/* ---- teams ---- */
+
+enum { STEPS = 300, TEAMS = 3, TEAM_SIZE = 3 };
+
+/* Each number of a step is the sum of the team's step before, and the team's own number. */
+struct sums {
+    struct pool *pool;
+    uint32_t rows[TEAMS][STEPS][TEAM_SIZE];
+};
+
+static void sum_steps(void *arg, size_t item, int worker)
+{
+    struct sums *sums = arg;
+    size_t number = item / TEAM_SIZE, index = item % TEAM_SIZE;
+    struct team *team = pool_team(sums->pool, number);
+    (void)worker;
+    for (size_t s = 0; s < STEPS; s++) {
+        uint32_t sum = 1 + (uint32_t)number;
+        for (int i = 0; s > 0 && i < TEAM_SIZE; i++) sum += sums->rows[number][s - 1][i];
+        sums->rows[number][s][index] = sum;
+        team_wait(team);
+    }
+}
+
+/* More workers than cores, too, which sleep at once. */
+START_TEST(a_team_goes_in_step)
+{
+    struct sums *sums = xcalloc(1, sizeof *sums);
+    sums->pool = pool_open(TEAMS * TEAM_SIZE);
+    for (int round = 0; round < 5; round++) {
+        memset(sums->rows, 0, sizeof sums->rows);
+        pool_run_teams(sums->pool, TEAMS, TEAM_SIZE, sum_steps, sums);
+        for (uint32_t t = 0; t < TEAMS; t++)
+            for (uint32_t s = 0, want = 1 + t; s < STEPS; s++, want = TEAM_SIZE * want + 1 + t)
+                for (int i = 0; i < TEAM_SIZE; i++) ck_assert_uint_eq(sums->rows[t][s][i], want);
+    }
+    team_wait(NULL);
+    pool_close(sums->pool);
+    free(sums);
+}
+END_TEST
+
+static void refuse_one(void *arg, size_t item, int worker)
+{
+    struct team *team = pool_team(arg, item / 2);
+    (void)worker;
+    team_wait(team);
+    if (item == 3) refused("no memory for item 3");
+    for (int s = 0; s < 10; s++) team_wait(team);
+}
+
+static void wait_together(void *arg, size_t item, int worker)
+{
+    (void)worker;
+    for (int s = 0; s < 10; s++) team_wait(pool_team(arg, item / 2));
+}
+
+static void run_and_refuse(void *pool)
+{
+    pool_run_teams(pool, 2, 2, refuse_one, pool);
+}
+
+static void run_in_peace(void *pool)
+{
+    pool_run_teams(pool, 2, 2, wait_together, pool);
+}
+
+/* Nobody is left waiting, and the pool serves again. */
+START_TEST(memory_refused_to_one_is_refused_to_the_team)
+{
+    struct pool *pool = pool_open(4);
+    for (int round = 0; round < 100; round++) {
+        struct error err = {0};
+        ck_assert_int_eq(guarded(run_and_refuse, pool, &err), -1);
+        ck_assert_int_eq(err.status, STATUS_NO_MEMORY);
+        ck_assert_str_eq(err.message, "no memory for item 3");
+        ck_assert_int_eq(guarded(run_in_peace, pool, &err), 0);
+    }
+    pool_close(pool);
+}
+END_TEST
+
+START_TEST(shares_are_whole_units_and_all_there_is)
+{
+    for (int n = 0; n < 70; n++)
+        for (int unit = 1; unit < 20; unit += 3)
+            for (int count = 1, next = 0; count < 6; count++, next = 0)
+                for (int i = 0; i < count; i++) {
+                    struct share share = {i, count};
+                    int first = share_first(share, n, unit), end = share_end(share, n, unit);
+                    int units = (n + unit - 1) / unit;
+                    ck_assert_int_eq(first, next);
+                    ck_assert(first <= end && (first % unit == 0 || first == n));
+                    ck_assert_int_le(end - first, (units / count + 1) * unit);
+                    ck_assert(i + 1 < count || end == n);
+                    next = end;
+                }
 }
 END_TEST
 
 int main(void)
 {
     const struct test_row rows[] = {
-        TEST(every_item_runs_once_in_every_round), TEST(items_are_handed_out_in_rising_order),
-        TEST(workers_run_at_the_same_time),        TEST(default_size_is_the_cores_we_may_use),
-        TEST(signals_go_to_the_main_thread),       {0},
+        TEST(every_item_runs_once_in_every_round),
+        TEST(items_are_handed_out_in_rising_order),
+        TEST(workers_run_at_the_same_time),
+        TEST(default_size_is_the_cores_we_may_use),
+        TEST(signals_go_to_the_main_thread),
+        TEST(the_caller_is_worker_0),
+        TEST(a_team_goes_in_step),
+        TEST(memory_refused_to_one_is_refused_to_the_team),
+        TEST(shares_are_whole_units_and_all_there_is),
+        {0},
     };
     return run_tests("data/threads", rows);
 }

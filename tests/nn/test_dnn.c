@@ -54,6 +54,24 @@ static void naive(float *c, const float *a, const float *b, const struct dnn_pro
         }
 }
 
+/* The shares of y's columns give its bytes, and each writes its own alone. */
+static void check_shares(struct dnn *dnn, const struct dnn_weights *weights, const void *x,
+                         const float *bias, const int shape[3], enum dnn_store store)
+{
+    int rows = shape[0], outputs = shape[1];
+    size_t size = (size_t)rows * outputs * (store == DNN_WRITE_BF16 ? 2 : 4);
+    char *whole = xaligned(size, 1), *shares = xaligned(size, 1);
+    dnn_linear_forward(dnn, whole, x, weights, bias, rows, store);
+    for (int count = 1; count <= 5; count++) {
+        memset(shares, 0x55, size);
+        for (int i = count - 1; i >= 0; i--) /* not in the order of the columns */
+            dnn_linear_forward_share(dnn, shares, x, weights, bias, rows, store,
+                                     (struct share){i, count});
+        ck_assert_mem_eq(shares, whole, size);
+    }
+    free(whole), free(shares);
+}
+
 static void check_linear(struct dnn *dnn, const int shape[3], enum element element)
 {
     int rows = shape[0], outputs = shape[1], inputs = shape[2];
@@ -74,7 +92,9 @@ static void check_linear(struct dnn *dnn, const int shape[3], enum element eleme
           &(struct dnn_product){rows, outputs, inputs, .transpose_b = true, .add = true});
     dnn_linear_forward(dnn, got, x.elements, forward, bias.f32, rows, DNN_WRITE_F32);
     check_close(got, want, (size_t)rows * outputs, 1e-5);
+    check_shares(dnn, forward, x.elements, bias.f32, shape, DNN_WRITE_F32);
     if (element == ELEMENT_BF16) {
+        check_shares(dnn, forward, x.elements, NULL, shape, DNN_WRITE_BF16);
         dnn_linear_forward(dnn, wide, x.elements, forward, bias.f32, rows, DNN_WRITE_BF16);
         kernels_portable.to_f32(got, wide, ELEMENT_BF16, (size_t)rows * outputs);
         check_close(got, want, (size_t)rows * outputs, 0.0041); /* half a unit of 8 bits */
