@@ -1,4 +1,4 @@
-/* oneDNN behind a few functions: see dnn.h.
+/* oneDNN behind a few functions, and kernels of our own on weights that it has packed: see dnn.h.
  *
  * A oneDNN matmul is described, compiled (0.2 ms) and then executed any number of times with other
  * pointers.  Compiled ones are kept in an open-addressing table by everything that the code depends
@@ -8,6 +8,7 @@
 #include "nn/dnn.h"
 
 #include "data/guard.h"
+#include "nn/kernels.h"
 
 #include <dnnl.h>
 #include <omp.h>
@@ -75,6 +76,10 @@ struct dnn_weights {
     enum element element;
     enum dnn_direction direction;
     dnnl_memory_desc_t layout; /* of b [k, n] */
+    int block;                 /* columns of b that the layout keeps together, with all rows: packed
+                                  is such blocks, end to end */
+    size_t block_size;         /* bytes of one */
+    bool plain_blocks;         /* each as nn/kernels.h wants b to lie */
     void *packed;
 };
 
@@ -328,6 +333,25 @@ static enum element element_of_x(const struct dnn_weights *weights)
     return weights->element == ELEMENT_INT8 ? ELEMENT_UINT8 : weights->element;
 }
 
+/* A layout of columns without blocks has blocks of 1.  Of those that have, rows l (in bf16, pairs of
+ * rows) follow each other in a plain block. */
+static void find_blocks(struct dnn_weights *weights)
+{
+    const dnnl_blocking_desc_t *blocks = &weights->layout.format_desc.blocking;
+    int inner = blocks->inner_nblks, pairs = weights->element == ELEMENT_BF16 ? 2 : 1;
+    dnnl_dim_t columns = 1, all = 1;
+    for (int i = 0; i < inner; i++) {
+        all *= blocks->inner_blks[i];
+        if (blocks->inner_idxs[i] == 1) columns *= blocks->inner_blks[i];
+    }
+    weights->block = (int)columns;
+    weights->block_size = (size_t)blocks->strides[1] * element_size(weights->element);
+    weights->plain_blocks =
+        inner == 1 + pairs && blocks->inner_idxs[0] == 0 && blocks->inner_idxs[1] == 1 &&
+        (pairs == 1 || blocks->inner_blks[2] == 2) && blocks->strides[0] == all &&
+        columns % KERNEL_LANES == 0 && weights->element != ELEMENT_INT8;
+}
+
 /* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any
  * number of rows. */
 struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element element,
@@ -351,6 +375,7 @@ struct dnn_weights *dnn_weights_open(int outputs, int inputs, enum element eleme
     dnnl_primitive_desc_t desc = describe(engine, &key, NULL);
     REQUIRE(desc);
     weights->layout = *dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
+    find_blocks(weights);
     CHECK(dnnl_primitive_desc_destroy(desc));
     CHECK(dnnl_engine_destroy(let_go(engine)));
     weights->packed = xaligned(dnnl_memory_desc_get_size(&weights->layout), 1);
@@ -394,63 +419,97 @@ void dnn_weights_close(struct dnn_weights *weights)
 
 /* ---- products ---- */
 
-static struct key forward_key(const struct dnn_weights *weights, int columns, const float *bias,
-                              int rows, enum dnn_store store)
+/* Columns first .. first + count - 1 of y, whole blocks. */
+struct columns {
+    int first, count;
+};
+
+/* Whether a product is nn/kernels.h's: faster than oneDNN's where weights come from a cache behind
+ * the second level, as with few rows, and no slower with many; writes a share of columns where it
+ * belongs, and gives a row the same bytes whatever the others. */
+static bool is_ours(const struct dnn_weights *weights, enum dnn_store store)
 {
-    REQUIRE(weights->direction == DNN_FORWARD);
-    return (struct key){.m = rows,
-                        .n = columns,
-                        .k = weights->inputs,
-                        .element = element_of_x(weights),
-                        .store = store,
-                        .layouts = LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
+    bool fast = weights->element == ELEMENT_F32 ||
+                (kernels_best()->multiplies_bf16 && weights->inputs % 2 == 0);
+    return fast && weights->plain_blocks && weights->outputs % KERNEL_LANES == 0 &&
+           store != DNN_ADD_F32;
 }
 
-void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
-                        const float *bias, int rows, enum dnn_store store)
+static const void *block_at(const struct dnn_weights *weights, int column)
 {
-    struct key key = forward_key(weights, weights->outputs, bias, rows, store);
-    execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);
+    return (const char *)weights->packed + (size_t)(column / weights->block) * weights->block_size;
 }
 
-/* Columns that the layout keeps together: packed weights are blocks of so many columns, end to end,
- * each with all of its rows. */
-static int block_columns(const dnnl_memory_desc_t *layout)
+static void multiply_blocks(void *y, const void *x, const struct dnn_weights *weights,
+                            const float *bias, int rows, enum dnn_store store,
+                            struct columns columns)
 {
-    const dnnl_blocking_desc_t *blocks = &layout->format_desc.blocking;
-    dnnl_dim_t columns = 1;
-    for (int i = 0; i < blocks->inner_nblks; i++)
-        if (blocks->inner_idxs[i] == 1) columns *= blocks->inner_blks[i];
-    return (int)columns;
+    const struct kernels *kernels = kernels_best();
+    size_t pair = weights->element == ELEMENT_BF16 ? 2 : 1;
+    struct product product = {.element = weights->element,
+                              .m = rows,
+                              .k = weights->inputs,
+                              .c_element = store == DNN_WRITE_BF16 ? ELEMENT_BF16 : ELEMENT_F32,
+                              .c_row = (size_t)weights->outputs,
+                              .a = x,
+                              .a_row = (size_t)weights->inputs,
+                              .a_col = pair,
+                              .b_row = pair * (size_t)weights->block};
+    int end = columns.first + columns.count;
+    for (int first = columns.first; first < end; first += weights->block) {
+        product.n = end - first < weights->block ? end - first : weights->block;
+        product.c = (char *)y + (size_t)first * element_size(product.c_element);
+        product.b = block_at(weights, first);
+        product.bias = bias ? bias + first : NULL;
+        kernels->multiply(&product);
+    }
+}
+
+/* oneDNN writes no part of longer rows: by way of memory of our own. */
+static void execute_columns(struct dnn *dnn, const struct key *key, void *y, const void *x,
+                            const struct dnn_weights *weights, const float *bias,
+                            struct columns columns)
+{
+    size_t size = key->store == DNN_WRITE_BF16 ? sizeof(uint16_t) : sizeof(float);
+    size_t own = (size_t)columns.count * size, all = (size_t)weights->outputs * size;
+    int block = weights->block;
+    dnnl_memory_desc_t layout = weights->layout;
+    layout.dims[1] = columns.count;
+    layout.padded_dims[1] = (columns.count + block - 1) / block * block;
+    reserve(&dnn->columns, (size_t)key->m * own);
+    execute(dnn, key, &layout, dnn->columns.memory, x, block_at(weights, columns.first),
+            bias ? bias + columns.first : NULL);
+    for (int i = 0; i < key->m; i++)
+        memcpy((char *)y + (size_t)i * all + (size_t)columns.first * size,
+               (const char *)dnn->columns.memory + (size_t)i * own, own);
 }
 
 void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                               const struct dnn_weights *weights, const float *bias, int rows,
                               enum dnn_store store, struct share share)
 {
-    REQUIRE(store != DNN_ADD_F32);
-    int block = block_columns(&weights->layout), outputs = weights->outputs;
-    int first = share_first(share, outputs, block),
-        columns = share_end(share, outputs, block) - first;
-    if (columns == outputs) {
-        dnn_linear_forward(dnn, y, x, weights, bias, rows, store);
-        return;
-    }
-    if (columns == 0 || rows == 0) return;
-    struct key key = forward_key(weights, columns, bias, rows, store);
-    size_t size = store == DNN_WRITE_BF16 ? sizeof(uint16_t) : sizeof(float);
-    size_t own = (size_t)columns * size, all = (size_t)outputs * size;
-    dnnl_memory_desc_t layout = weights->layout;
-    size_t stride = (size_t)layout.format_desc.blocking.strides[1] * element_size(weights->element);
-    layout.dims[1] = columns;
-    layout.padded_dims[1] = (columns + block - 1) / block * block;
-    reserve(&dnn->columns, (size_t)rows * own); /* oneDNN writes no part of longer rows */
-    execute(dnn, &key, &layout, dnn->columns.memory, x,
-            (const char *)weights->packed + (size_t)(first / block) * stride,
-            bias ? bias + first : NULL);
-    for (int i = 0; i < rows; i++)
-        memcpy((char *)y + (size_t)i * all + (size_t)first * size,
-               (const char *)dnn->columns.memory + (size_t)i * own, own);
+    REQUIRE(weights->direction == DNN_FORWARD);
+    int outputs = weights->outputs, first = share_first(share, outputs, weights->block);
+    struct columns columns = {first, share_end(share, outputs, weights->block) - first};
+    struct key key = {.m = rows,
+                      .n = columns.count,
+                      .k = weights->inputs,
+                      .element = element_of_x(weights),
+                      .store = store,
+                      .layouts = LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
+    if (columns.count == 0) return;
+    if (is_ours(weights, store))
+        multiply_blocks(y, x, weights, bias, rows, store, columns);
+    else if (columns.count == outputs)
+        execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);
+    else
+        execute_columns(dnn, &key, y, x, weights, bias, columns);
+}
+
+void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
+                        const float *bias, int rows, enum dnn_store store)
+{
+    dnn_linear_forward_share(dnn, y, x, weights, bias, rows, store, (struct share){0, 1});
 }
 
 /* y = x W^T  =>  d_x = d_y W */

@@ -1,4 +1,5 @@
-/* Matrix products, by oneDNN: the only file that knows it.
+/* Matrix products, by oneDNN: the only file that knows it.  Forward through linear layers it is
+ * nn/kernels.h that multiplies, where the layout of the packed weights allows it.
  *
  * A struct dnn is one thread's: its primitives (made once per shape), memory handles and
  * scratchpad.  Products run on the calling thread alone; parallel work runs several threads, each

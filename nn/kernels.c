@@ -348,14 +348,16 @@ INLINE void multiply_block(const struct product *p, int row, int col, int rows, 
     vector sum[6][WIDEST];
     size_t size = size_of(element), a_row = p->a_row * size, a_col = p->a_col * size;
     size_t b_row = p->b_row * size;
-    float *c = p->c + (size_t)row * p->c_row + col;
+    size_t at = (size_t)row * p->c_row + col;
     const char *a = (const char *)p->a + row * a_row, *b = (const char *)p->b + 4 * (size_t)col;
     int words_deep = element == ELEMENT_BF16 ? (p->k + 1) / 2 : p->k;
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            sum[r][v] = p->add ? *(vector *)(c + r * p->c_row + v * LANES) : (vector){0};
+            sum[r][v] = p->add    ? *(vector *)((float *)p->c + at + r * p->c_row + v * LANES)
+                        : p->bias ? *(const vector *)(p->bias + col + v * LANES)
+                                  : (vector){0};
     for (int l = 0; l < words_deep; l++, a += a_col, b += b_row)
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++) {
@@ -368,7 +370,8 @@ INLINE void multiply_block(const struct product *p, int row, int col, int rows, 
 #pragma GCC unroll 6
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++) *(vector *)(c + r * p->c_row + v * LANES) = sum[r][v];
+        for (int v = 0; v < vectors; v++)
+            put_vector(p->c, at + r * p->c_row + v * LANES, p->c_element, sum[r][v]);
 }
 
 /* All rows of the columns col .. col + vectors * LANES - 1. */

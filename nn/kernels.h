@@ -43,7 +43,8 @@ struct norm_backward {
     const float *gain;      /* [cols] */
 };
 
-/* c [m, n] (+)= a [m, k] b [k, n]: small products, operands in cache, sums in f32.
+/* c [m, n] (+)= a [m, k] b [k, n], or c = a b + bias, sums in f32; b stays in
+ * the second-level cache.
  *
  * Along k, bf16 go in pairs, as the processors that multiply them want it: b holds rows 2 l and
  * 2 l + 1 side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row
@@ -54,10 +55,12 @@ struct norm_backward {
 struct product {
     enum element element; /* of a and b */
     int m, n, k;
-    float *c;
+    enum element c_element;
+    void *c;
     const void *a, *b;
+    const float *bias;                 /* [kernel_padded(n)], or NULL */
     size_t c_row, a_row, a_col, b_row; /* in elements of theirs; b_row: as it lies in memory */
-    bool add;
+    bool add;                          /* to c in f32, without bias */
 };
 
 /* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- f32 and bf16: as the encoder multiplies ---- */
+/* ---- f32 and bf16: as the encoder multiplies on its way down, which oneDNN does alone ---- */
 
 struct linear {
     struct dnn *dnn;
@@ -25,7 +25,7 @@ static void *open_linear(const struct dnn_shape *shape, enum element element)
     for (size_t i = 0; i < count; i++) values[i] = 1.0f / (float)(1 + i % 61);
     *linear = (struct linear){
         .dnn = dnn_open(),
-        .weights = dnn_weights_open(shape->outputs, shape->inputs, element, DNN_FORWARD),
+        .weights = dnn_weights_open(shape->inputs, shape->outputs, element, DNN_BACKWARD),
         .shape = *shape,
         .store = element == ELEMENT_BF16 ? DNN_WRITE_BF16 : DNN_WRITE_F32,
         .x = xaligned(size_x, 1),
@@ -53,8 +53,8 @@ static void *open_bf16(const struct dnn_shape *shape)
 static void multiply_linear(void *product)
 {
     struct linear *linear = product;
-    dnn_linear_forward(linear->dnn, linear->y, linear->x, linear->weights, NULL, linear->shape.rows,
-                       linear->store);
+    dnn_linear_backward(linear->dnn, linear->y, linear->x, linear->weights, linear->shape.rows,
+                        linear->store);
 }
 
 static void close_linear(void *product)

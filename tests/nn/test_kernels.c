@@ -14,6 +14,8 @@ enum { SIZES = sizeof sizes / sizeof *sizes, MOST = 512 * 400 };
 /* Room for every test's values, aligned, reused. */
 static float a[MOST], b[MOST], c[MOST], d[MOST], want[MOST], got[MOST];
 static _Alignas(64) float room_a[MOST], room_b[MOST]; /* packed operands */
+static float bias[MOST];
+static uint16_t narrow_got[MOST];
 
 static void fill(float *values, uint64_t stream, size_t n, double scale)
 {
@@ -342,6 +344,7 @@ static void check_product(const struct kernels *k, enum element element, const s
     k->pack_rows(room_b, d, element, depth, n, (size_t)n);
     fill(got, 3, (size_t)m * room, 1), fill(want, 3, (size_t)m * room, 1);
     p.element = element, p.c = got, p.c_row = room;
+    if (p.bias) fill(bias, 5, room, 1);
     p.a = c, p.a_row = (size_t)even, p.a_col = element == ELEMENT_BF16 ? 2 : 1;
     p.b = room_b, p.b_row = element == ELEMENT_BF16 ? 2 * room : room;
     if (transposed) { /* a^T lies as pack_columns packs a right operand: its words are a's */
@@ -349,11 +352,17 @@ static void check_product(const struct kernels *k, enum element element, const s
         p.a = room_a, p.a_row = p.a_col, p.a_col *= (size_t)kernel_padded(m);
     }
     k->multiply(&p);
+    if (p.c_element == ELEMENT_BF16) {
+        memcpy(narrow_got, got, (size_t)m * room * sizeof *narrow_got);
+        k->to_f32(got, narrow_got, ELEMENT_BF16, (size_t)m * room);
+    }
+    double tolerance = p.c_element == ELEMENT_BF16 ? 0.004 : 0; /* half a unit of 8 bits */
     for (int i = 0; i < m; i++)
         for (int j = 0; j < n; j++) {
-            double total = p.add ? want[i * room + j] : 0;
+            double total = p.add ? want[i * room + j] : p.bias ? p.bias[j] : 0;
             for (int l = 0; l < depth; l++) total += (double)a[i * even + l] * b[l * n + j];
-            ck_assert_double_eq_tol(got[i * room + j], total, 1e-7 * (depth + 2));
+            ck_assert_double_eq_tol(got[i * room + j], total,
+                                    1e-7 * (depth + 2) + tolerance * fabs(total));
         }
 }
 
@@ -364,9 +373,14 @@ static void check_products(const struct kernels *k)
     for (int i = 0; i < 9; i++)
         for (int j = 0; j < 8; j++)
             for (int l = 0; l < 6; l++)
-                for (int bits = 0; bits < 8; bits++) {
-                    struct product size = {
-                        .m = rows[i], .n = cols[j], .k = depths[l], .add = bits & 1};
+                for (int bits = 0; bits < 32; bits++) {
+                    struct product size = {.m = rows[i],
+                                           .n = cols[j],
+                                           .k = depths[l],
+                                           .c_element = (enum element)(bits >> 3 & 1),
+                                           .bias = bits & 16 ? bias : NULL,
+                                           .add = bits & 1};
+                    if (size.add && (size.bias || size.c_element)) continue;
                     check_product(k, (enum element)(bits >> 1 & 1), &size, bits & 4);
                 }
 }
