@@ -333,8 +333,8 @@ static enum element element_of_x(const struct dnn_weights *weights)
     return weights->element == ELEMENT_INT8 ? ELEMENT_UINT8 : weights->element;
 }
 
-/* A layout of columns without blocks has blocks of 1.  Of those that have, rows l (in bf16, pairs of
- * rows) follow each other in a plain block. */
+/* A layout of columns without blocks has blocks of 1.  In a plain block, rows (in bf16, pairs of
+ * rows) follow each other. */
 static void find_blocks(struct dnn_weights *weights)
 {
     const dnnl_blocking_desc_t *blocks = &weights->layout.format_desc.blocking;

@@ -115,7 +115,7 @@ void embedding_backward(const struct step *step, const struct embedding_params *
                         struct dnn_weights *const *projection, const struct embedding_kept *kept,
                         const struct embedding_params *grads, float *d_out);
 
-/* Rows first .. first + rows - 1, of which the first `tokens` are tokens; the others are surplus. */
+/* Rows first .. first + rows - 1, of which the first `tokens` are tokens, the others surplus. */
 struct block {
     int first, rows, tokens;
 };
