@@ -69,8 +69,7 @@ enum retort_precision { RETORT_AUTO, RETORT_F32, RETORT_BF16, RETORT_INT8 };
 struct retort_options {
     int layers;      /* stop after so many blocks; 0: all */
     int dim;         /* keep the first values of a vector; 0: all, or the model's truncate_dim */
-    int threads;     /* workers, the caller's thread among them, at most 1024; 0: one a
-                      * core that this process may use */
+    int threads;     /* at most 1024, the caller's among them; 0: one a core it may use */
     int precision;   /* of matrix products, enum retort_precision */
     int rescore;     /* of an index whose vectors are bf16, int8 or binary: see retort_search */
     int reserved[3]; /* zero */
