@@ -305,12 +305,12 @@ static int share_bound(int index, int count, int n, int unit)
     return bound < n ? (int)bound : n;
 }
 
-int share_first(struct share share, int n, int unit)
+int share_first(struct team_share share, int n, int unit)
 {
     return share_bound(share.index, share.count, n, unit);
 }
 
-int share_end(struct share share, int n, int unit)
+int share_end(struct team_share share, int n, int unit)
 {
     return share_bound(share.index + 1, share.count, n, unit);
 }

@@ -9,7 +9,7 @@
  *     static void add_rows(void *arg, size_t item, int worker)       // two workers to a matrix
  *     {
  *         struct team *team = pool_team(pool, item / 2);
- *         struct share share = {(int)(item % 2), 2};
+ *         struct team_share share = {(int)(item % 2), 2};
  *         for (int i = share_first(share, n, 1); i < share_end(share, n, 1); i++) ...
  *         team_wait(team);                                           // all rows are there
  *     }
@@ -51,10 +51,10 @@ void team_wait(struct team *team);
 
 /* One of the shares that a team divides a step into, and which of n things are in it: first ..
  * end - 1, multiples of `unit` unless end is n. */
-struct share {
+struct team_share {
     int index, count;
 };
-int share_first(struct share share, int n, int unit);
-int share_end(struct share share, int n, int unit);
+int share_first(struct team_share share, int n, int unit);
+int share_end(struct team_share share, int n, int unit);
 
 #endif

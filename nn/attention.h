@@ -17,7 +17,7 @@ struct attention {
     int num_heads, head_size;
     const int *offsets; /* [num_seqs + 1] */
     int num_seqs;
-    struct share share; /* forward: of the heads of all sequences, those that are done */
+    struct team_share share; /* forward: of the heads of all sequences, those that are done */
     bool first_only; /* forward: the first token of each sequence alone, its row of the context */
     double dropout;  /* probability of dropping a probability */
     uint64_t seed;

@@ -486,7 +486,7 @@ static void execute_columns(struct dnn *dnn, const struct key *key, void *y, con
 
 void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                               const struct dnn_weights *weights, const float *bias, int rows,
-                              enum dnn_store store, struct share share)
+                              enum dnn_store store, struct team_share share)
 {
     REQUIRE(weights->direction == DNN_FORWARD);
     int outputs = weights->outputs, first = share_first(share, outputs, weights->block);
@@ -509,7 +509,7 @@ void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
 void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dnn_weights *weights,
                         const float *bias, int rows, enum dnn_store store)
 {
-    dnn_linear_forward_share(dnn, y, x, weights, bias, rows, store, (struct share){0, 1});
+    dnn_linear_forward_share(dnn, y, x, weights, bias, rows, store, (struct team_share){0, 1});
 }
 
 /* y = x W^T  =>  d_x = d_y W */

@@ -59,7 +59,7 @@ void dnn_linear_forward(struct dnn *dnn, void *y, const void *x, const struct dn
  * give the bytes of the whole. */
 void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                               const struct dnn_weights *weights, const float *bias, int rows,
-                              enum dnn_store store, struct share share);
+                              enum dnn_store store, struct team_share share);
 /* d_x = d_y W.  d_y [rows, outputs] of the weights' element (packed with DNN_BACKWARD), d_x [rows,
  * inputs]. */
 void dnn_linear_backward(struct dnn *dnn, void *d_x, const void *d_y,

@@ -250,7 +250,7 @@ void encoder_forward_begin(struct encoder_pass *pass, const struct batch *batch,
     REQUIRE(!step->int8 || (!mode.keep && !mode.dropout));
     REQUIRE(threads == 1 || !step->largest);
     open_dnn(pass, threads);
-    step->share = (struct share){0, threads};
+    step->share = (struct team_share){0, threads};
     step->batch = batch;
     step->keep = mode.keep;
     set_rows(step, batch->num_tokens);

@@ -79,8 +79,8 @@ struct step {
     const struct int8_kernels *int8; /* products are of bytes; NULL: of the pass's element */
     float *largest;                  /* in int8, of each channel's |x|: raised; or NULL */
     struct dnn *dnn;
-    struct team *team;  /* NULL: this thread alone */
-    struct share share; /* this thread's, of every part of the work of a forward */
+    struct team *team;       /* NULL: this thread alone */
+    struct team_share share; /* this thread's, of every part of the work of a forward */
     const struct batch *batch;
     enum element element;
     int tokens;

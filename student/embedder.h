@@ -18,7 +18,7 @@ struct embedder_options {
 struct embedder {
     struct dual_encoder encoder; /* opened up to the tap's layer */
     struct pool *pool;
-    struct encode_workers *workers; /* of both: an embedder must stay where it is */
+    struct encode_workers *workers; /* of both, or NULL; an embedder must stay where it is */
     int layers, dim;
     bool normalize; /* divide vectors by their norm: unless the model's similarity is the dot
                        product of raw vectors */

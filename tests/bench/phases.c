@@ -71,13 +71,13 @@ static enum phase phase_of(const struct dnn_weights *weights)
 
 void __real_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                                      const struct dnn_weights *weights, const float *bias, int rows,
-                                     enum dnn_store store, struct share share);
+                                     enum dnn_store store, struct team_share share);
 void __wrap_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                                      const struct dnn_weights *weights, const float *bias, int rows,
-                                     enum dnn_store store, struct share share);
+                                     enum dnn_store store, struct team_share share);
 void __wrap_dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                                      const struct dnn_weights *weights, const float *bias, int rows,
-                                     enum dnn_store store, struct share share)
+                                     enum dnn_store store, struct team_share share)
 {
     uint64_t began = begin();
     __real_dnn_linear_forward_share(dnn, y, x, weights, bias, rows, store, share);

@@ -245,7 +245,7 @@ START_TEST(shares_are_whole_units_and_all_there_is)
         for (int unit = 1; unit < 20; unit += 3)
             for (int count = 1, next = 0; count < 6; count++, next = 0)
                 for (int i = 0; i < count; i++) {
-                    struct share share = {i, count};
+                    struct team_share share = {i, count};
                     int first = share_first(share, n, unit), end = share_end(share, n, unit);
                     int units = (n + unit - 1) / unit;
                     ck_assert_int_eq(first, next);

@@ -66,7 +66,7 @@ static void check_shares(struct dnn *dnn, const struct dnn_weights *weights, con
         memset(shares, 0x55, size);
         for (int i = count - 1; i >= 0; i--) /* not in the order of the columns */
             dnn_linear_forward_share(dnn, shares, x, weights, bias, rows, store,
-                                     (struct share){i, count});
+                                     (struct team_share){i, count});
         ck_assert_mem_eq(shares, whole, size);
     }
     free(whole), free(shares);
