@@ -7,8 +7,7 @@
 
 enum key_type {
     KEY_STRING,       /* char * */
-    KEY_PATH,         /* char *; relative to the file that names it */
-    KEY_WORD_OR_PATH, /* char *; one of the words, or else a path */
+    KEY_WORD_OR_PATH, /* char *; one of the words, or else a path, relative to the file */
     KEY_INT,          /* int */
     KEY_INT_OR_WORD,  /* int; a word stands for its value */
     KEY_DOUBLE,       /* double */

@@ -148,11 +148,11 @@ static void print_strings(const void *field, const struct key *key, struct text 
 typedef void print_function(const void *field, const struct key *key, struct text *out);
 
 static print_function *const printers[] = {
-    [KEY_STRING] = print_string,   [KEY_PATH] = print_path,        [KEY_WORD_OR_PATH] = print_path,
-    [KEY_INT] = print_int,         [KEY_INT_OR_WORD] = print_word, [KEY_DOUBLE] = print_double,
-    [KEY_RANGE] = print_range,     [KEY_BOOL] = print_bool,        [KEY_WORD] = print_word,
-    [KEY_WORDS] = print_words,     [KEY_INTS] = print_ints,        [KEY_TAPS] = print_taps,
-    [KEY_NUMBERS] = print_numbers, [KEY_STRINGS] = print_strings,  [KEY_PATHS] = print_strings,
+    [KEY_STRING] = print_string,    [KEY_WORD_OR_PATH] = print_path, [KEY_INT] = print_int,
+    [KEY_INT_OR_WORD] = print_word, [KEY_DOUBLE] = print_double,     [KEY_RANGE] = print_range,
+    [KEY_BOOL] = print_bool,        [KEY_WORD] = print_word,         [KEY_WORDS] = print_words,
+    [KEY_INTS] = print_ints,        [KEY_TAPS] = print_taps,         [KEY_NUMBERS] = print_numbers,
+    [KEY_STRINGS] = print_strings,  [KEY_PATHS] = print_strings,
 };
 
 static void print_value(const struct job *job, const struct key *key, struct text *out)

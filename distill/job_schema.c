@@ -66,7 +66,6 @@ static struct json *value_schema(const struct key *key)
 {
     switch (key->type) {
     case KEY_STRING:
-    case KEY_PATH:
         return typed("string");
     case KEY_WORD_OR_PATH:
         return either(one_of_words(key), typed("string"));

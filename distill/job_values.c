@@ -53,7 +53,6 @@ void key_describe(const struct key *key, struct text *out)
 {
     static const char *const plain[] = {
         [KEY_STRING] = "a text",
-        [KEY_PATH] = "a path",
         [KEY_BOOL] = "true or false",
         [KEY_TAPS] = "a list of [layer, dim] pairs",
         [KEY_STRINGS] = "a list of texts",
@@ -346,7 +345,6 @@ static void free_strings(void *field)
 
 static const struct key_kind kinds[] = {
     [KEY_STRING] = {set_string, free_string},
-    [KEY_PATH] = {set_path, free_string},
     [KEY_WORD_OR_PATH] = {set_word_or_path, free_string},
     [KEY_INT] = {set_int, NULL},
     [KEY_INT_OR_WORD] = {set_int_or_word, NULL},

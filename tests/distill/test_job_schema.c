@@ -75,7 +75,8 @@ static void check_json(const struct json *schema, const char *name, const char *
 START_TEST(each_type_has_its_form)
 {
     struct json *schema = read_schema();
-    check_json(schema, "data.collection", "{\"type\":\"string\"}");
+    check_json(schema, "data.collection",
+               "{\"anyOf\":[{\"enum\":[\"none\"]},{\"type\":\"string\"}]}");
     check_json(schema, "seed", "{\"type\":\"integer\",\"minimum\":0}");
     check_json(schema, "threads", "{\"type\":\"integer\",\"minimum\":0,\"maximum\":1024}");
     check_json(schema, "data.drop_same_id", "{\"type\":\"boolean\"}");
