@@ -7,6 +7,7 @@
  *     log(1 + e^-(a - b)) d_a = -1 / (1 + e^(a - b)) = -d_b
  */
 #include "distill/losses.h"
+#include "distill/moments.h"
 #include "distill/softmax.h"
 #include "nn/simd.h"
 
@@ -18,15 +19,6 @@ static const double SHORTEST = 1e-12; /* a vector no longer than this has no dir
 
 /* ---- similarities ---- */
 
-SIMD_CLONES
-static double dot_double(const float *a, const float *b, int n)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 /* out [n, dim] = the first dim columns of z [n, width], divided by their norms where normalise;
  * norms [n]. */
 static void cut_rows(float *out, float *norms, const float *z, int n, int width, int dim,
@@ -35,7 +27,7 @@ static void cut_rows(float *out, float *norms, const float *z, int n, int width,
     for (int i = 0; i < n; i++) {
         const float *from = z + (size_t)i * (size_t)width;
         float *to = out + (size_t)i * (size_t)dim;
-        double norm = sqrt(dot_double(from, from, dim));
+        double norm = sqrt(inner_product(from, from, dim));
         norms[i] = (float)norm;
         double factor = !normalise ? 1 : norm > SHORTEST ? 1 / norm : 0;
         for (int j = 0; j < dim; j++) to[j] = (float)(from[j] * factor);
@@ -129,7 +121,7 @@ static void uncut_row(float *d_x, const float *d_y, const float *y, double norm,
 {
     if (normalised && norm <= SHORTEST) return;
     double factor = normalised ? scale / norm : scale;
-    double along = normalised ? dot_double(y, d_y, dim) : 0;
+    double along = normalised ? inner_product(y, d_y, dim) : 0;
     for (int j = 0; j < dim; j++) d_x[j] += (float)(factor * (d_y[j] - along * y[j]));
 }
 

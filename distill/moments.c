@@ -11,6 +11,15 @@
 /* Rows that are converted to double and added together: a block of 384 columns is 48 KB. */
 enum { BLOCK_ROWS = 16 };
 
+SIMD_CLONES
+double inner_product(const float *a, const float *b, int n)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
 /* row[j] += sum over r of weights[r * cols] * block[r * cols + j], j in 0..n-1: a row of
  * block' block. */
 SIMD_CLONES

@@ -1,5 +1,5 @@
-/* Second moments of rows, and the largest eigenvalues of a symmetric matrix (LAPACKE dsyevr): what
- * PCA and ESE's compression are made of.
+/* Sums of products in double: of two rows; second moments of many, and the largest eigenvalues of a
+ * symmetric matrix (LAPACKE dsyevr), what PCA and ESE's compression are made of.
  *
  *     second_moments(moments, x, n, NULL, 384);                 // [384, 384], zeroed before
  *     if (eigen_largest(values, vectors, moments, 384, 128)) ...   // moments is destroyed
@@ -9,6 +9,7 @@
 
 #include "data/base.h"
 
+double inner_product(const float *a, const float *b, int n);
 /* Adds (X - mean)'(X - mean) to the upper triangle of moments [cols, cols], then divides it by n; X
  * [n, cols], mean [cols] or NULL (zero).  Sums in double. */
 void second_moments(double *moments, const float *x, size_t n, const double *mean, int cols);

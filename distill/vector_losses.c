@@ -5,8 +5,8 @@
  *     (a . b + a . ib) / (|a| |b|)  the same with b + ib in the place of b, for d_b a - ia of a
  */
 #include "distill/vector_losses.h"
+#include "distill/moments.h"
 #include "distill/softmax.h"
-#include "nn/simd.h"
 
 #include <math.h>
 
@@ -72,24 +72,15 @@ struct angle {
     double norm_a, norm_b, cosine;
 };
 
-SIMD_CLONES
-static double dot_double(const float *a, const float *b, int n)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int j = 0; j < n; j++) sum += (double)a[j] * (double)b[j];
-    return sum;
-}
-
 static struct angle angle_between(const float *a, const float *b, int dim, bool complex)
 {
-    struct angle angle = {.norm_a = sqrt(dot_double(a, a, dim)),
-                          .norm_b = sqrt(dot_double(b, b, dim))};
+    struct angle angle = {.norm_a = sqrt(inner_product(a, a, dim)),
+                          .norm_b = sqrt(inner_product(b, b, dim))};
     angle.exists = !(angle.norm_a <= SHORTEST || angle.norm_b <= SHORTEST);
     if (!angle.exists) return angle;
-    double sum = dot_double(a, b, dim);
+    double sum = inner_product(a, b, dim);
     const int half = (dim + 1) / 2;
-    if (complex) sum += dot_double(a + half, b, dim - half) - dot_double(a, b + half, dim - half);
+    if (complex) sum += inner_product(a + half, b, dim - half) - inner_product(a, b + half, dim - half);
     angle.cosine = sum / (angle.norm_a * angle.norm_b);
     return angle;
 }

@@ -1,24 +1,11 @@
 /* distill/job: what is else where the data are sentence pairs. */
+#include "tests/job_text.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "distill/job_keys.h"
-
-static int read_with(struct job *job, const char *yaml, const char *const *settings,
-                     struct error *err)
-{
-    struct string_list list = {0};
-    *err = (struct error){0};
-    for (; settings && *settings; settings++) {
-        GROW(list.items, list.count, &list.capacity);
-        list.items[list.count++] = *settings;
-    }
-    int result = job_read_string(job, "slim.yaml", yaml, &list, err);
-    free(list.items);
-    return result;
-}
 
 static const char of_pairs[] = "data: {pairs: p.tar.gz}\n"
                                "teacher: {model: ../m}\n";
@@ -27,7 +14,7 @@ START_TEST(pairs_have_their_own_defaults)
 {
     struct job job;
     struct error err;
-    check_ok(read_with(&job, of_pairs, (const char *[]){"data.document_prefix=x", NULL}, &err),
+    check_ok(read_job_text(&job, of_pairs, (const char *[]){"data.document_prefix=x", NULL}, &err),
              &err);
     ck_assert(job_has_pairs(&job));
     ck_assert_str_eq(job_data_path(&job), job.data.pairs);
@@ -42,7 +29,7 @@ START_TEST(pairs_have_their_own_defaults)
     ck_assert_str_eq(job.data.query_prefix, "x");
     ck_assert_int_eq(job.data.max_query_tokens, job.data.max_document_tokens);
     job_free(&job);
-    check_ok(read_with(&job, of_pairs,
+    check_ok(read_job_text(&job, of_pairs,
                        (const char *[]){"evaluate.measures=[pearson]",
                                         "export.pick=largest pearson", NULL},
                        &err),
@@ -70,12 +57,12 @@ START_TEST(what_pairs_lack_is_refused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct job job;
         struct error err;
-        int result = read_with(&job, of_pairs, (const char *[]){rows[i].setting, NULL}, &err);
+        int result = read_job_text(&job, of_pairs, (const char *[]){rows[i].setting, NULL}, &err);
         check_failed(result, &err, STATUS_USAGE, rows[i].words, rows[i].more);
     }
     struct job job;
     struct error err;
-    check_failed(read_with(&job,
+    check_failed(read_job_text(&job,
                            "data: {pairs: p}\nteacher: {model: teach}\n"
                            "teach: {pairs: none}\n",
                            NULL, &err),
@@ -88,9 +75,9 @@ START_TEST(printed_jobs_read_back_the_same)
     struct job job, again;
     struct error err;
     struct text first = {0}, second = {0};
-    check_ok(read_with(&job, of_pairs, NULL, &err), &err);
+    check_ok(read_job_text(&job, of_pairs, NULL, &err), &err);
     job_print(&job, &first);
-    check_ok(read_with(&again, first.bytes, NULL, &err), &err);
+    check_ok(read_job_text(&again, first.bytes, NULL, &err), &err);
     job_print(&again, &second);
     ck_assert_str_eq(first.bytes, second.bytes);
     text_free(&first), text_free(&second);

@@ -1,25 +1,11 @@
 /* distill/job_teacher: who the teachers are, and what follows for other keys. */
+#include "tests/job_text.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "distill/job_keys.h"
-
-/* Reads a job of this text, with settings up to a NULL. */
-static int read_with(struct job *job, const char *yaml, const char *const *settings,
-                     struct error *err)
-{
-    struct string_list list = {0};
-    *err = (struct error){0};
-    for (; settings && *settings; settings++) {
-        GROW(list.items, list.count, &list.capacity);
-        list.items[list.count++] = *settings;
-    }
-    int result = job_read_string(job, "x.yaml", yaml, &list, err);
-    free(list.items);
-    return result;
-}
 
 static const char smallest[] = "data: {collection: c}\nteacher: {model: m}\n";
 
@@ -30,7 +16,7 @@ START_TEST(a_teacher_may_be_absent)
                                  "student: {init: {from: s}}\n";
     struct job job;
     struct error err;
-    check_ok(read_with(&job, absent, NULL, &err), &err);
+    check_ok(read_job_text(&job, absent, NULL, &err), &err);
     ck_assert(job.teacher.absent && !job_has_scores(&job) && !job_asks_model(&job));
     ck_assert_int_eq(job.distill.hpd.source, VECTORS_NONE);
     ck_assert_int_eq(job.mine.sources, MINE_BM25);
@@ -40,7 +26,7 @@ START_TEST(a_teacher_may_be_absent)
     ck_assert_int_eq(job.teacher.missing, MISSING_DROP);
     job_free(&job);
     const char *const given[] = {"teacher.scores=[a.tsv]", "distill.hpd.encoder=e", NULL};
-    check_ok(read_with(&job, absent, given, &err), &err);
+    check_ok(read_job_text(&job, absent, given, &err), &err);
     ck_assert(job_has_scores(&job) && !job_asks_model(&job));
     ck_assert_int_eq(job.distill.hpd.source, VECTORS_ENCODER);
     ck_assert_int_eq(job.mine.sources, MINE_BM25 | MINE_TEACHER);
@@ -56,7 +42,7 @@ START_TEST(a_teacher_may_be_absent)
         {"student.init.from=random", "name a sentence-transformers folder"},
         {"distill.align.layers=[1, 2, 3]", "distill.hpd.encoder are none"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        check_failed(read_with(&job, absent, (const char *[]){refused[i][0], NULL}, &err), &err,
+        check_failed(read_job_text(&job, absent, (const char *[]){refused[i][0], NULL}, &err), &err,
                      STATUS_USAGE, refused[i][1]);
         job_free(&job);
     }
@@ -79,7 +65,7 @@ START_TEST(several_teachers)
         struct job job;
         struct error err;
         char *setting = xasprintf("teacher=%s", rows[i].setting);
-        check_ok(read_with(&job, smallest, (const char *[]){setting, NULL}, &err), &err);
+        check_ok(read_job_text(&job, smallest, (const char *[]){setting, NULL}, &err), &err);
         ck_assert_int_eq(job.teacher.missing, rows[i].missing);
         ck_assert_msg(job_asks_model(&job) == rows[i].asks, "%s", setting);
         if (i == 1) ck_assert_double_eq(job.teacher.weights.items[1], 1.5);
@@ -108,7 +94,7 @@ START_TEST(contradictions_are_refused)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct job job;
         struct error err;
-        check_failed(read_with(&job, smallest, (const char *[]){rows[i][0], NULL}, &err), &err,
+        check_failed(read_job_text(&job, smallest, (const char *[]){rows[i][0], NULL}, &err), &err,
                      STATUS_USAGE, rows[i][1], rows[i][2]);
     }
 }

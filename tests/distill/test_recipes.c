@@ -1,5 +1,6 @@
 /* distill/recipes: every one is a job, whose keys can be overridden, and is printed. */
 #include "distill/recipes.h"
+#include "tests/job_text.h"
 #include "tests/support.h"
 
 #include <stdlib.h>
@@ -8,11 +9,11 @@
 #include "data/output.h"
 
 /* The smallest job and more keys. */
-static int read_job(struct job *out, const char *keys, const struct string_list *settings,
+static int read_job(struct job *out, const char *keys, const char *const *settings,
                     struct error *err)
 {
     char *yaml = xasprintf("data: {collection: c.tar.gz}\nteacher: {model: m}\n%s", keys);
-    int status = job_read_string(out, "slim.yaml", yaml, settings, err);
+    int status = read_job_text(out, yaml, settings, err);
     free(yaml);
     return status;
 }
@@ -21,10 +22,9 @@ START_TEST(a_recipe_gives_what_the_job_leaves_out)
 {
     struct job job;
     struct error err = {0};
-    const char *items[] = {"distill.loss.self_kl=0.5"};
-    const struct string_list settings = {items, 1, 1};
+    const char *const settings[] = {"distill.loss.self_kl=0.5", NULL};
     const char *yaml = "student: {recipe: starbucks, pooling: mean}\n";
-    check_ok(read_job(&job, yaml, &settings, &err), &err);
+    check_ok(read_job(&job, yaml, settings, &err), &err);
     ck_assert_int_eq(job.student.projection, 0);          /* the recipe's */
     ck_assert_int_eq(job.student.pooling, POOLING_MEAN);  /* the file's */
     ck_assert_double_eq(job.distill.loss.self_kl, 0.5);   /* the setting's */
