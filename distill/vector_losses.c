@@ -80,7 +80,8 @@ static struct angle angle_between(const float *a, const float *b, int dim, bool 
     if (!angle.exists) return angle;
     double sum = inner_product(a, b, dim);
     const int half = (dim + 1) / 2;
-    if (complex) sum += inner_product(a + half, b, dim - half) - inner_product(a, b + half, dim - half);
+    if (complex)
+        sum += inner_product(a + half, b, dim - half) - inner_product(a, b + half, dim - half);
     angle.cosine = sum / (angle.norm_a * angle.norm_b);
     return angle;
 }

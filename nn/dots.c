@@ -138,7 +138,7 @@ static struct width width_of(size_t bytes)
     INLINE type row_sums(const char *row, const words *query, const struct width *width)           \
     {                                                                                              \
         type sum = {0};                                                                            \
-        for (size_t i = 0; ahead && i <= width->whole; i++)                                        \
+        for (size_t i = 0; ahead > 0 && i <= width->whole; i++)                                    \
             __builtin_prefetch(row + ahead + i * BYTES);                                           \
         _Pragma("GCC unroll 8") for (size_t i = 0; i < width->whole; i++) sum =                    \
             add(sum, ((const words *)row)[i], query[i]);                                           \

@@ -30,9 +30,9 @@ START_TEST(pairs_have_their_own_defaults)
     ck_assert_int_eq(job.data.max_query_tokens, job.data.max_document_tokens);
     job_free(&job);
     check_ok(read_job_text(&job, of_pairs,
-                       (const char *[]){"evaluate.measures=[pearson]",
-                                        "export.pick=largest pearson", NULL},
-                       &err),
+                           (const char *[]){"evaluate.measures=[pearson]",
+                                            "export.pick=largest pearson", NULL},
+                           &err),
              &err); /* what is given stays */
     ck_assert_str_eq(job.evaluate.measures.items[0], "pearson");
     job_free(&job);
@@ -63,9 +63,9 @@ START_TEST(what_pairs_lack_is_refused)
     struct job job;
     struct error err;
     check_failed(read_job_text(&job,
-                           "data: {pairs: p}\nteacher: {model: teach}\n"
-                           "teach: {pairs: none}\n",
-                           NULL, &err),
+                               "data: {pairs: p}\nteacher: {model: teach}\n"
+                               "teach: {pairs: none}\n",
+                               NULL, &err),
                  &err, STATUS_USAGE, "slim.yaml:3:16: teach.pairs", "labelled queries");
 }
 END_TEST
