@@ -212,35 +212,17 @@ INLINE uint64_t word_at(const char *row, size_t i)
     return word;
 }
 
-/* <a, b> = dim - 2 (signs that differ).  size: (dim + 63) / 64, a constant where it is small. */
-INLINE void signs_of(float *scores, const uint64_t *query, const char *row, size_t count,
-                     size_t dim, size_t size)
+/* <a, b> = dim - 2 (signs that differ). */
+static void signs_of(float *scores, const uint64_t *query, const char *row, size_t count,
+                     size_t dim)
 {
-    size_t bytes = (dim + 7) / 8;
+    size_t size = (dim + 63) / 64, bytes = (dim + 7) / 8;
     uint64_t mask = sign_mask(dim, 8), last = query[size - 1] & mask;
     for (size_t i = 0; i < count; i++, row += bytes) {
         int differ = __builtin_popcountll((word_at(row, size - 1) & mask) ^ last);
         for (size_t w = 0; w + 1 < size; w++)
             differ += __builtin_popcountll(word_at(row, w) ^ query[w]);
         scores[i] = (float)((int)dim - 2 * differ);
-    }
-}
-
-static void one_binary(float *scores, const void *query, const void *rows, size_t count, size_t dim)
-{
-    size_t size = (dim + 63) / 64;
-    switch (size) {
-    case 1:
-        signs_of(scores, query, rows, count, dim, 1);
-        break;
-    case 2:
-        signs_of(scores, query, rows, count, dim, 2);
-        break;
-    case 4:
-        signs_of(scores, query, rows, count, dim, 4);
-        break;
-    default:
-        signs_of(scores, query, rows, count, dim, size);
     }
 }
 
@@ -256,6 +238,38 @@ INLINE words bit_counts(words v)
     v += v >> 8;
     return (v + (v >> 16)) & 0x3fu;
 #endif
+}
+
+/* Rows of size words, a power of two and at most LANES: neighbours are added until a lane is a
+ * row. */
+INLINE void whole_signs(float *scores, const uint32_t *query, const char *row, size_t count,
+                        int size)
+{
+    words repeated;
+    for (int i = 0; i < LANES; i++) repeated[i] = query[i % size];
+    for (size_t i = 0; i < count; i += LANES) {
+        ints differ[LANES];
+        _Pragma("GCC unroll 16") for (int v = 0; v < size; v++, row += BYTES) differ[v] =
+            (ints)bit_counts(*(const words *)row ^ repeated);
+        for (int n = size / 2; n > 0; n /= 2) int_totals_halve(differ, n);
+        *(floats *)(scores + i) = __builtin_convertvector(32 * size - 2 * differ[0], floats);
+    }
+}
+
+static void one_binary(float *scores, const void *query, const void *rows, size_t count, size_t dim)
+{
+    if (dim == 32)
+        whole_signs(scores, query, rows, count, 1);
+    else if (dim == 64)
+        whole_signs(scores, query, rows, count, 2);
+    else if (dim == 128)
+        whole_signs(scores, query, rows, count, 4);
+    else if (dim == 256 && LANES >= 8)
+        whole_signs(scores, query, rows, count, 8);
+    else if (dim == 512 && LANES >= 16)
+        whole_signs(scores, query, rows, count, 16);
+    else
+        signs_of(scores, query, rows, count, dim);
 }
 
 /* A bit for each lane. */
