@@ -149,9 +149,20 @@ static const char pairs_defaults[] =
     "export: {pick: smallest index_bytes with spearman >= 0.97 * full}\n"
     "teach: {loss: {softmax: 0, mse: 1}}\n";
 
-/* The recipe's keys, where neither the file nor a setting has them. */
+/* The default stands, as if it were given. */
+static void keep_default(struct job *job, int row)
+{
+    if (!job->places[row]) job->places[row] = xstrdup("data.pairs");
+}
+
+/* The recipe's keys, where neither the file nor a setting has them.  Pairs are compared by cosines:
+ * dot products and their temperature are of recipes for rankings. */
 static void load_recipe(struct job *job)
 {
+    if (job_has_pairs(job)) {
+        keep_default(job, KEY_OF(distill.similarity));
+        keep_default(job, KEY_OF(distill.temperature));
+    }
     char *where = xasprintf("student.recipe %s", recipe_words[job->student.recipe].word);
     load_missing(job, where, recipe_keys(job->student.recipe));
     free(where);

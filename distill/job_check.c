@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "data/metrics.h"
-#include "distill/correlation.h"
+#include "distill/evaluation.h"
 #include "distill/job_keys.h"
 #include "distill/pick.h"
 
 /* The first grid column, and the smallest dimension a default tap is given; the smallest that a
  * step draws. */
-enum { SMALLEST_DIM = 16, SMALLEST_WIDTH = 8, MAX_MEASURES = 32 };
+enum { SMALLEST_DIM = 16, SMALLEST_WIDTH = 8 };
 
 int contradiction(const struct job *job, int row, struct error *err, const char *format, ...)
 {
@@ -107,8 +107,10 @@ static void replace(char **string, const char *value)
 /* Sentences are documents: one prefix, one limit; what is taught is taught on them. */
 static void derive_pairs(struct job *job)
 {
-    replace(&job->data.query_prefix, job->data.document_prefix);
-    job->data.max_query_tokens = job->data.max_document_tokens;
+    if (!job->places[KEY_OF(data.query_prefix)])
+        replace(&job->data.query_prefix, job->data.document_prefix);
+    if (!job->places[KEY_OF(data.max_query_tokens)])
+        job->data.max_query_tokens = job->data.max_document_tokens;
     if (!job->places[KEY_OF(teach.pairs)]) replace(&job->teach.pairs, job->data.pairs);
 }
 
@@ -225,6 +227,9 @@ static int check_kind_of_loss(const struct job *job, struct error *err)
         {job->distill.loss.info_nce, false, KEY_OF(distill.loss.info_nce)},
         {job->distill.loss.listwise_kl, false, KEY_OF(distill.loss.listwise_kl)},
         {job->distill.loss.margin_mse, false, KEY_OF(distill.loss.margin_mse)},
+        {job->distill.loss.ranknet, false, KEY_OF(distill.loss.ranknet)},
+        {job->distill.loss.lambda, false, KEY_OF(distill.loss.lambda)},
+        {job->distill.loss.adr_mse, false, KEY_OF(distill.loss.adr_mse)},
         {job->distill.loss.cosent, true, KEY_OF(distill.loss.cosent)},
         {job->distill.loss.angle, true, KEY_OF(distill.loss.angle)},
         {job->distill.loss.cosine_mse, true, KEY_OF(distill.loss.cosine_mse)},
@@ -241,6 +246,21 @@ static int check_kind_of_loss(const struct job *job, struct error *err)
     return 0;
 }
 
+/* Keys of queries that sentences do not have; job.yaml has both, equal. */
+static int check_sides(const struct job *job, struct error *err)
+{
+    if (strcmp(job->data.query_prefix, job->data.document_prefix) != 0)
+        return contradiction(job, KEY_OF(data.query_prefix), err,
+                             "is not data.document_prefix, which stands before both sentences of "
+                             "data.pairs; leave it away");
+    if (job->data.max_query_tokens != job->data.max_document_tokens)
+        return contradiction(job, KEY_OF(data.max_query_tokens), err,
+                             "is %d, but both sentences of data.pairs are cut at "
+                             "data.max_document_tokens (%d); leave it away",
+                             job->data.max_query_tokens, job->data.max_document_tokens);
+    return 0;
+}
+
 /* One kind of data, and what is asked of pairs. */
 static int check_data(const struct job *job, struct error *err)
 {
@@ -249,6 +269,7 @@ static int check_data(const struct job *job, struct error *err)
     if (!job_is_none(job->data.collection))
         return contradiction(job, KEY_OF(data.pairs), err,
                              "and data.collection are both given; a job is of one of them");
+    if (check_sides(job, err)) return -1;
     if (job->evaluate.systems & SYSTEM_BM25)
         return contradiction(job, KEY_OF(evaluate.systems), err,
                              "has bm25, but data.pairs has no documents to rank");

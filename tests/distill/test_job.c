@@ -256,6 +256,9 @@ START_TEST(contradictions_are_refused)
         {"evaluate.measures=[]", "evaluate.measures", "is empty"},
         {"evaluate.measures=[map, map]", "map twice", "evaluate.measures"},
         {"evaluate.measures=[ndcg@10, ndcg_cut_10]", "ndcg_cut_10 twice", "evaluate.measures"},
+        {"evaluate.measures=[P_1, P_2, P_3, P_4, P_5, P_6, P_7, P_8, P_9, P_10, P_11, P_12, P_13, "
+         "P_14, P_15, P_16, P_17]",
+         "evaluate.measures has 17", "at most 16"},
         {"evaluate.measures=[num_rel]", "evaluate.measures", "a count"},
         {"evaluate.measures=[ndgc]", "evaluate.measures", "ndgc"},
         {"mine.sources=[]", "mine.sources", "is empty"},

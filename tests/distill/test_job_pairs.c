@@ -45,6 +45,13 @@ START_TEST(what_pairs_lack_is_refused)
         const char *setting, *words, *more;
     } rows[] = {
         {"distill.loss.info_nce=1", "info_nce is 1", "no queries"},
+        {"distill.loss.ranknet=1", "ranknet is 1", "no queries"},
+        {"distill.loss.lambda=1", "lambda is 1", "no queries"},
+        {"distill.loss.adr_mse=1", "adr_mse is 1", "no queries"},
+        {"student.recipe=margin-mse", "student.recipe margin-mse: distill.loss.margin_mse is 1",
+         "no queries"},
+        {"data.query_prefix=q", "data.query_prefix", "document_prefix"},
+        {"data.max_query_tokens=16", "data.max_query_tokens is 16", "max_document_tokens (200)"},
         {"evaluate.systems=[student, bm25]", "has bm25", "no documents to rank"},
         {"evaluate.measures=[map]", "has map", "spearman"},
         {"export.pick=largest map", "export.pick", "map"},
@@ -70,6 +77,21 @@ START_TEST(what_pairs_lack_is_refused)
 }
 END_TEST
 
+/* starbucks has dot products at temperature 1. */
+START_TEST(recipes_leave_the_cosine)
+{
+    struct job job, plain;
+    struct error err;
+    const char *const recipe[] = {"student.recipe=starbucks", NULL};
+    check_ok(read_job_text(&plain, of_pairs, NULL, &err), &err);
+    check_ok(read_job_text(&job, of_pairs, recipe, &err), &err);
+    ck_assert_int_eq(job.distill.similarity, SIMILARITY_COSINE);
+    ck_assert_double_eq(job.distill.temperature, plain.distill.temperature);
+    ck_assert_int_eq(job.student.pooling, POOLING_CLS);
+    job_free(&job), job_free(&plain);
+}
+END_TEST
+
 START_TEST(printed_jobs_read_back_the_same)
 {
     struct job job, again;
@@ -89,6 +111,7 @@ int main(void)
 {
     const struct test_row rows[] = {TEST(pairs_have_their_own_defaults),
                                     TEST(what_pairs_lack_is_refused),
+                                    TEST(recipes_leave_the_cosine),
                                     TEST(printed_jobs_read_back_the_same),
                                     {0}};
     return run_tests("distill/job_pairs", rows);
