@@ -64,8 +64,9 @@ const struct stage job_stages[] = {
      "data.dev_fraction data.max_train_queries",
      "", "teach embed mine", score_stage, is_scored},
     {"train", "the student, and its control without a teacher",
-     "distill.seed precision student mine.negatives_per_query mine.refresh_steps "
-     "mine.refresh_depth data.made.weight data.query_prefix data.document_prefix "
+     "seed distill.seed precision data.max_query_tokens data.max_document_tokens student "
+     "mine.negatives_per_query mine.refresh_steps mine.refresh_depth data.made.weight "
+     "data.query_prefix data.document_prefix "
      "data.train_split data.dev_split data.dev_fraction data.max_train_queries "
      "distill.hpd distill.loss distill.pair_targets distill.info_nce distill.coordinate_kl "
      "distill.temperature distill.teacher_temperature "

@@ -9,24 +9,38 @@
 #include "data/output.h"
 
 static const char text[] = "name: x\ndata: {collection: /c}\nteacher: {model: /t}\n";
+static const char labels_alone[] = "name: x\ndata: {collection: /c}\nteacher: {model: none}\n"
+                                   "student: {init: {from: /s}}\n";
+static const char pairs_alone[] = "name: x\ndata: {pairs: /p}\nteacher: {model: none}\n"
+                                  "student: {init: {from: /s}}\ndistill: {seed: 13}\n";
 
-static struct job job_with(const char *setting)
+static struct job job_of(const char *yaml, const char *setting)
 {
     struct job job;
     struct error err = {0};
     const char *items[] = {setting};
     const struct string_list settings = {.items = items, .count = setting != NULL};
-    check_ok(job_read_string(&job, "/x.yaml", text, &settings, &err), &err);
+    check_ok(job_read_string(&job, "/x.yaml", yaml, &settings, &err), &err);
     return job;
 }
 
-static struct hash128 hash_with(const char *setting, const char *stage)
+static struct job job_with(const char *setting)
 {
-    struct job job = job_with(setting);
+    return job_of(text, setting);
+}
+
+static struct hash128 hash_of(const char *yaml, const char *setting, const char *stage)
+{
+    struct job job = job_of(yaml, setting);
     const struct job_run run = {.job = &job};
     struct hash128 hash = job_run_stage_hash(&run, stage);
     job_free(&job);
     return hash;
+}
+
+static struct hash128 hash_with(const char *setting, const char *stage)
+{
+    return hash_of(text, setting, stage);
 }
 
 START_TEST(a_key_changes_its_stage_and_those_behind)
@@ -43,6 +57,7 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                    {"mine.false_negative_margin=2", "score"},
                    {"teacher.max_length=100", "score"},
                    {"data.query_prefix=find", "train"},
+                   {"data.max_query_tokens=10", "embed"},
                    {"distill.epochs=2", "train"},
                    {"distill.loss.info_nce=0.5", "train"},
                    {"student.taps=[[1, 64], [3, 128]]", "train"},
@@ -74,6 +89,28 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
             ck_assert_msg(differs == changed, "%s: stage %s %s", changes[c].setting, stage->name,
                           differs ? "changes" : "does not change");
         }
+    }
+}
+END_TEST
+
+/* Without vectors there is no embed stage, of pairs no mine stage, that would depend on them. */
+START_TEST(training_alone_has_its_own_keys)
+{
+    static const struct {
+        const char *yaml, *setting;
+    } changes[] = {{labels_alone, "data.max_query_tokens=10"},
+                   {labels_alone, "data.max_document_tokens=10"},
+                   {pairs_alone, "data.max_document_tokens=10"},
+                   {pairs_alone, "seed=14"}};
+    for (size_t c = 0; c < sizeof changes / sizeof *changes; c++) {
+        struct hash128 a = hash_of(changes[c].yaml, "distill.max_document_tokens=5", "train");
+        const char *setting = changes[c].setting;
+        struct job job = job_of(changes[c].yaml, setting);
+        const struct job_run run = {.job = &job};
+        job.distill.max_document_tokens = 5;
+        struct hash128 b = job_run_stage_hash(&run, "train");
+        ck_assert_msg(a.low != b.low || a.high != b.high, "%s", setting);
+        job_free(&job);
     }
 }
 END_TEST
@@ -200,6 +237,7 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {TEST(a_key_changes_its_stage_and_those_behind),
+                                    TEST(training_alone_has_its_own_keys),
                                     TEST(a_taught_teacher_is_the_first_stage),
                                     TEST(keys_of_made_queries_count_where_some_are_made),
                                     TEST(every_key_belongs_to_a_stage),
