@@ -124,16 +124,38 @@ size_t mine_more(struct candidate_set *set, const struct labels *labels,
 
 /* ---- filtering ---- */
 
-size_t drop_unscored(struct candidate_sets *sets)
+void lower_unscored(struct candidate_sets *sets)
 {
-    size_t dropped = 0;
     for (size_t s = 0; s < sets->count; s++) {
         struct candidate_set *set = &sets->sets[s];
-        size_t kept = 0;
+        float lowest = NAN;
+        for (size_t i = 0; i < set->count; i++) lowest = fminf(lowest, set->candidates[i].score);
         for (size_t i = 0; i < set->count; i++)
-            if (!isnan(set->candidates[i].score)) set->candidates[kept++] = set->candidates[i];
-        dropped += set->count - kept;
+            if (isnan(set->candidates[i].score)) set->candidates[i].score = lowest;
+    }
+}
+
+static bool has_positive(const struct candidate_set *set)
+{
+    return set->count && set->candidates[0].kind == CANDIDATE_POSITIVE;
+}
+
+struct dropped drop_unscored(struct candidate_sets *sets)
+{
+    struct dropped dropped = {0};
+    for (size_t s = 0; s < sets->count; s++) {
+        struct candidate_set *set = &sets->sets[s];
+        bool had = has_positive(set);
+        size_t kept = 0;
+        for (size_t i = 0; i < set->count; i++) {
+            if (!isnan(set->candidates[i].score))
+                set->candidates[kept++] = set->candidates[i];
+            else
+                dropped.positives += set->candidates[i].kind == CANDIDATE_POSITIVE;
+        }
+        dropped.candidates += set->count - kept;
         set->count = kept;
+        dropped.queries += had && !has_positive(set);
     }
     return dropped;
 }

@@ -83,8 +83,14 @@ void mine_query(struct candidate_sets *sets, uint32_t query, const struct labels
 size_t mine_more(struct candidate_set *set, const struct labels *labels,
                  const struct mined_list *list);
 
-/* Removes the candidates whose score is NaN, which is none; how many. */
-size_t drop_unscored(struct candidate_sets *sets);
+/* A score that is NaN is none.  It becomes the lowest of its query's, where there is one. */
+void lower_unscored(struct candidate_sets *sets);
+/* Removes the candidates without a score: how many; positives among them; queries that had a
+ * positive and keep none. */
+struct dropped {
+    size_t candidates, positives, queries;
+};
+struct dropped drop_unscored(struct candidate_sets *sets);
 
 /* Marks as false negatives all that are no positive and whose logit exceeds (best positive's
  * logit) - margin * (standard deviation of all logits); the others become negatives, so that

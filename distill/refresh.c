@@ -123,7 +123,8 @@ static int score(struct candidate_sets *sets, const struct refresh *refresh,
     if (!status) {
         counts->scored = scores_in(cache) - before;
         take_scores(sets, refresh, scores);
-        counts->dropped = drop_unscored(sets);
+        if (run->job->teacher.missing == MISSING_LOWEST) lower_unscored(sets);
+        counts->dropped = drop_unscored(sets).candidates;
         filter_false_negatives(sets, run->job->mine.false_negative_margin);
     }
     free(scores);

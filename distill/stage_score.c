@@ -2,7 +2,6 @@
  * candidate, and which of the queries that the job made are kept; or of the train pairs.  (Dev
  * queries' candidates only make the dev pool; nothing trains on them, so the teacher need not read
  * them.) */
-#include <math.h>
 #include <stdlib.h>
 
 #include "data/npy.h"
@@ -109,29 +108,18 @@ static void list_pairs(uint32_t *queries, uint32_t *documents, const struct cand
 }
 
 /* Gives each candidate its score, in their order, and leaves out those that have none. */
-static void keep_scored(struct candidate_sets *sets, const float *scores)
+static void keep_scored(struct candidate_sets *sets, const float *scores,
+                        enum missing_score missing)
 {
-    size_t at = 0, dropped = 0, positives = 0, queries = 0;
-    for (size_t s = 0; s < sets->count; s++) {
-        struct candidate_set *set = &sets->sets[s];
-        bool had = set->count && set->candidates[0].kind == CANDIDATE_POSITIVE;
-        size_t kept = 0;
-        for (size_t c = 0; c < set->count; c++) {
-            struct candidate candidate = set->candidates[c];
-            candidate.score = scores[at++];
-            if (!isnan(candidate.score))
-                set->candidates[kept++] = candidate;
-            else
-                positives += candidate.kind == CANDIDATE_POSITIVE;
-        }
-        dropped += set->count - kept;
-        set->count = kept;
-        queries += had && !(kept && set->candidates[0].kind == CANDIDATE_POSITIVE);
-    }
-    if (dropped)
+    for (size_t s = 0; s < sets->count; s++)
+        for (size_t c = 0; c < sets->sets[s].count; c++)
+            sets->sets[s].candidates[c].score = *scores++;
+    if (missing == MISSING_LOWEST) lower_unscored(sets);
+    struct dropped dropped = drop_unscored(sets);
+    if (dropped.candidates)
         note("score: %zu candidates are left out, %zu of them labelled positives; so are %zu of "
              "%zu train queries, which keep none of theirs",
-             dropped, positives, queries, sets->count);
+             dropped.candidates, dropped.positives, dropped.queries, sets->count);
 }
 
 static void say_missing(const struct job *job, size_t missing, size_t all)
@@ -156,7 +144,7 @@ static int score_sets(struct job_run *run, struct candidate_sets *train, struct 
     int status = teacher_scores(scores, run, "scores.cache", &pairs, true, &missing, err);
     if (!status) {
         say_missing(run->job, missing, n);
-        keep_scored(train, scores);
+        keep_scored(train, scores, run->job->teacher.missing);
         note("score: %zu pairs", n);
     }
     free(scores);

@@ -286,19 +286,6 @@ static size_t add_up(float *scores, const struct teachers *teachers)
     return missing;
 }
 
-/* A query of which no pair has a score keeps NaN. */
-static void fill_lowest(float *scores, const struct row_pairs *pairs)
-{
-    for (size_t first = 0, end; first < pairs->count; first = end) {
-        end = query_end(pairs, first);
-        float lowest = NAN;
-        for (size_t p = first; p < end; p++)
-            if (isnan(lowest) || scores[p] < lowest) lowest = scores[p];
-        for (size_t p = first; p < end; p++)
-            if (isnan(scores[p])) scores[p] = lowest;
-    }
-}
-
 int teacher_scores(float *scores, struct job_run *run, const char *cache,
                    const struct row_pairs *pairs, bool fit, size_t *missing, struct error *err)
 {
@@ -310,7 +297,6 @@ int teacher_scores(float *scores, struct job_run *run, const char *cache,
     if (!status && job->teacher.scores.count) {
         status = align(&teachers, fit, err);
         if (!status) *missing = add_up(scores, &teachers);
-        if (!status && job->teacher.missing == MISSING_LOWEST) fill_lowest(scores, pairs);
     } else if (!status) {
         memcpy(scores, teachers.all[0].scores, pairs->count * sizeof *scores);
     }

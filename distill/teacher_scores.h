@@ -14,8 +14,8 @@
  *   - to the first one's units and not to 0 and 1, so that another teacher beside it changes
  *     neither temperatures nor margins.
  *
- * A pair without a score in any file is *missing*: its score is NaN (teacher.missing: drop), the
- * lowest of its query's among these pairs (lowest), or teacher.model's (teacher).
+ * A pair without a score in any file is *missing*: its score is teacher.model's where
+ * teacher.missing is teacher, else NaN, with which the caller does what that key says (mine.h).
  *
  *     struct row_pairs pairs = {queries, documents, n};
  *     if (teacher_scores(scores, run, "scores.cache", &pairs, true, &missing, err)) return -1;

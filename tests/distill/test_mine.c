@@ -135,13 +135,42 @@ START_TEST(what_has_no_score_leaves)
     for (uint32_t q = 0; q < 2; q++)
         mine(&sets, q, (struct labels){positives, 1, 1, -1}, both, 2, 3);
     check_set(&sets.sets[0], "9+ 4 7 2");
-    ck_assert_uint_eq(drop_unscored(&sets), 0);
+    ck_assert_uint_eq(drop_unscored(&sets).candidates, 0);
     sets.sets[0].candidates[1].score = NAN;
     sets.sets[0].candidates[3].score = NAN;
     sets.sets[1].candidates[2].score = NAN;
-    ck_assert_uint_eq(drop_unscored(&sets), 3);
+    struct dropped dropped = drop_unscored(&sets);
+    ck_assert_uint_eq(dropped.candidates, 3);
+    ck_assert_uint_eq(dropped.positives + dropped.queries, 0);
     check_set(&sets.sets[0], "9+ 7");
     check_set(&sets.sets[1], "9+ 4 2");
+    sets.sets[1].candidates[0].score = NAN;
+    dropped = drop_unscored(&sets);
+    ck_assert_uint_eq(dropped.positives, 1);
+    ck_assert_uint_eq(dropped.queries, 1);
+    check_set(&sets.sets[1], "4 2");
+    ck_assert_uint_eq(drop_unscored(&sets).queries, 0); /* it had none any more */
+    candidate_sets_free(&sets);
+}
+END_TEST
+
+START_TEST(what_has_no_score_gets_its_querys_lowest)
+{
+    static const float before[3][3] = {{NAN, 2, -1}, {NAN, NAN, NAN}, {5, NAN, 7}};
+    static const float after[3][3] = {{-1, 2, -1}, {NAN, NAN, NAN}, {5, 5, 7}};
+    struct candidate_sets sets;
+    candidate_sets_init(&sets, 3);
+    for (uint32_t q = 0; q < 3; q++)
+        for (uint32_t c = 0; c < 3; c++) {
+            struct candidate_set *set = c ? &sets.sets[q] : candidate_sets_add(&sets, q);
+            candidate_set_add(set, (struct candidate){.document = c, .score = before[q][c]});
+        }
+    lower_unscored(&sets);
+    for (size_t q = 0; q < 3; q++)
+        for (size_t c = 0; c < 3; c++) {
+            float got = sets.sets[q].candidates[c].score, expected = after[q][c];
+            ck_assert(isnan(expected) ? isnan(got) : got == expected);
+        }
     candidate_sets_free(&sets);
 }
 END_TEST
@@ -344,6 +373,7 @@ int main(void)
         TEST(sources_and_best_ranks_are_noted),
         TEST(more_joins_behind_what_is_there),
         TEST(what_has_no_score_leaves),
+        TEST(what_has_no_score_gets_its_querys_lowest),
         TEST(false_negatives_are_those_near_the_best_positive),
         TEST(filtering_nothing_is_fine),
         TEST(what_is_written_is_read_back),

@@ -74,6 +74,15 @@ counts=$(sed -n 's/.*after step 3 the student found \([0-9]*\) new.*, \([0-9]*\)
 [ "${counts% *}" = "${counts#* }" ] || wrong "without a score: $(grep refresh "$folder/said")"
 cut -f 1-5 "$folder/one/scores.trec" >"$folder/first"
 cut -f 1-5 "$folder/outside/train/candidates.3.trec" | cmp - "$folder/first" || wrong "what has no score stays"
+# ---- or gets the lowest of all that is known of its query ----
+run outside --set "teacher.scores=[$folder/one/scores.trec]" --set 'teacher.weights=[0, 1]' \
+    --set teacher.missing=lowest --set 'evaluate.systems=[student]'
+grep -q 'after step 3 the student found [1-9].*, 0 left out' "$folder/said" || wrong "lowest: $(grep refresh "$folder/said")"
+awk -F '\t' '
+    !($1 in lowest) || $5 < lowest[$1] { lowest[$1] = $5 }
+    $6 == "negative:student" || $6 == "false-negative:student" { new++; if ($5 != lowest[$1]) print }
+    END { if (!new) print "nothing new" }' "$folder/outside/train/candidates.3.trec" >"$folder/odd"
+[ ! -s "$folder/odd" ] || wrong "not the lowest: $(head -5 "$folder/odd")"
 run student --until export --set 'evaluate.systems=[student]'
 run labels --set teacher.model=none --set distill.hpd.epochs=0 --set 'evaluate.systems=[student]' \
     --set "student.init.from=$folder/student/student" --set distill.epochs=20 --set distill.patience=4

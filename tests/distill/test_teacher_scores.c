@@ -130,14 +130,10 @@ START_TEST(one_file_is_taken_as_it_is)
     world_open(&world, texts, 1);
     expect(&world, true, 1, (float[]){3, 0, -2, 1, 0.5f, NAN});
     expect(&world, false, 1, (float[]){3, 0, -2, 1, 0.5f, NAN});
-    world.job.teacher.missing = MISSING_LOWEST;
-    expect(&world, true, 1, (float[]){3, 0, -2, 1, 0.5f, NAN}); /* q2 has none at all */
     world_close(&world);
     const char *fewer[] = {"q0\td0\t3\nq0\td2\t-2\nq2\td5\t4\n"};
     world_open(&world, fewer, 1);
     expect(&world, true, 3, (float[]){3, NAN, -2, NAN, NAN, 4});
-    world.job.teacher.missing = MISSING_LOWEST;
-    expect(&world, true, 3, (float[]){3, -2, -2, NAN, NAN, 4});
     world_close(&world);
 }
 END_TEST
