@@ -39,8 +39,9 @@ static int read_pair(struct sts_pairs *out, char *line, struct lines *lines, str
     if (count != 3)
         return fail(err, "%s: %zu columns; a line is score<TAB>sentence1<TAB>sentence2",
                     lines_where(lines), count);
-    if (lines_number(lines) == 1 && isalpha((unsigned char)*fields[0])) return 0; /* header */
     double score = strtod(fields[0], &end);
+    bool header = lines_number(lines) == 1 && end == fields[0] && isalpha((unsigned char)*end);
+    if (header) return 0;
     if (end == fields[0] || *end || !isfinite(score))
         return fail(err, "%s: the score \"%s\" is not a finite number", lines_where(lines),
                     fields[0]);
