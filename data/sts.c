@@ -65,6 +65,7 @@ static int read_pairs(struct sts_pairs *out, struct lines *lines, struct error *
 
 struct search {
     const char *plain; /* the name a plain file has in the walk */
+    bool takes_plain;  /* whether it is the split, whatever its name */
     const char *wanted;
     struct sts_pairs *out;
     bool found_tsv, found_corpus;
@@ -86,8 +87,10 @@ static bool is_tsv(const char *name)
 static int look_for_split(void *arg, const char *name, struct lines *lines, struct error *err)
 {
     struct search *search = arg;
-    bool plain = strcmp(name, search->plain) == 0;
-    if (!plain && !(is_tsv(name) && strcmp(base_name(name), search->wanted) == 0)) return 0;
+    bool is_split = strcmp(name, search->plain) == 0
+                        ? search->takes_plain
+                        : is_tsv(name) && strcmp(base_name(name), search->wanted) == 0;
+    if (!is_split) return 0;
     search->found_tsv = true;
     return read_pairs(search->out, lines, err) ? -1 : 1;
 }
@@ -101,16 +104,20 @@ static int look_for_corpus(void *arg, const char *name, struct lines *lines, str
     return search->found_corpus;
 }
 
-/* Whether the split is there goes to *found; plain: a file that is the split whatever its name. */
-static int find_split(struct sts_pairs *out, const char *path, const char *plain, const char *split,
+/* Whether the split is there goes to *found; takes_plain: a plain file is it. */
+static int find_split(struct sts_pairs *out, const char *path, bool takes_plain, const char *split,
                       bool *found, struct error *err)
 {
     *out = (struct sts_pairs){0};
-    char *wanted = xasprintf("%s.tsv", split);
-    struct search search = {.plain = plain, .wanted = wanted, .out = out};
+    char *wanted = xasprintf("%s.tsv", split), *plain = xstrdup(base_name(path));
+    size_t length = strlen(plain);
+    if (length > 3 && strcmp(plain + length - 3, ".gz") == 0) plain[length - 3] = '\0';
+    struct search search = {
+        .plain = plain, .takes_plain = takes_plain, .wanted = wanted, .out = out};
     int status = source_walk(path, look_for_split, &search, err);
     *found = search.found_tsv;
     if (status) sts_free(out);
+    free(plain);
     free(wanted);
     return status;
 }
@@ -118,12 +125,8 @@ static int find_split(struct sts_pairs *out, const char *path, const char *plain
 int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err)
 {
     bool found;
-    char *plain = xstrdup(base_name(path));
-    size_t length = strlen(plain);
-    if (length > 3 && strcmp(plain + length - 3, ".gz") == 0) plain[length - 3] = '\0';
-    int status = find_split(out, path, plain, split, &found, err);
+    int status = find_split(out, path, true, split, &found, err);
     if (status == 0 && !found) status = fail(err, "%s: holds no %s.tsv", path, split);
-    free(plain);
     return status;
 }
 
@@ -167,7 +170,7 @@ int sts_read_collection(struct collection *out, const char *path, const char *co
     for (size_t s = 0; s < num_splits && !status; s++) {
         struct sts_pairs pairs;
         bool found;
-        status = find_split(&pairs, path, "", splits[s], &found, err);
+        status = find_split(&pairs, path, s == 0, splits[s], &found, err);
         if (status || !found) continue;
         if (strlen(splits[s]) >= sizeof out->pair_splits->name)
             status = fail(err, "%s: a split's name has at most %zu letters", path,

@@ -9,7 +9,6 @@
 #include "data/progress.h"
 #include "data/sts.h"
 #include "distill/evaluation.h"
-#include "distill/vector_losses.h"
 
 struct evaluate_call {
     const char *model, *split, *layers, *dims, *output, *trec, *precision;
@@ -20,6 +19,7 @@ struct evaluate_call {
 
 static const char *const default_measures[] = {"ndcg_cut_10", "recip_rank_cut_10", "recall_100",
                                                "map"};
+static const char *const pair_measures[] = {"spearman", "pearson"};
 
 /* "1,2,3" within 1..most, "all", or NULL for most alone; rising and without repeats. */
 static int parse_list(struct int_list *out, const char *text, int most, const char *option,
@@ -48,8 +48,6 @@ static int parse_list(struct int_list *out, const char *text, int most, const ch
     return 0;
 }
 
-/* ---- retrieval ---- */
-
 static int print_grid(const struct evaluation *evaluation, const char *path, struct error *err)
 {
     struct output out = {0};
@@ -57,7 +55,7 @@ static int print_grid(const struct evaluation *evaluation, const char *path, str
     output_printf(&out, "layers\tdim");
     for (size_t m = 0; m < evaluation->num_measures; m++) {
         char name[32];
-        measure_name(name, evaluation->measures[m]);
+        evaluation_measure_name(name, evaluation, m);
         output_printf(&out, "\t%s", name);
     }
     output_printf(&out, "\n");
@@ -71,7 +69,7 @@ static int print_grid(const struct evaluation *evaluation, const char *path, str
     return output_commit(&out, err);
 }
 
-struct evaluate_points {
+struct points {
     const struct dual_encoder *de;
     struct int_list layers, dims;
     struct pool *pool;
@@ -91,32 +89,57 @@ static int check_split(const struct collection *collection, const struct query_s
     return status;
 }
 
-static int evaluate_collection(const struct evaluate_call *call,
-                               const struct evaluate_points *points, const char *path,
-                               struct error *err)
+static int choose_measures(struct evaluation *out, const struct evaluate_call *call,
+                           struct error *err)
+{
+    if (call->measures.count)
+        return evaluation_measures(out, call->measures.items, call->measures.count, err);
+    return out->pairs ? evaluation_measures(out, pair_measures, 2, err)
+                      : evaluation_measures(out, default_measures, 4, err);
+}
+
+static int read_queries(struct collection *collection, struct query_set *queries,
+                        const struct evaluate_call *call, const char *path, struct error *err)
+{
+    if (collection_read(collection, path, err)) return -1;
+    query_set_of(queries, collection, call->split);
+    if (check_split(collection, queries, call, path, err)) return -1;
+    note("%s: %zu documents, %zu queries of split %s", path, collection->documents.count,
+         queries->count, call->split);
+    return 0;
+}
+
+static int read_pairs(struct collection *collection, struct pair_set *pairs,
+                      const struct evaluate_call *call, const char *path, struct error *err)
+{
+    if (call->dot || call->drop_same_id)
+        return fail_usage(err, "%s: sentence pairs are compared by cosines: leave --%s away", path,
+                          call->dot ? "dot" : "drop-same-id");
+    if (sts_read_collection(collection, path, &call->split, 1, err)) return -1;
+    pair_set_of(pairs, collection, call->split);
+    note("%s: %zu pairs of split %s", path, pairs->count, call->split);
+    return 0;
+}
+
+static int evaluate_points(const struct evaluate_call *call, const struct points *points,
+                           const char *path, bool is_sts, struct error *err)
 {
     struct collection collection = {0};
     struct query_set queries = {0};
+    struct pair_set pairs = {0};
     struct evaluation evaluation = {.collection = &collection,
                                     .queries = &queries,
+                                    .pairs = is_sts ? &pairs : NULL,
                                     .pool = points->pool,
                                     .cosine = !call->dot,
                                     .drop_same_id = call->drop_same_id,
                                     .trec_folder = call->trec};
-    int status =
-        call->measures.count
-            ? evaluation_measures(&evaluation, call->measures.items, call->measures.count, err)
-            : evaluation_measures(&evaluation, default_measures,
-                                  sizeof default_measures / sizeof *default_measures, err);
+    int status = choose_measures(&evaluation, call, err);
     if (!status && call->trec) status = make_folder(call->trec, err);
-    if (!status) status = collection_read(&collection, path, err);
+    if (!status)
+        status = is_sts ? read_pairs(&collection, &pairs, call, path, err)
+                        : read_queries(&collection, &queries, call, path, err);
     if (!status) {
-        query_set_of(&queries, &collection, call->split);
-        status = check_split(&collection, &queries, call, path, err);
-    }
-    if (!status) {
-        note("%s: %zu documents, %zu queries of split %s", path, collection.documents.count,
-             queries.count, call->split);
         struct document_vectors documents;
         document_vectors_make(&documents, &evaluation, points->de, &points->layers);
         status = evaluate_encoder(&evaluation, "retort", points->de, &points->layers, &points->dims,
@@ -125,61 +148,9 @@ static int evaluate_collection(const struct evaluate_call *call,
     }
     if (!status) status = print_grid(&evaluation, call->output, err);
     evaluation_free(&evaluation);
+    pair_set_free(&pairs);
     query_set_free(&queries);
     collection_free(&collection);
-    return status;
-}
-
-/* ---- sentence pairs ---- */
-
-static int print_correlations(struct output *out, const struct sts_pairs *pairs, int layer,
-                              const struct int_list *dims, const float *first, const float *second,
-                              int width)
-{
-    float *cosines = xcalloc(pairs->count, sizeof *cosines);
-    double *similarity = xcalloc(pairs->count, sizeof *similarity);
-    for (size_t d = 0; d < dims->count; d++) {
-        pair_cosines(cosines, first, second, (int)pairs->count, width, dims->items[d]);
-        for (size_t i = 0; i < pairs->count; i++) similarity[i] = cosines[i];
-        output_printf(out, "%d\t%d\t%.6f\t%.6f\n", layer, dims->items[d],
-                      spearman(similarity, pairs->scores, pairs->count),
-                      pearson(similarity, pairs->scores, pairs->count));
-    }
-    free(similarity);
-    free(cosines);
-    return 0;
-}
-
-static int evaluate_pairs(const struct evaluate_call *call, const struct evaluate_points *points,
-                          const char *path, struct error *err)
-{
-    struct sts_pairs pairs;
-    struct output out = {0};
-    if (sts_read(&pairs, path, call->split, err)) return -1;
-    note("%s: %zu pairs of split %s", path, pairs.count, call->split);
-    int status = output_open(&out, call->output, err);
-    if (!status) {
-        int width = points->de->output_size;
-        float *first = xaligned(pairs.count * (size_t)width, sizeof *first);
-        float *second = xaligned(pairs.count * (size_t)width, sizeof *second);
-        output_printf(&out, "layers\tdim\tspearman\tpearson\n");
-        for (size_t l = 0; l < points->layers.count; l++) {
-            const int *layer = &points->layers.items[l];
-            struct embed_request request = {.texts = pairs.first,
-                                            .count = pairs.count,
-                                            .prompt = points->de->query_prompt,
-                                            .layers = layer,
-                                            .num_layers = 1};
-            dual_encoder_embed(points->de, points->pool, &request, &first);
-            request.texts = pairs.second;
-            dual_encoder_embed(points->de, points->pool, &request, &second);
-            print_correlations(&out, &pairs, *layer, &points->dims, first, second, width);
-        }
-        free(second);
-        free(first);
-        status = output_commit(&out, err);
-    }
-    sts_free(&pairs);
     return status;
 }
 
@@ -193,13 +164,11 @@ static int run_evaluate(const struct evaluate_call *call, const char *path, stru
     if (call->precision && precision_parse(&precision, call->precision, err)) return -1;
     if (sts_detect(&is_sts, path, err) || dual_encoder_open(&de, call->model, 0, precision, err))
         return -1;
-    struct evaluate_points points = {.de = &de, .pool = pool_open(call->threads)};
+    struct points points = {.de = &de, .pool = pool_open(call->threads)};
     int status =
         parse_list(&points.layers, call->layers, de.encoder.config.num_layers, "layers", err);
     if (!status) status = parse_list(&points.dims, call->dims, de.output_size, "dims", err);
-    if (!status)
-        status = is_sts ? evaluate_pairs(call, &points, path, err)
-                        : evaluate_collection(call, &points, path, err);
+    if (!status) status = evaluate_points(call, &points, path, is_sts, err);
     free(points.layers.items);
     free(points.dims.items);
     pool_close(points.pool);
@@ -219,11 +188,12 @@ int evaluate_command(int argc, char **argv, struct error *err)
         {"dims", OPTION_STRING, &call.dims, "D,...", "dimensions to measure (all of them at once)"},
         {"m", OPTION_LIST, &call.measures, "MEASURE",
          "measure, by trec_eval's name; may be repeated (ndcg_cut_10, recip_rank_cut_10, "
-         "recall_100, map)"},
+         "recall_100, map; of pairs spearman, pearson)"},
         {"dot", OPTION_FLAG, &call.dot, NULL, "rank by dot product instead of cosine"},
         {"drop-same-id", OPTION_FLAG, &call.drop_same_id, NULL,
          "never retrieve the document with the query's own id"},
-        {"trec", OPTION_STRING, &call.trec, "DIR", "write a TREC run a point there"},
+        {"trec", OPTION_STRING, &call.trec, "DIR",
+         "write a TREC run a point there; of pairs label and cosine of each"},
         {"output", OPTION_STRING, &call.output, "F.tsv", "where to write (standard output)"},
         OPTION_THREADS(&call.threads),
         OPTION_PRECISION(&call.precision),

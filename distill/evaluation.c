@@ -180,6 +180,12 @@ int evaluate_vectors(struct evaluation *evaluation, const char *system, int laye
     return 0;
 }
 
+/* Sentences are asked with and asked for alike: as queries, where a model tells both apart. */
+static const char *prompt_of(const struct evaluation *evaluation, const struct dual_encoder *de)
+{
+    return evaluation->pairs ? de->query_prompt : de->document_prompt;
+}
+
 /* Documents embedded a second with the first `layer` blocks: a sample that stands for the
  * collection, best of two rounds. */
 static double encode_rate(const struct evaluation *evaluation, const struct dual_encoder *de,
@@ -191,7 +197,7 @@ static double encode_rate(const struct evaluation *evaluation, const struct dual
     for (size_t i = 0; i < n; i++) sample[i] = documents->values[i * documents->count / n];
     const struct embed_request request = {.texts = sample,
                                           .count = n,
-                                          .prompt = de->document_prompt,
+                                          .prompt = prompt_of(evaluation, de),
                                           .max_length = evaluation->max_document_tokens,
                                           .layers = &layer,
                                           .num_layers = 1};
@@ -218,7 +224,7 @@ void document_vectors_make(struct document_vectors *out, const struct evaluation
         out->z[l] = xaligned(documents->count * (size_t)de->output_size, sizeof(float));
     const struct embed_request request = {.texts = documents->values,
                                           .count = documents->count,
-                                          .prompt = de->document_prompt,
+                                          .prompt = prompt_of(evaluation, de),
                                           .max_length = evaluation->max_document_tokens,
                                           .layers = layers->items,
                                           .num_layers = (int)layers->count};
@@ -274,10 +280,25 @@ const struct evaluated *evaluation_find(const struct evaluation *evaluation, con
     return NULL;
 }
 
+/* What people say of the pairs. */
+static double *labels_of(const struct pair_set *pairs)
+{
+    double *labels = xcalloc(pairs->count, sizeof *labels);
+    for (size_t i = 0; i < pairs->count; i++) labels[i] = pairs->pairs[i].score;
+    return labels;
+}
+
 double evaluated_mean(const struct evaluation *evaluation, const struct evaluated *row,
                       size_t measure)
 {
     double sum = 0;
+    if (evaluation->pairs) {
+        bool ranks = evaluation->correlations[measure] == CORRELATION_SPEARMAN;
+        double *labels = labels_of(evaluation->pairs);
+        sum = (ranks ? spearman : pearson)(row->scores, labels, evaluation->pairs->count);
+        free(labels);
+        return sum;
+    }
     for (size_t q = 0; q < evaluation->queries->count; q++) sum += row->values[measure][q];
     return sum / (double)evaluation->queries->count;
 }
@@ -288,14 +309,6 @@ void evaluation_measure_name(char name[32], const struct evaluation *evaluation,
         snprintf(name, 32, "%s", correlation_name(evaluation->correlations[measure]));
     else
         measure_name(name, evaluation->measures[measure]);
-}
-
-/* What people say of the pairs. */
-static double *labels_of(const struct pair_set *pairs)
-{
-    double *labels = xcalloc(pairs->count, sizeof *labels);
-    for (size_t i = 0; i < pairs->count; i++) labels[i] = pairs->pairs[i].score;
-    return labels;
 }
 
 struct interval evaluated_interval(const struct evaluation *evaluation, const struct evaluated *row,

@@ -80,7 +80,7 @@ struct interval evaluated_difference(const struct evaluation *evaluation, const 
 const struct evaluated *evaluation_find(const struct evaluation *evaluation, const char *system,
                                         int layers, int dim); /* or NULL */
 double evaluated_mean(const struct evaluation *evaluation, const struct evaluated *row,
-                      size_t measure);
+                      size_t measure); /* or correlation */
 void evaluation_free(struct evaluation *evaluation);
 
 #endif

@@ -74,6 +74,13 @@ printf '%s\t%s\t%s\n' 4.5 "the cat sat" "a cat sat" 0.2 "the cat sat" "the old d
 ok evaluate $common --model "$student" --layers all --dims 8,16 "$folder/pairs.tsv"
 expect "rows of pairs" 5 "$(wc -l <"$folder/out")"
 expect "columns of pairs" "layers	dim	spearman	pearson" "$(head -1 "$folder/out")"
+cp "$folder/out" "$folder/both"
+ok evaluate $common --model "$student" --dims 8,16 -m pearson --trec "$folder/cosines" "$folder/pairs.tsv"
+expect "pearson alone" "$(awk -F '\t' 'NR == 1 || $1 == 2 { print $1, $2, $4 }' "$folder/both")" \
+    "$(tr '\t' ' ' <"$folder/out")"
+expect "the pairs' labels" "label 4.5 0.2 5 " "$(cut -f 1 "$folder/cosines/retort-l2-d8.tsv" | tr '\n' ' ')"
+fails 2 "spearman" evaluate --model "$student" -m map "$folder/pairs.tsv"
+fails 2 "cosines" evaluate --model "$student" --dot "$folder/pairs.tsv"
 
 # ---- index, search, metrics: the picked point once more ----
 ok index $common --model "$exported" --output "$folder/index" "$folder/collection"
