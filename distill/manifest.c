@@ -10,18 +10,16 @@
 #include "data/json.h"
 #include "data/output.h"
 
-/* Names of the regular files in a folder below the run, sorted. */
-static int is_file_name(const struct dirent *entry)
+static int is_no_dot(const struct dirent *entry)
 {
     return entry->d_name[0] != '.';
 }
 
-/* Not logs, tables with times, job.yaml with its paths, caches in the order of the work. */
+/* Not logs, tables with times or paths, caches in the order of the work. */
 static bool is_reproducible(const char *name)
 {
-    static const char *const varying[] = {"job.yaml",    "log.txt",      "manifest.json",
-                                          "grid.tsv",    "grid_dev.tsv", "export/README.md",
-                                          "report.html", "progress.tsv", "teachers.tsv"};
+    static const char *const varying[] = {"manifest.json", "grid.tsv", "grid_dev.tsv",
+                                          "export/README.md", "teachers.tsv"};
     for (size_t i = 0; i < sizeof varying / sizeof *varying; i++)
         if (strcmp(name, varying[i]) == 0) return false;
     const char *dot = strrchr(name, '.');
@@ -29,29 +27,52 @@ static bool is_reproducible(const char *name)
     return !is_log && !(dot && strcmp(dot, ".cache") == 0);
 }
 
-/* Adds "folder/name": hash for every reproducible file of folder ("" is the run itself). */
-static int hash_files(struct json *files, const struct job_run *run, const char *folder,
-                      struct error *err)
+static int hash_below(struct json *files, const struct job_run *run, const char *name,
+                      struct error *err);
+
+static int hash_folder(struct json *files, const struct job_run *run, const char *path,
+                       const char *name, struct error *err)
 {
     struct dirent **entries;
-    char *path = *folder ? job_run_path(run, folder) : xstrdup(run->folder);
-    int count = scandir(path, &entries, is_file_name, alphasort), status = 0;
+    int count = scandir(path, &entries, is_no_dot, alphasort), status = 0;
     for (int e = 0; e < count; e++) {
-        char hex[33];
-        struct stat info;
-        char *file = path_join(path, entries[e]->d_name);
-        char *name =
-            *folder ? xasprintf("%s/%s", folder, entries[e]->d_name) : xstrdup(entries[e]->d_name);
-        if (!status && is_reproducible(name) && stat(file, &info) == 0 && S_ISREG(info.st_mode)) {
-            status = hash_file(hex, file, err);
-            if (!status) json_set_string(files, name, hex);
-        }
-        free(name);
-        free(file);
+        char *below = path_join(name, entries[e]->d_name);
+        if (!status) status = hash_below(files, run, below, err);
+        free(below);
         free(entries[e]);
     }
     if (count >= 0) free(entries);
+    return status;
+}
+
+/* Adds name: hash where it is a reproducible file of the run, and those below it where it is a
+ * folder. */
+static int hash_below(struct json *files, const struct job_run *run, const char *name,
+                      struct error *err)
+{
+    struct stat info;
+    char hex[33], *path = job_run_path(run, name);
+    bool there = stat(path, &info) == 0;
+    int status = 0;
+    if (there && S_ISDIR(info.st_mode)) {
+        status = hash_folder(files, run, path, name, err);
+    } else if (there && S_ISREG(info.st_mode) && is_reproducible(name)) {
+        status = hash_file(hex, path, err);
+        if (!status) json_set_string(files, name, hex);
+    }
     free(path);
+    return status;
+}
+
+/* What the stages of the job left. */
+static int hash_files(struct json *out, const struct job_run *run, struct error *err)
+{
+    int status = 0;
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        const char *const *files = stage_files(stage->name);
+        if (!stage_is_wanted(stage, run->job)) continue;
+        for (; files && *files && !status; files++) status = hash_below(out, run, *files, err);
+    }
     return status;
 }
 
@@ -87,9 +108,6 @@ static char *processor(void)
 
 int manifest_write(const struct job_run *run, const struct tap *picked, struct error *err)
 {
-    static const char *const folders[] = {"",      "teacher",   "representations", "targets",
-                                          "train", "trec",      "student",         "export",
-                                          "made",  "made/qrels"};
     struct json *manifest = json_new_object(), *files = json_new_object();
     enum precision precision = run->job->precision;
     char *name = processor();
@@ -110,8 +128,7 @@ int manifest_write(const struct job_run *run, const struct tap *picked, struct e
     json_set_int(manifest, "layers", picked->layer);
     json_set_int(manifest, "dim", picked->dim);
     set_stages(manifest, run);
-    for (size_t f = 0; f < sizeof folders / sizeof *folders && !status; f++)
-        status = hash_files(files, run, folders[f], err);
+    if (!status) status = hash_files(files, run, err);
     json_set(manifest, "files", files);
     char *path = job_run_path(run, "manifest.json");
     if (!status) status = json_write_file(path, manifest, err);

@@ -83,6 +83,17 @@ awk -v before="$(value_of one init 2 16)" -v labels="$(value_of one no-teacher 2
     'BEGIN {exit !(labels > 0.45 && labels > before + 0.1)}' ||
     wrong "labels teach nothing: $(cat "$folder/one/grid.tsv")"
 
+find "$folder/one" -type f >"$folder/files"
+while read -r file; do
+    "$RETORT" inspect "$file" >"$folder/out" 2>&1 || wrong "inspect $file: $(cat "$folder/out")"
+done <"$folder/files"
+"$RETORT" inspect "$folder/one" >"$folder/out"
+grep -q 'not yet' "$folder/out" && wrong "a finished run has stages that it does not want: $(cat "$folder/out")"
+"$RETORT" inspect "$folder/one/job.yaml" | grep -q "^data.pairs: .*/pairs" || wrong "inspect job.yaml: no data.pairs"
+for file in pairs/teacher.tsv export/2_Dense/model.safetensors; do
+    grep -q "\"$file\"" "$folder/one/manifest.json" || wrong "the manifest has no $file"
+done
+
 # ---- the picked model gives the grid's value elsewhere ----
 "$RETORT" evaluate --model "$folder/one/export" --precision f32 "$folder/pairs" >"$folder/out" 2>/dev/null
 best=$(awk -F '\t' '$1 == "student" {print $4}' "$folder/one/grid_dev.tsv" | sort -g | tail -1)
