@@ -46,6 +46,8 @@ int inspect_grid(struct text *out, const char *path, struct error *err);
 int inspect_grid_seeds(struct text *out, const char *path, struct error *err);
 int inspect_differences(struct text *out, const char *path, struct error *err);
 int inspect_teachers(struct text *out, const char *path, struct error *err);
+int inspect_made(struct text *out, const char *path, struct error *err);
+int inspect_compared(struct text *out, const char *path, struct error *err);
 int inspect_probe(struct text *out, const char *path, struct error *err);
 int inspect_progress(struct text *out, const char *path, struct error *err);
 int inspect_train_log(struct text *out, const char *path, struct error *err);

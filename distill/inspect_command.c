@@ -91,11 +91,13 @@ void distribution(struct text *out, const char *label, const char *unit, size_t 
 
 static int inspect_job(struct text *out, const char *path, struct error *err)
 {
-    static const char *const keys[] = {"name",    "data.collection", "teacher.model",
-                                       "student", "distill.loss",    "evaluate",
-                                       "export"};
     struct job job;
     if (job_read(&job, path, NULL, err)) return -1;
+    const char *const keys[] = {
+        "name",          job_has_pairs(&job) ? "data.pairs" : "data.collection",
+        "teacher.model", "student",
+        "distill.loss",  "evaluate",
+        "export"};
     fact(out, "kind", "job file, without mistakes; retort plan says more");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) job_print_keys(&job, keys[i], out);
     job_free(&job);
@@ -192,6 +194,8 @@ static const struct {
     {"system_a\tsystem_b\t", "", inspect_differences},
     {"layer\tform\tcentred\t", "", inspect_probe},
     {"teacher\tweight\tpairs\t", "", inspect_teachers},
+    {"query\tdocument\tkind\tremoved\t", "", inspect_made},
+    {"label\tscore\n", "", inspect_compared},
     {"stage\tsince\t", "", inspect_progress},
     {"phase\tkind\tstep\t", "", inspect_train_log},
     {"<!DOCTYPE html", "", inspect_page},
@@ -223,9 +227,9 @@ static int inspect_file(struct text *out, const char *path, const char *tokenize
     char start[65] = "";
     FILE *file = fopen(path, "rb");
     if (!file) return fail_errno(err, "%s: cannot open", path);
-    size_t length = fread(start, 1, 64, file);
+    start[fread(start, 1, 64, file)] = '\0';
     fclose(file);
-    for (size_t k = 0; length && k < sizeof kinds / sizeof *kinds; k++)
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         if (strncmp(start, kinds[k].start, strlen(kinds[k].start)) == 0 &&
             ends_with(path, kinds[k].end))
             return kinds[k].inspect(out, path, err);

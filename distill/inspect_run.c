@@ -79,6 +79,16 @@ int inspect_teachers(struct text *out, const char *path, struct error *err)
     return table_facts(out, "how several teachers' scores were brought together", path, err);
 }
 
+int inspect_made(struct text *out, const char *path, struct error *err)
+{
+    return table_facts(out, "what the teacher says of made queries", path, err);
+}
+
+int inspect_compared(struct text *out, const char *path, struct error *err)
+{
+    return table_facts(out, "people's scores of test pairs beside a system's", path, err);
+}
+
 int inspect_progress(struct text *out, const char *path, struct error *err)
 {
     return table_facts(out, "progress of a run; retort watch shows it", path, err);
@@ -226,15 +236,25 @@ int inspect_mark(struct text *out, const char *path, struct error *err)
 
 /* ---- the folder ---- */
 
+/* Those that the job wants; all of them, where this version cannot read it. */
 static void stage_facts(struct text *out, const char *folder)
 {
+    struct job job;
+    struct error ignored = {0};
+    char *path = path_join(folder, "job.yaml");
+    bool known = job_read(&job, path, NULL, &ignored) == 0;
+    const char *label = "stages";
     for (const struct stage *stage = job_stages; stage->name; stage++) {
         char key[33], took[DURATION_SIZE];
         double seconds;
+        if (known && !stage_is_wanted(stage, &job)) continue;
         bool done = stage_mark_read(key, &seconds, folder, stage->name);
-        fact(out, stage == job_stages ? "stages" : "", "%-10s %s%s", stage->name,
-             done ? "done in " : "not yet", done ? duration_words(took, seconds) : "");
+        fact(out, label, "%-10s %s%s", stage->name, done ? "done in " : "not yet",
+             done ? duration_words(took, seconds) : "");
+        label = "";
     }
+    if (known) job_free(&job);
+    free(path);
 }
 
 static void picked_facts(struct text *out, const char *folder)

@@ -53,6 +53,7 @@ grep -q 'The collection has no judgements of split test' "$folder/one/report.htm
 grep -q '"measured_on": "dev"' "$folder/one/manifest.json" || wrong "the manifest: $(cat "$folder/one/manifest.json")"
 "$RETORT" report --output - "$folder/one" 2>"$folder/err" | cmp -s - "$folder/one/report.html" ||
     wrong "retort report writes another page"
+"$RETORT" inspect "$folder/one/made.tsv" >"$folder/out" 2>&1 || wrong "inspect made.tsv: $(cat "$folder/out")"
 "$RETORT" inspect "$folder/one" >"$folder/out" 2>&1 || wrong "inspect: $(cat "$folder/out")"
 scores=$folder/one/made.tsv
 [ "$(columns "$scores")" = "8 " ] || wrong "made.tsv: $(cat "$scores")"
