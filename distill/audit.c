@@ -53,20 +53,21 @@ size_t count_empty(const struct texts *texts)
 
 struct judgement_audit audit_judgements(const struct qrels *qrels)
 {
-    struct judgement_audit audit = {
-        .queries = qrels->count, .lowest = INT32_MAX, .highest = INT32_MIN};
+    struct judgement_audit audit = {.queries = qrels->count};
+    size_t relevant = 0;
     for (size_t q = 0; q < qrels->count; q++) {
         const struct judged_query *query = &qrels->queries[q];
         size_t found = qrels_relevant(query);
-        audit.judgements += query->count;
-        audit.relevant += found;
+        relevant += found;
         audit.most_relevant = found > audit.most_relevant ? found : audit.most_relevant;
         for (size_t j = 0; j < query->count; j++) {
             int grade = query->judgements[j].grade;
-            audit.lowest = grade < audit.lowest ? grade : audit.lowest;
-            audit.highest = grade > audit.highest ? grade : audit.highest;
+            bool first = audit.judgements++ == 0;
+            audit.lowest = first || grade < audit.lowest ? grade : audit.lowest;
+            audit.highest = first || grade > audit.highest ? grade : audit.highest;
         }
     }
+    if (audit.queries) audit.mean_relevant = (double)relevant / (double)audit.queries;
     return audit;
 }
 

@@ -20,9 +20,11 @@ size_t count_empty(const struct texts *texts);
 
 struct judgement_audit {
     size_t queries, judgements;
-    size_t relevant, most_relevant; /* in all, of one query */
-    int lowest, highest;            /* grades */
+    size_t most_relevant; /* of one query */
+    double mean_relevant;
+    int lowest, highest; /* grades */
 };
+/* All 0 where there are none. */
 struct judgement_audit audit_judgements(const struct qrels *qrels);
 /* Judgements whose document, queries whose text, the collection lacks. */
 size_t count_unknown_documents(const struct collection *collection, const struct qrels *qrels);

@@ -71,8 +71,8 @@ static void judgement_facts(struct text *out, const char *label, const struct qr
     fact(out, label,
          "%zu queries, %zu judgements (grades %d to %d); relevant: %.1f a query, at most "
          "%zu",
-         audit.queries, audit.judgements, audit.lowest, audit.highest,
-         (double)audit.relevant / (double)audit.queries, audit.most_relevant);
+         audit.queries, audit.judgements, audit.lowest, audit.highest, audit.mean_relevant,
+         audit.most_relevant);
 }
 
 static void leak_facts(struct text *out, const struct collection *collection)

@@ -58,17 +58,27 @@ static const char *origin(const struct job *job)
     return job->distill.hpd.source == VECTORS_NONE ? "labels" : "another encoder's vectors";
 }
 
+/* What was learnt from, by the hashes of the manifest. */
+static void training(struct text *out, const struct job_run *run)
+{
+    const struct job *job = run->job;
+    bool pairs = job_has_pairs(job);
+    size_t count = pairs ? run->train_pairs.count : run->train.count,
+           most = (size_t)job->data.max_train_queries;
+    text_printf(out, "Trained on %zu %s (content %s)", most && most < count ? most : count,
+                pairs ? "sentence pairs" : "queries of the collection", run->collection_hash);
+    if (!job->teacher.absent) text_printf(out, " with the teacher %s", run->teacher_hash);
+    if (*run->scores_hash) text_printf(out, ", by the scores %s", run->scores_hash);
+    if (*run->encoder_hash) text_printf(out, ", by the encoder %s", run->encoder_hash);
+    if (*run->targets_hash) text_printf(out, ", by the vectors %s", run->targets_hash);
+    text_printf(out, "; seed %d, of training %d.\n", job->seed, job->distill.seed);
+}
+
 static void measurement(struct text *out, const struct job_run *run)
 {
     const struct job *job = run->job;
     bool pairs = job_has_pairs(job);
-    text_printf(out,
-                "Trained on %zu %s of the collection (hash %s) with the teacher (hash "
-                "%s%s%s), seed %d, of training %d.\n",
-                pairs ? run->train_pairs.count : run->train.count,
-                pairs ? "sentence pairs" : "queries", run->collection_hash, run->teacher_hash,
-                *run->scores_hash ? ", scores " : "", run->scores_hash, job->seed,
-                job->distill.seed);
+    training(out, run);
     if (run->made.count)
         text_printf(
             out,

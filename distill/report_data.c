@@ -61,7 +61,7 @@ static void split_table(struct page *page)
         html_number(&page->out, "%zu", audit.queries);
         html_number(&page->out, "%zu", audit.judgements);
         html_number(&page->out, "%d to %d", audit.lowest, audit.highest);
-        html_number(&page->out, "%.1f", (double)audit.relevant / (double)audit.queries);
+        html_number(&page->out, "%.1f", audit.mean_relevant);
         html_number(&page->out, "%zu", audit.most_relevant);
         html_number(&page->out, "%zu", count_unknown_documents(collection, qrels));
         html_number(&page->out, "%zu", count_unknown_queries(collection, qrels));
@@ -227,9 +227,12 @@ void page_card(struct page *page)
     html_section(&page->out, "card", "Model card");
     text_puts(&page->out, "<dl>\n");
     describe_model(page);
-    html_item(&page->out, "Made from", "Teacher: %s%s%s (content %s). The student starts from: %s.",
+    const char *content = job->teacher.absent
+                              ? json_get_string(page->manifest, "scores")
+                              : json_string_or(page->manifest, "teacher", "not hashed yet");
+    html_item(&page->out, "Made from", "Teacher: %s%s%s%s%s%s. The student starts from: %s.",
               job->card.base_model, *job->card.base_model ? ", " : "", teacher,
-              json_string_or(page->manifest, "teacher", "not hashed yet"), from);
+              content ? " (content " : "", content ? content : "", content ? ")" : "", from);
     html_item(&page->out, "Training data",
               "%s of %s (content %s)%s. Checkpoints and the picked point were chosen on dev %s.%s",
               learnt, job_data_path(job),
@@ -259,15 +262,18 @@ void page_card(struct page *page)
 static void manifest_facts(struct page *page)
 {
     static const char *const headers[] = {"made with", "value"};
-    static const char *const keys[] = {"retort", "processor", "precision", "collection", "teacher"};
+    static const char *const keys[] = {"retort",  "processor", "precision", "collection",
+                                       "teacher", "scores",    "encoder",   "vectors"};
     int64_t number;
     html_table(&page->out, "The manifest", headers, 2);
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const char *value = json_get_string(page->manifest, keys[k]);
+        if (!value) continue;
         html_row(&page->out, "%s", keys[k]);
-        html_words(&page->out, "%s", json_string_or(page->manifest, keys[k], ""));
+        html_words(&page->out, "%s", value);
         html_row_end(&page->out);
     }
-    static const char *const counts[] = {"threads", "seed"};
+    static const char *const counts[] = {"threads", "seed", "training_seed"};
     for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
         if (!json_as_integer(&number, json_get(page->manifest, counts[k]), 0, INT32_MAX)) continue;
         html_row(&page->out, "%s", counts[k]);

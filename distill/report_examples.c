@@ -224,8 +224,10 @@ static int find_and_show(struct page *page, struct examples *examples, struct er
         compare_examples(examples);
     if (examples->count) qsort(examples->list, examples->count, sizeof *examples->list, by_gain);
     if (strcmp(examples->opponent, "the teacher") != 0)
-        html_missing(&page->out, "The teacher is not among the job's evaluate.systems, so that "
-                                 "there is no ranking of its own: BM25 stands in its place.");
+        html_missing(&page->out,
+                     "The run has no ranking by the teacher (evaluate.systems lacks it, "
+                     "or no scores of test queries are there): BM25 stands in its "
+                     "place.");
     if (measured)
         show_measured(page, examples);
     else

@@ -126,8 +126,8 @@ static void why_picked(struct page *page)
 void page_summary(struct page *page)
 {
     html_paragraph(&page->out,
-                   "A cross-encoder distilled into a dual encoder whose layers and dimensions are "
-                   "chosen after training; all numbers are from the files of the run's folder.");
+                   "A dual encoder whose layers and dimensions are chosen after training; all "
+                   "numbers are from the files of the run's folder.");
     if (!page->picked) {
         html_missing(&page->out, "This run is not finished: no point of the grid is picked yet. "
                                  "What is missing is named below; retort run goes on with it.");

@@ -194,7 +194,7 @@ int page_training(struct page *page, struct error *err)
     int found = 0;
     html_section(&page->out, "training", "Training");
     html_paragraph(&page->out,
-                   "hpd copies the teacher's early-layer vectors, distil learns from its scores "
+                   "hpd copies vectors of single texts, distil learns from the teacher's scores "
                    "and the labels, no-teacher is the control that learns from labels alone.");
     for (size_t p = 0; train_phases[p]; p++)
         if (phase_curves(page, train_phases[p], &found, err)) return -1;

@@ -74,6 +74,12 @@ says "lowest" '10 of .* they get the lowest score of their query'
 awk 'BEGIN { for (q = 20; q < 28; q++) for (d = 0; d < 40; d++) print "q" q, "d" d, (q * d) % 7 }' >>"$folder/later.tsv"
 run outside evaluate $none $from --set 'evaluate.systems=[student, teacher]'
 grep -q '^teacher' "$folder/outside/grid.tsv" || wrong "a teacher with scores is not in the grid"
+run outside report $none $from --set 'evaluate.systems=[student, teacher]' --set data.max_train_queries=9
+for words in 'Trained on 9 queries of the collection (content ' ', by the scores [0-9a-f]*;'; do
+    grep -q "$words" "$folder/outside/export/README.md" || wrong "the card does not say $words"
+done
+grep -q 'hash none\|content none' "$folder/outside/export/README.md" "$folder/outside/report.html" &&
+    wrong "a teacher that is none has a hash"
 run held mine $none $from --set 'mine.sources=[scores]'
 cut -f 6 "$folder/held/candidates.trec" | sort -u >"$folder/tags"
 grep -qx 'negative:scores' "$folder/tags" || wrong "mined by scores: $(cat "$folder/tags")"

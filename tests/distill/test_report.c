@@ -219,10 +219,14 @@ START_TEST(collections_are_counted)
     struct judgement_audit audit = audit_judgements(test);
     ck_assert_uint_eq(audit.queries, 2);
     ck_assert_uint_eq(audit.judgements, 3);
-    ck_assert_uint_eq(audit.relevant, 2);
+    ck_assert_double_eq(audit.mean_relevant, 1);
     ck_assert_uint_eq(audit.most_relevant, 2);
     ck_assert_int_eq(audit.lowest, 0);
     ck_assert_int_eq(audit.highest, 2);
+    audit = audit_judgements(&(struct qrels){0});
+    ck_assert_int_eq(audit.lowest, 0);
+    ck_assert_int_eq(audit.highest, 0);
+    ck_assert_double_eq(audit.mean_relevant, 0);
     size_t values[] = {5, 1, 3};
     struct lengths lengths = lengths_of(values, 3);
     ck_assert_uint_eq(lengths.median, 3);
