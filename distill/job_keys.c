@@ -130,7 +130,8 @@ const struct key job_keys[] = {
      "rank", BETWEEN(1, 10000), .words = everything},
     {KEY(data.made.weight), KEY_WORD, "probability",
      .help = "of a made query: how often it is drawn, in the share of epochs that is the teacher's "
-             "probability of its document among the candidates; none: in all",
+             "probability of its document among the candidates (at distill.teacher_temperature); "
+             "none: in all",
      .words = made_weights},
 
     {KEY(teacher.model), KEY_WORD_OR_PATH, NULL,
@@ -382,7 +383,8 @@ const struct key job_keys[] = {
     {KEY(distill.temperature), KEY_DOUBLE, "0.05",
      .help = "student scores are similarity / temperature", BETWEEN(1e-4, 1e4)},
     {KEY(distill.teacher_temperature), KEY_DOUBLE, "1",
-     .help = "teacher logits are divided by it in listwise_kl", BETWEEN(1e-4, 1e4)},
+     .help = "the teacher's scores are divided by it in listwise_kl and data.made.weight",
+     BETWEEN(1e-4, 1e4)},
     {KEY(distill.similarity), KEY_WORD, "cosine",
      .help = "of a query's and a document's vectors", .words = similarities},
     {KEY(distill.taps), KEY_WORD, "listed",

@@ -60,8 +60,8 @@ const struct stage job_stages[] = {
      "", "queries embed", mine_stage, is_mined},
     {"score", "the teacher's scores of all candidates, or of the train pairs",
      "teacher.max_length teacher.precision teacher.scores teacher.weights teacher.missing "
-     "mine.false_negative_margin data.made.keep data.train_split data.dev_split "
-     "data.dev_fraction data.max_train_queries",
+     "mine.false_negative_margin data.made.keep distill.teacher_temperature data.train_split "
+     "data.dev_split data.dev_fraction data.max_train_queries",
      "", "teach embed mine", score_stage, is_scored},
     {"train", "the student, and its control without a teacher",
      "seed distill.seed precision data.max_query_tokens data.max_document_tokens student "
@@ -69,9 +69,8 @@ const struct stage job_stages[] = {
      "data.query_prefix data.document_prefix "
      "data.train_split data.dev_split data.dev_fraction data.max_train_queries "
      "distill.hpd distill.loss distill.pair_targets distill.info_nce distill.coordinate_kl "
-     "distill.temperature distill.teacher_temperature "
-     "distill.similarity distill.taps distill.sample distill.tap_weights distill.epochs "
-     "distill.batch_queries "
+     "distill.temperature distill.teacher_temperature distill.similarity distill.taps "
+     "distill.sample distill.tap_weights distill.epochs distill.batch_queries "
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
      "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule "
      "distill.layer_decay distill.average distill.ema_decay distill.average_share "
@@ -480,6 +479,8 @@ static void say_what_is_made(const struct job_run *run)
     note("made %zu queries from the documents: %zu titles, %zu sentences; %zu are removed from the "
          "document that they are to find",
          run->made.count, counts.titles, run->made.count - counts.titles, counts.removed);
+    const char *warning = made_queries_warning(&run->made, run->job);
+    if (warning) warn("%s", warning);
     if (run->dev.count && made_query_of(&run->made, run->dev.rows[0]))
         note("dev queries are made, too: they ask for the document that each is from, and stand "
              "for no user's question");

@@ -5,24 +5,30 @@
 
 #include "data/output.h"
 
-struct made_score made_score_of(const struct candidate_set *set)
+/* Of the document, the first candidate. */
+static size_t rank_of(const struct candidate_set *set)
 {
-    struct made_score out = {.rank = 1};
+    size_t rank = 1;
+    for (size_t c = 1; c < set->count; c++)
+        rank += set->candidates[c].score > set->candidates[0].score;
+    return rank;
+}
+
+struct made_score made_score_of(const struct candidate_set *set, double temperature)
+{
     double own = (double)set->candidates[0].score, largest = own, sum = 0;
-    for (size_t c = 1; c < set->count; c++) {
-        out.rank += set->candidates[c].score > set->candidates[0].score;
+    for (size_t c = 1; c < set->count; c++)
         largest = fmax(largest, (double)set->candidates[c].score);
-    }
-    for (size_t c = 0; c < set->count; c++) sum += exp((double)set->candidates[c].score - largest);
-    out.probability = exp(own - largest) / sum;
-    return out;
+    for (size_t c = 0; c < set->count; c++)
+        sum += exp(((double)set->candidates[c].score - largest) / temperature);
+    return (struct made_score){rank_of(set), exp((own - largest) / temperature) / sum};
 }
 
 /* A query whose document is no candidate has nothing to learn. */
 static bool is_kept(const struct candidate_set *set, int keep)
 {
     return set->count && set->candidates[0].kind == CANDIDATE_POSITIVE &&
-           (!keep || made_score_of(set).rank <= (size_t)keep);
+           (!keep || rank_of(set) <= (size_t)keep);
 }
 
 size_t made_filter(struct candidate_sets *kept, struct candidate_sets *scored,
@@ -42,7 +48,7 @@ size_t made_filter(struct candidate_sets *kept, struct candidate_sets *scored,
 }
 
 int made_scores_write(const struct candidate_sets *scored, const struct made_queries *made,
-                      const struct collection *collection, int keep, const char *path,
+                      const struct collection *collection, const struct job *job, const char *path,
                       struct error *err)
 {
     struct output out = {0};
@@ -53,11 +59,12 @@ int made_scores_write(const struct candidate_sets *scored, const struct made_que
         const struct made_query *one = made_query_of(made, set->query);
         if (!one || !set->count) continue;
         struct made_score score = {0};
-        if (set->candidates[0].kind == CANDIDATE_POSITIVE) score = made_score_of(set);
+        if (set->candidates[0].kind == CANDIDATE_POSITIVE)
+            score = made_score_of(set, job->distill.teacher_temperature);
         output_printf(&out, "%s\t%s\t%s\t%d\t%zu\t%zu\t%.6f\t%d\n",
                       collection->queries.ids[set->query], collection->documents.ids[one->document],
                       one->is_title ? "title" : "crop", one->remainder != NULL, score.rank,
-                      set->count, score.probability, is_kept(set, keep));
+                      set->count, score.probability, is_kept(set, job->data.made.keep));
     }
     return output_commit(&out, err);
 }

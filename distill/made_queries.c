@@ -333,6 +333,14 @@ struct made_counts made_queries_count(const struct made_queries *made)
     return counts;
 }
 
+const char *made_queries_warning(const struct made_queries *made, const struct job *job)
+{
+    if (!job->teacher.scores.count || !made_queries_count(made).removed) return NULL;
+    return "teacher.scores must be of documents without the query that is removed from them, as "
+           "made/queries.jsonl says, or the query's own words stand in them; set "
+           "data.made.remove to 0 where the program reads whole documents";
+}
+
 void made_queries_free(struct made_queries *made)
 {
     free(made->list);
@@ -386,10 +394,10 @@ static int write_qrels(const struct made_queries *made, const struct query_set *
     size_t last = set->count; /* a set's made queries stand behind its others */
     bool any = last && made_query_of(made, set->rows[last - 1]);
     char *path = xasprintf("%s/qrels/%s.tsv", folder, name);
-    int status = any ? output_open(&out, path, err) : (remove(path), 1);
+    if (!any) remove(path); /* an earlier job's */
+    int status = any ? output_open(&out, path, err) : 0;
     free(path);
-    if (status > 0) return 0;
-    if (status) return -1;
+    if (status || !any) return status;
     output_printf(&out, "query-id\tcorpus-id\tscore\n");
     for (size_t q = 0; q < set->count; q++)
         if (made_query_of(made, set->rows[q]))

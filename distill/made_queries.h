@@ -55,6 +55,9 @@ struct made_counts {
     size_t titles, removed;
 };
 struct made_counts made_queries_count(const struct made_queries *made);
+/* What to know where any program scores pairs (teacher.scores) of queries that are removed; NULL:
+ * nothing. */
+const char *made_queries_warning(const struct made_queries *made, const struct job *job);
 /* The collection as made dev queries are to be searched for in: their documents lack all that was
  * removed for them.  A view: everything but documents.values, which the caller frees where it is
  * another than the collection's, is the collection's; new texts live as long as *made. */

@@ -356,6 +356,8 @@ static void print_made(const struct planning *planning, struct text *out)
          "%zu queries are made: %zu titles, %zu sentences, %zu of them removed from their "
          "document; data.made.keep will drop some",
          planning->made.count, counts.titles, planning->made.count - counts.titles, counts.removed);
+    const char *warning = made_queries_warning(&planning->made, &planning->job);
+    if (warning) fact(out, "", "%s", warning);
     if (is_measured_on_dev(&planning->collection, &planning->job))
         fact(out, "", "no judgements of split %s: the grid will be measured on dev",
              planning->job.data.test_split);

@@ -63,7 +63,7 @@ int run_command(int argc, char **argv, struct error *err)
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"until", OPTION_STRING, &until, "STAGE",
-         "stop after teach, embed, mine, score, train, evaluate, export or report"},
+         "stop after teach, queries, embed, mine, score, train, evaluate, export or report"},
         {"output", OPTION_STRING, &output, "DIR", "the run's folder (runs/NAME)"},
         {"seeds", OPTION_INT, &seeds, "N",
          "train with N seeds, distill.seed and those after it, each in DIR/seed-K"},

@@ -160,7 +160,7 @@ static int filter(struct job_run *run, struct candidate_sets *kept, struct candi
     int keep = run->job->data.made.keep;
     if (run->made.count) {
         char *path = job_run_path(run, "made.tsv");
-        int status = made_scores_write(scored, &run->made, &run->collection, keep, path, err);
+        int status = made_scores_write(scored, &run->made, &run->collection, run->job, path, err);
         free(path);
         if (status) return -1;
     }

@@ -83,7 +83,8 @@ static void make_query(struct train_stage *stage, struct train_query *query,
     if (!made) return;
     if (stage->run->job->data.made.weight == MADE_WEIGHT_PROBABILITY &&
         job_has_scores(stage->run->job))
-        query->weight = made_score_of(set).probability;
+        query->weight =
+            made_score_of(set, stage->run->job->distill.teacher_temperature).probability;
     if (!made->remainder) return;
     stage->texts[stage->num_texts] = made->remainder;
     stage->document_of[stage->num_texts] = made->document;

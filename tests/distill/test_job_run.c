@@ -56,6 +56,7 @@ START_TEST(a_key_changes_its_stage_and_those_behind)
                    {"data.max_train_queries=7", "mine"},
                    {"mine.false_negative_margin=2", "score"},
                    {"teacher.max_length=100", "score"},
+                   {"distill.teacher_temperature=0.2", "score"},
                    {"data.query_prefix=find", "train"},
                    {"data.max_query_tokens=10", "embed"},
                    {"distill.epochs=2", "train"},

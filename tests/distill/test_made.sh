@@ -82,6 +82,14 @@ expect_skipped "another rank" "queries embed mine "
 said "another rank" "of the made queries 0 are dropped"
 run two --set data.made.keep=all --set data.made.weight=none
 expect_skipped "another weight" "queries embed mine score "
+# ---- with scores from outside: whole documents hold the query's words ----
+run outside --until mine
+cut -f 1,3,5 "$folder/outside/candidates.trec" >"$folder/scores.tsv"
+run outside --set "teacher.scores=[$folder/scores.tsv]" --set distill.teacher_temperature=0.2
+expect_skipped "scores from outside" "queries embed mine "
+said "scores from outside" '^retort: warning: .*set data.made.remove to 0'
+"$RETORT" plan --quick --set data.queries=made --set data.made.keep=6 --set "teacher.scores=[$folder/scores.tsv]" \
+    "$folder/job.yaml" 2>"$folder/err" | grep -q 'data.made.remove to 0' || wrong "plan does not warn"
 run two --set data.made.remove=0 --until queries
 expect_skipped "another share" ""
 grep -q '"removed":true' "$folder/two/made/queries.jsonl" && wrong "remove 0 removes some"

@@ -401,14 +401,16 @@ START_TEST(a_score_is_rank_and_softmax)
     candidate_sets_init(&sets, 9);
     for (uint32_t q = 0; q < 5; q++) {
         add_set(&sets, q, scores[q], 4);
-        struct made_score score = made_score_of(candidate_sets_find(&sets, q));
+        const double temperature = q % 2 ? 1 : 0.2;
+        struct made_score score = made_score_of(candidate_sets_find(&sets, q), temperature);
         long double sum = 0;
-        for (int c = 0; c < 4; c++) sum += expl((long double)scores[q][c] - scores[q][0]);
+        for (int c = 0; c < 4; c++)
+            sum += expl(((long double)scores[q][c] - scores[q][0]) / temperature);
         ck_assert_uint_eq(score.rank, ranks[q]);
         ck_assert_double_eq_tol(score.probability, (double)(1 / sum), 1e-15);
     }
     add_set(&sets, 5, scores[0], 1);
-    ck_assert_double_eq(made_score_of(candidate_sets_find(&sets, 5)).probability, 1);
+    ck_assert_double_eq(made_score_of(candidate_sets_find(&sets, 5), 1).probability, 1);
     candidate_sets_free(&sets);
 }
 END_TEST
