@@ -39,10 +39,10 @@ static bool names(const char *words, const char *word)
     return false;
 }
 
-static const struct stage *first_own_stage(void)
+size_t seeds_own_stage(void)
 {
-    const struct stage *stage = job_stages;
-    while (!names(stage->keys, "distill.seed")) stage++;
+    size_t stage = 0;
+    while (!names(job_stages[stage].keys, "distill.seed")) stage++;
     return stage;
 }
 
@@ -176,7 +176,7 @@ int seeds_run(const char *path, const struct string_list *settings, const char *
                           .until = until,
                           .settings = settings,
                           .count = count,
-                          .own = first_own_stage()};
+                          .own = &job_stages[seeds_own_stage()]};
     if (job_read(&seeds.job, path, settings, err)) return -1;
     seeds.folder = output ? xstrdup(output) : xasprintf("runs/%s", seeds.job.name);
     bool shared_only = until && is_before(until, seeds.own);

@@ -14,6 +14,8 @@
 #include "distill/job.h"
 
 enum { MOST_SEEDS = 100 };
+/* The first stage that each seed has for itself: a row of job_stages. */
+size_t seeds_own_stage(void);
 /* job_file_run for so many seeds, the first of them distill.seed. */
 int seeds_run(const char *path, const struct string_list *settings, const char *output,
               const char *until, int count, struct error *err);

@@ -1,6 +1,8 @@
 /* See watch.h. */
+#define _GNU_SOURCE
 #include "distill/watch.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include "data/progress.h"
 #include "distill/job_run.h"
 #include "distill/run_progress.h"
+#include "distill/seeds.h"
 #include "distill/train_log.h"
 
 enum { LOG_LINES = 5, LOG_TAIL = 8192, TAPS_A_LINE = 5, MEAN_STEPS = 20 };
@@ -115,11 +118,12 @@ static void current_row(struct text *out, const struct watched *run)
     text_printf(out, "%s%s\n", *line ? "   " : "", line);
 }
 
-static void stage_rows(struct text *out, const struct watched *run)
+/* Of the stages before `end`. */
+static void stage_rows(struct text *out, const struct watched *run, size_t end)
 {
     char took[DURATION_SIZE];
     double seconds;
-    for (size_t s = 0; job_stages[s].name; s++) {
+    for (size_t s = 0; s < end && job_stages[s].name; s++) {
         if (!is_own(run, s)) continue;
         text_printf(out, "  %-10s", job_stages[s].name);
         if (s == run->current)
@@ -262,17 +266,25 @@ static int count_lines(const struct text *text)
     return count;
 }
 
-static int read_state(struct watched *run, struct error *err)
+static void close_run(struct watched *run)
+{
+    if (run->has_job) job_free(&run->job);
+}
+
+/* The folder is a run's; it must live as long as *out. */
+static int open_run(struct watched *out, const char *folder, struct error *err)
 {
     struct error why = {0}, no_job = {0};
-    char *path = path_join(run->folder, "job.yaml");
-    run->has_job = job_read(&run->job, path, NULL, &no_job) == 0;
+    char *path = path_join(folder, "job.yaml");
+    *out = (struct watched){.folder = folder, .working = folder_is_locked(folder)};
+    out->has_job = job_read(&out->job, path, NULL, &no_job) == 0;
     free(path);
-    if (run_state_read(&run->state, run->folder, &why) && !run->working) {
+    if (run_state_read(&out->state, folder, &why) && !out->working) {
+        close_run(out);
         *err = why;
         return -1;
     }
-    run->current = current_stage(run);
+    out->current = current_stage(out);
     return 0;
 }
 
@@ -280,19 +292,115 @@ static void show(struct text *out, const struct watched *run, int rows)
 {
     enum { LOG_HEAD = 3 }; /* an empty line, "log", the line where the cursor stands */
     headline(out, run);
-    stage_rows(out, run);
+    stage_rows(out, run, SIZE_MAX);
     training(out, run);
     int room = rows - count_lines(out) - LOG_HEAD;
     log_lines(out, run, !rows ? LOG_LINES : room > 1 ? room : 1);
 }
 
+/* ---- runs of several seeds ---- */
+
+static int is_seed(const struct dirent *entry)
+{
+    return strncmp(entry->d_name, "seed-", 5) == 0;
+}
+
+struct seed_folders {
+    struct dirent **entries;
+    int count; /* 0 where the run's own stages are not behind it: then they are not in work */
+};
+
+static void find_seeds(struct seed_folders *out, const struct watched *run)
+{
+    *out = (struct seed_folders){0};
+    if (run->current != seeds_own_stage() || has_begun(run)) return;
+    out->count = scandir(run->folder, &out->entries, is_seed, versionsort);
+    if (out->count < 0) out->count = 0;
+}
+
+static void seed_folders_free(struct seed_folders *seeds)
+{
+    for (int s = 0; s < seeds->count; s++) free(seeds->entries[s]);
+    free(seeds->entries);
+}
+
+/* A row a seed; *done: how many have finished; the folder of one in work, freshly allocated, or
+ * NULL. */
+static char *seed_rows(struct text *out, const struct watched *run,
+                       const struct seed_folders *seeds, int *done)
+{
+    char *at_work = NULL;
+    *done = 0;
+    for (int s = 0; s < seeds->count; s++) {
+        struct watched seed;
+        struct error ignored = {0};
+        const char *name = seeds->entries[s]->d_name;
+        char *folder = path_join(run->folder, name);
+        bool known =
+                 run_folder_check(folder, &ignored) == 0 && open_run(&seed, folder, &ignored) == 0,
+             working = known && seed.working, finished = known && !job_stages[seed.current].name;
+        text_printf(out, "  %-10s%s\n", name,
+                    working    ? "working"
+                    : finished ? "finished"
+                               : "stopped");
+        *done += !working && finished;
+        if (working && !at_work) at_work = xstrdup(folder);
+        if (known) close_run(&seed);
+        free(folder);
+    }
+    return at_work;
+}
+
+static void seeds_headline(struct text *out, const struct watched *run, bool finished)
+{
+    const char *folder = run->folder;
+    if (run->working)
+        text_printf(out, "%s: working, seed by seed\n", folder);
+    else if (finished)
+        text_printf(out, "%s: finished; %s/grid_seeds.tsv has the means over seeds\n", folder,
+                    folder);
+    else
+        text_printf(out,
+                    "%s: nobody works here; stopped before all seeds were done\n"
+                    "retort run %s/job.yaml --output %s --seeds N goes on\n",
+                    folder, folder, folder);
+}
+
+/* What the seeds share, a row for each, and the one in work as a run of its own. */
+static void show_seeds(struct text *out, const struct watched *run,
+                       const struct seed_folders *seeds, int rows)
+{
+    struct text lines = {0};
+    struct watched seed;
+    struct error ignored = {0};
+    int done;
+    char *grid = path_join(run->folder, "grid_seeds.tsv"),
+         *at_work = seed_rows(&lines, run, seeds, &done);
+    seeds_headline(out, run, done == seeds->count && path_exists(grid));
+    stage_rows(out, run, run->current);
+    text_puts(out, lines.bytes);
+    if (at_work && open_run(&seed, at_work, &ignored) == 0) {
+        text_puts(out, "\n");
+        show(out, &seed, rows);
+        close_run(&seed);
+    }
+    text_free(&lines);
+    free(at_work);
+    free(grid);
+}
+
 int watch_snapshot(struct text *out, bool *working, const char *folder, int rows, struct error *err)
 {
-    struct watched run = {.folder = folder, .working = folder_is_locked(folder)};
-    if (run_folder_check(folder, err)) return -1;
-    int status = read_state(&run, err);
-    if (!status) show(out, &run, rows);
+    struct watched run;
+    struct seed_folders seeds;
+    if (run_folder_check(folder, err) || open_run(&run, folder, err)) return -1;
+    find_seeds(&seeds, &run);
+    if (seeds.count)
+        show_seeds(out, &run, &seeds, rows);
+    else
+        show(out, &run, rows);
     *working = run.working;
-    if (run.has_job) job_free(&run.job);
-    return status;
+    seed_folders_free(&seeds);
+    close_run(&run);
+    return 0;
 }

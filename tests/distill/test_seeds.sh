@@ -25,6 +25,12 @@ grep -q '^retort: student  .* +-' "$folder/said" || wrong "no table: $(tail -n 5
 weights=train/distil.checkpoint.safetensors
 cmp -s "$folder/many/seed-13/$weights" "$folder/many/seed-14/$weights" && wrong "two seeds train the same"
 
+"$RETORT" watch "$folder/many" >"$folder/shown" 2>&1 || wrong "watch: $(cat "$folder/shown")"
+for line in "$folder/many: finished; .*grid_seeds.tsv" '  score  *done ' '  seed-13  *finished' '  seed-14  *finished'; do
+    grep -q "^$line" "$folder/shown" || wrong "watch does not show $line: $(cat "$folder/shown")"
+done
+grep -q 'train\|waiting' "$folder/shown" && wrong "watch waits for what the seeds do: $(cat "$folder/shown")"
+
 # The mean by the folders' own grids: column 4 is the first measure.
 awk -F '\t' '
     FILENAME ~ /seed-/ { if (FNR > 1) { sum[$1, $2, $3] += $4; squares[$1, $2, $3] += $4 * $4 } next }
@@ -58,6 +64,24 @@ for pause in 0.1 0.2 0.3 0.3; do
         >"$folder/out" 2>&1 </dev/null || kills=$((kills + 1))
 done
 [ $kills -gt 0 ] || wrong "nothing was killed"
+"$RETORT" run "$folder/job.yaml" --output "$folder/long" --seeds 2 --set distill.epochs=1000 >"$folder/out" 2>&1 \
+    </dev/null &
+job=$!
+tries=0
+until grep -q '^train	.*distil' "$folder/long/seed-13/progress.tsv" 2>/dev/null || [ $tries -eq 300 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+"$RETORT" watch "$folder/long" >"$folder/shown" 2>&1
+for line in "$folder/long: working, seed by seed" '  seed-13  *working' "$folder/long/seed-13: working, stage" \
+    '  train  *working .*distil'; do
+    grep -q "^$line" "$folder/shown" || wrong "watch does not show $line: $(cat "$folder/shown")"
+done
+kill -9 $job
+wait $job 2>/dev/null
+"$RETORT" watch "$folder/long" >"$folder/shown" 2>&1
+grep -q 'stopped before all seeds were done' "$folder/shown" || wrong "a killed one: $(cat "$folder/shown")"
+grep -q '^  seed-13  *stopped' "$folder/shown" || wrong "a killed one: $(cat "$folder/shown")"
 run killed --seeds 2
 expect_same "after kills" killed/seed-14
 cmp "$folder/many/grid_seeds.tsv" "$folder/killed/grid_seeds.tsv" || wrong "another grid after kills"
