@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "distill/seeds.h"
+
 static const double train_memory = 3e9; /* activations that a training step keeps at most */
 
 double encoder_parameters(const struct encoder_config *config, int num_layers)
@@ -313,12 +315,15 @@ void plan_estimate(struct plan *out, const struct job *job, const struct plan_fa
                              {"embed", plan_embed},       {"mine", plan_mine},
                              {"score", plan_score},       {"train", plan_train},
                              {"evaluate", plan_evaluate}, {"export", plan_export}};
+    const int first_own = (int)seeds_own_stage();
     *out = (struct plan){.memory_bytes = peak_memory(job, facts)};
     for (int i = 0; i < PLAN_STAGES; i++) {
         struct plan_stage *stage = &out->stages[i];
         stage->name = stages[i].name;
         stage->wanted = true;
         stages[i].plan(stage, job, facts);
+        if (i >= first_own) /* rows of job_stages */
+            stage->seconds *= facts->seeds, stage->disk_bytes *= facts->seeds;
         out->seconds += stage->seconds;
         out->disk_bytes += stage->disk_bytes;
     }

@@ -25,7 +25,7 @@ struct plan_facts {
     const struct encoder_config *student, *encoder; /* the latter: distill.hpd.encoder, or NULL */
     int vector_width;                               /* of the vectors that HPD copies */
     int baseline_layers;                            /* of all evaluate.baselines together */
-    int threads;
+    int threads, seeds; /* trainings of retort run --seeds; 1 without it */
     double rate; /* tokens times layers a second of `teacher`; 0: unknown, no times */
 };
 

@@ -15,6 +15,7 @@
 #include "distill/made_queries.h"
 #include "distill/plan.h"
 #include "distill/recipes.h"
+#include "distill/seeds.h"
 #include "distill/teach_start.h"
 
 enum { SAMPLE = 400, CALIBRATION_PAIRS = 64 };
@@ -376,6 +377,11 @@ static void print_plan(const struct planning *planning, const struct plan *plan,
     print_made(planning, out);
     print_models(planning, out);
     text_puts(out, "\n");
+    if (facts->seeds > 1)
+        fact(out, "seeds",
+             "%d trainings, each measured and exported: train, evaluate and export "
+             "are of all together",
+             facts->seeds);
     fact(out, "stage", "%-8s %-10s %s", "time", "disk", "work");
     for (int i = 0; i < PLAN_STAGES; i++) {
         const struct plan_stage *stage = &plan->stages[i];
@@ -408,9 +414,9 @@ static int make_plan(struct planning *planning, bool quick, struct text *out, st
 }
 
 static int plan_job(const char *path, const struct string_list *settings, bool resolved, bool quick,
-                    struct text *out, struct error *err)
+                    int seeds, struct text *out, struct error *err)
 {
-    struct planning planning = {0};
+    struct planning planning = {.facts = {.seeds = seeds}};
     int status = job_read(&planning.job, path, settings, err);
     if (status == 0 && resolved)
         job_print(&planning.job, out);
@@ -424,9 +430,11 @@ int plan_command(int argc, char **argv, struct error *err)
 {
     struct job_options job = {0};
     bool resolved = false, reference = false, schema = false, quick = false;
+    int seeds = 1;
     const struct option options[] = {
         JOB_OPTIONS(&job),
         {"quick", OPTION_FLAG, &quick, NULL, "do not measure the teacher's speed: no times"},
+        {"seeds", OPTION_INT, &seeds, "N", "of a run with --seeds N: so many trainings (1)"},
         {"resolved", OPTION_FLAG, &resolved, NULL, "only print the job with all its keys, as YAML"},
         {"reference", OPTION_FLAG, &reference, NULL, "only print all keys of jobs, as Markdown"},
         {"schema", OPTION_FLAG, &schema, NULL, "only print the JSON Schema of jobs, for editors"},
@@ -449,9 +457,11 @@ int plan_command(int argc, char **argv, struct error *err)
         job_schema(&out);
     else if (first > 0 && argc - first != 1)
         status = fail_usage(err, "give one JOB.yaml");
+    else if (first > 0 && (seeds < 1 || seeds > MOST_SEEDS))
+        status = fail_usage(err, "--seeds %d: from 1 to %d", seeds, MOST_SEEDS);
     else if (first > 0) {
         job_options_finish(&job);
-        status = plan_job(argv[first], &job.settings, resolved, quick, &out, err);
+        status = plan_job(argv[first], &job.settings, resolved, quick, seeds, &out, err);
     }
     if (status == 0 && out.length) status = print_facts(&out, err);
     text_free(&out);

@@ -32,6 +32,7 @@ static struct plan_facts facts(void)
                                .student = &teacher,
                                .vector_width = 384,
                                .threads = 2,
+                               .seeds = 1,
                                .rate = 1e5};
 }
 
@@ -57,6 +58,22 @@ static const struct plan_stage *stage_of(const struct plan *plan, const char *na
     ck_abort_msg("no stage %s", name);
     return NULL;
 }
+
+START_TEST(seeds_train_anew_but_score_once)
+{
+    struct plan_facts given = facts();
+    struct plan one = plan_with(&given, NULL);
+    given.seeds = 3;
+    struct plan many = plan_with(&given, NULL);
+    for (int i = 0; i < PLAN_STAGES; i++) {
+        const char *name = one.stages[i].name;
+        bool own = strcmp(name, "train") == 0 || strcmp(name, "evaluate") == 0 ||
+                   strcmp(name, "export") == 0;
+        ck_assert_double_eq(many.stages[i].seconds, one.stages[i].seconds * (own ? 3 : 1));
+        ck_assert_double_eq(many.stages[i].disk_bytes, one.stages[i].disk_bytes * (own ? 3 : 1));
+    }
+}
+END_TEST
 
 /* bert-base-uncased has 109482240 parameters with its pooler of 768 * 768 + 768; MiniLM-L6 22713216
  * with its own. */
@@ -123,6 +140,8 @@ END_TEST
 int main(void)
 {
     const struct test_row rows[] = {
+        TEST(seeds_train_anew_but_score_once),
+
         TEST(parameters_are_those_of_published_models),
         TEST(stages_count_what_they_read),
         TEST(estimates_follow_the_job),
