@@ -334,6 +334,32 @@ struct hash128 hash128(const void *bytes, size_t length)
     return (struct hash128){.low = hash.low64, .high = hash.high64};
 }
 
+double hash_place(uint64_t hash)
+{
+    return (double)(hash >> 11) * 0x1p-53;
+}
+
+struct keyed {
+    uint64_t key;
+    size_t index;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct keyed *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? -1 : 1;
+    return (x->index > y->index) - (x->index < y->index);
+}
+
+void choose_smallest(bool *chosen, const uint64_t *keys, size_t n, size_t count)
+{
+    struct keyed *order = xcalloc(n, sizeof *order);
+    for (size_t i = 0; i < n; i++) order[i] = (struct keyed){keys[i], i};
+    qsort(order, n, sizeof *order, by_key);
+    for (size_t i = 0; i < n && i < count; i++) chosen[order[i].index] = true;
+    free(order);
+}
+
 int hash_file(char hex[33], const char *path, struct error *err)
 {
     char buffer[65536];
@@ -376,7 +402,7 @@ uint64_t random_bits(uint64_t seed, uint64_t stream, uint64_t counter)
 
 double random_uniform(uint64_t seed, uint64_t stream, uint64_t counter)
 {
-    return (double)(random_bits(seed, stream, counter) >> 11) * 0x1p-53;
+    return hash_place(random_bits(seed, stream, counter));
 }
 
 double random_normal(uint64_t seed, uint64_t stream, uint64_t counter)

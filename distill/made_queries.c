@@ -217,14 +217,16 @@ static void keep_share(struct choosing *choosing)
 {
     size_t most = (size_t)choosing->job->data.made.queries, kept = 0;
     if (!most || choosing->count <= most) return;
-    uint64_t *orders = xcalloc(choosing->count, sizeof *orders);
+    uint64_t *keys = xcalloc(choosing->count, sizeof *keys);
+    bool *chosen = xcalloc(choosing->count, sizeof *chosen);
     for (size_t i = 0; i < choosing->count; i++)
-        orders[i] = choosing->list[i].order = hash_piece(choosing, &choosing->list[i], HASH_SHARE);
-    qsort(orders, choosing->count, sizeof *orders, by_value);
-    for (size_t i = 0; i < choosing->count && kept < most; i++)
-        if (choosing->list[i].order <= orders[most - 1]) choosing->list[kept++] = choosing->list[i];
+        keys[i] = hash_piece(choosing, &choosing->list[i], HASH_SHARE);
+    choose_smallest(chosen, keys, choosing->count, most);
+    for (size_t i = 0; i < choosing->count; i++)
+        if (chosen[i]) choosing->list[kept++] = choosing->list[i];
     choosing->count = kept;
-    free(orders);
+    free(chosen);
+    free(keys);
 }
 
 static void choose(struct choosing *choosing)
@@ -278,8 +280,7 @@ static int add_query(struct made_queries *out, struct collection *collection,
     struct text query = {0};
     struct made_query one = {
         .document = made->document, .span = made->piece.span, .is_title = made->piece.is_title};
-    double place = (double)(hash_piece(choosing, made, HASH_REMOVAL) >> 11) * 0x1p-53;
-    if (place < choosing->job->data.made.remove)
+    if (hash_place(hash_piece(choosing, made, HASH_REMOVAL)) < choosing->job->data.made.remove)
         one.remainder = text_without(&out->strings, text, &one.span, 1);
     append_query(&query, text + one.span.start, one.span.length);
     int status = collection_add_query(collection, choosing->id.bytes, query.bytes, err);

@@ -29,8 +29,7 @@ static void fill(struct pair_set *out, const struct collection *collection, cons
     const struct pair_split *split = collection_pairs(collection, name);
     *out = (struct pair_set){.pairs = xcalloc(split ? split->count : 0, sizeof *out->pairs)};
     for (size_t i = 0; split && i < split->count; i++) {
-        uint64_t hash = hash_pair(&split->pairs[i], collection, seed);
-        double place = (double)(hash >> 11) * 0x1p-53;
+        double place = hash_place(hash_pair(&split->pairs[i], collection, seed));
         if (place >= low && place < high) out->pairs[out->count++] = split->pairs[i];
     }
 }
@@ -40,27 +39,21 @@ void pair_set_of(struct pair_set *out, const struct collection *collection, cons
     fill(out, collection, split, 0, 1, 0);
 }
 
-static int by_hash(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 void pair_set_sample(struct pair_set *set, const struct collection *collection, size_t count,
                      uint64_t seed)
 {
     if (!count || set->count <= count) return;
-    uint64_t *hashes = xcalloc(set->count, sizeof *hashes);
+    uint64_t *keys = xcalloc(set->count, sizeof *keys);
+    bool *chosen = xcalloc(set->count, sizeof *chosen);
     for (size_t i = 0; i < set->count; i++)
-        hashes[i] = hash_pair(&set->pairs[i], collection, seed + 1);
-    qsort(hashes, set->count, sizeof *hashes, by_hash);
-    uint64_t limit = hashes[count - 1];
+        keys[i] = hash_pair(&set->pairs[i], collection, seed + 1);
+    choose_smallest(chosen, keys, set->count, count);
     size_t kept = 0;
-    for (size_t i = 0; i < set->count && kept < count; i++)
-        if (hash_pair(&set->pairs[i], collection, seed + 1) <= limit)
-            set->pairs[kept++] = set->pairs[i];
+    for (size_t i = 0; i < set->count; i++)
+        if (chosen[i]) set->pairs[kept++] = set->pairs[i];
     set->count = kept;
-    free(hashes);
+    free(chosen);
+    free(keys);
 }
 
 void pair_sets_split(struct pair_set *train, struct pair_set *dev,

@@ -28,18 +28,6 @@ struct probe_work {
 
 /* ---- the sample of documents ---- */
 
-struct keyed_row {
-    uint64_t key;
-    uint32_t row;
-};
-
-static int compare_keys(const void *a, const void *b)
-{
-    const struct keyed_row *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->row < y->row ? -1 : x->row > y->row;
-}
-
 static void mark_relevant(bool *chosen, const struct probe_work *work)
 {
     for (size_t q = 0; q < work->queries->count; q++) {
@@ -54,15 +42,13 @@ static void mark_relevant(bool *chosen, const struct probe_work *work)
  * relevant. */
 static void mark_sample(bool *chosen, const struct texts *documents, size_t limit, uint64_t seed)
 {
-    struct keyed_row *order = xcalloc(documents->count, sizeof *order);
+    uint64_t *keys = xcalloc(documents->count, sizeof *keys);
     for (size_t i = 0; i < documents->count; i++) {
         const char *id = documents->ids[i];
-        order[i] =
-            (struct keyed_row){chosen[i] ? 0 : hash64(id, strlen(id), seed) | 1, (uint32_t)i};
+        keys[i] = chosen[i] ? 0 : hash64(id, strlen(id), seed) | 1;
     }
-    qsort(order, documents->count, sizeof *order, compare_keys);
-    for (size_t i = 0; i < documents->count && i < limit; i++) chosen[order[i].row] = true;
-    free(order);
+    choose_smallest(chosen, keys, documents->count, limit);
+    free(keys);
 }
 
 static void choose_documents(struct probe_work *work)

@@ -25,7 +25,7 @@ static void reserve(struct query_set *set, size_t count)
 /* Where a query stands in [0, 1): decides dev against train. */
 static double place_of(const char *id, uint64_t seed)
 {
-    return (double)(hash64(id, strlen(id), seed) >> 11) * 0x1p-53;
+    return hash_place(hash64(id, strlen(id), seed));
 }
 
 /* Queries of a split whose place is in [low, high); of made ones it is that of the document. */
@@ -95,30 +95,17 @@ void query_set_measured(struct query_set *out, const struct query_set *dev,
         query_set_of(out, collection, job->data.test_split);
 }
 
-struct placed {
-    uint64_t place;
-    size_t index;
-};
-
-static int by_place(const void *a, const void *b)
-{
-    const struct placed *x = a, *y = b;
-    if (x->place != y->place) return x->place < y->place ? -1 : 1;
-    return (x->index > y->index) - (x->index < y->index);
-}
-
 void query_set_sample(struct query_set *set, const struct collection *collection, size_t count,
                       uint64_t seed)
 {
     if (set->count <= count) return;
-    struct placed *placed = xcalloc(set->count, sizeof *placed);
+    uint64_t *keys = xcalloc(set->count, sizeof *keys);
+    bool *chosen = xcalloc(set->count, sizeof *chosen);
     for (size_t q = 0; q < set->count; q++) {
         const char *id = collection->queries.ids[set->rows[q]];
-        placed[q] = (struct placed){.place = hash64(id, strlen(id), seed + 1), .index = q};
+        keys[q] = hash64(id, strlen(id), seed + 1);
     }
-    qsort(placed, set->count, sizeof *placed, by_place);
-    bool *chosen = xcalloc(set->count, sizeof *chosen);
-    for (size_t c = 0; c < count; c++) chosen[placed[c].index] = true;
+    choose_smallest(chosen, keys, set->count, count);
     size_t kept = 0;
     for (size_t q = 0; q < set->count; q++)
         if (chosen[q]) {
@@ -127,7 +114,7 @@ void query_set_sample(struct query_set *set, const struct collection *collection
         }
     set->count = kept;
     free(chosen);
-    free(placed);
+    free(keys);
 }
 
 void query_set_copy(struct query_set *out, const struct query_set *from)

@@ -74,14 +74,6 @@ static void rank_sources(struct lessons *lessons)
     mining_sets(mining, (size_t)job->teach.candidates, &lessons->sets);
 }
 
-static int grade_of(const struct judged_query *judged, const char *document)
-{
-    for (size_t j = 0; j < judged->count; j++)
-        if (strcmp(judged->judgements[j].document, document) == 0)
-            return judged->judgements[j].grade;
-    return 0;
-}
-
 static int highest_grade(const struct mining *mining)
 {
     int highest = 1;
@@ -119,7 +111,7 @@ static void add_train(struct teach_data *data, const struct lessons *lessons, si
         bool positive = candidate->kind == CANDIDATE_POSITIVE;
         if (positive && run->job->teach.found_positives && !is_found(candidate)) continue;
         const char *id = collection->documents.ids[candidate->document];
-        int grade = positive ? grade_of(lessons->mining.judged[q], id) : 0;
+        int grade = positive ? qrels_grade(lessons->mining.judged[q], id) : 0;
         teach_list_add(
             list, (struct teach_item){.document = collection->documents.values[candidate->document],
                                       .target = (float)grade / (float)highest,

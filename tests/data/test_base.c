@@ -83,6 +83,23 @@ START_TEST(permutation_holds_each_number_once)
 }
 END_TEST
 
+START_TEST(the_smallest_are_chosen)
+{
+    const uint64_t keys[] = {5, 1, 5, UINT64_MAX, 0, 5};
+    static const char *const expected[] = {"......", "....x.", ".x..x.", "xx..x.",
+                                           "xxx.x.", "xxx.xx", "xxxxxx", "xxxxxx"};
+    for (size_t count = 0; count < 8; count++) {
+        bool chosen[6] = {false};
+        choose_smallest(chosen, keys, 6, count);
+        for (size_t i = 0; i < 6; i++) ck_assert_int_eq(chosen[i], expected[count][i] == 'x');
+    }
+    bool none;
+    choose_smallest(&none, keys, 0, 3);
+    ck_assert_double_eq(hash_place(0), 0);
+    ck_assert(hash_place(UINT64_MAX) < 1 && hash_place(UINT64_MAX) > 0.9999);
+}
+END_TEST
+
 START_TEST(arena_pieces_do_not_overlap)
 {
     struct arena arena = {0};
@@ -108,6 +125,7 @@ int main(void)
         TEST(text_grows),
         TEST(random_numbers_have_their_moments),
         TEST(permutation_holds_each_number_once),
+        TEST(the_smallest_are_chosen),
         TEST(arena_pieces_do_not_overlap),
         {0},
     };
