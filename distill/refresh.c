@@ -25,13 +25,8 @@ static float *embed(const struct refresh *refresh, const char *const *texts, siz
         .max_length = queries ? job->data.max_query_tokens : job->data.max_document_tokens,
         .layers = &full.layer,
         .num_layers = 1};
-    float *z = xaligned(count * (size_t)student->output_size, sizeof *z);
-    float *vectors = xaligned(count * (size_t)full.dim, sizeof *vectors);
-    dual_encoder_embed(student, refresh->run->pool, &request, &z);
-    vectors_cut(vectors, z, count, student->output_size, full.dim,
-                job->distill.similarity == SIMILARITY_COSINE);
-    free(z);
-    return vectors;
+    return dual_encoder_vectors(student, refresh->run->pool, &request, full.dim,
+                                job->distill.similarity == SIMILARITY_COSINE);
 }
 
 static void rank(struct ranked_rows *list, const struct refresh *refresh)

@@ -158,7 +158,6 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 static float *embed_full(const struct job_run *run, const struct dual_encoder *de,
                          const char *const *texts, size_t count, bool queries)
 {
-    int width = de->output_size;
     const struct embed_request request = {
         .texts = texts,
         .count = count,
@@ -167,12 +166,7 @@ static float *embed_full(const struct job_run *run, const struct dual_encoder *d
             queries ? run->job->data.max_query_tokens : run->job->data.max_document_tokens,
         .layers = &de->encoder.config.num_layers,
         .num_layers = 1};
-    float *z = xaligned(count * (size_t)width, sizeof *z);
-    float *unit = xaligned(count * (size_t)width, sizeof *unit);
-    dual_encoder_embed(de, run->pool, &request, &z);
-    vectors_cut(unit, z, count, width, width, true);
-    free(z);
-    return unit;
+    return dual_encoder_vectors(de, run->pool, &request, de->output_size, true);
 }
 
 /* PCA fitted on unit vectors of the full student, those of the documents that training may look at:

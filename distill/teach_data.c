@@ -22,18 +22,12 @@ struct lessons {
 static float *guide_embed(const struct dual_encoder *guide, struct pool *pool,
                           const char *const *texts, size_t n, const char *prompt)
 {
-    int width = guide->output_size;
-    float *z = xaligned(n * (size_t)width, sizeof *z),
-          *unit = xaligned(n * (size_t)width, sizeof *z);
     const struct embed_request request = {.texts = texts,
                                           .count = n,
                                           .prompt = prompt,
                                           .layers = &guide->encoder.config.num_layers,
                                           .num_layers = 1};
-    dual_encoder_embed(guide, pool, &request, &z);
-    vectors_cut(unit, z, n, width, width, true);
-    free(z);
-    return unit;
+    return dual_encoder_vectors(guide, pool, &request, guide->output_size, true);
 }
 
 static int embed_by_guide(struct lessons *lessons, struct error *err)

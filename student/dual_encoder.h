@@ -88,5 +88,8 @@ void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
 /* Cuts rows of [n, from] to the first dim values and divides each by its norm if normalize (a zero
  * row stays zero); out is [n, dim], may not overlap. */
 void vectors_cut(float *out, const float *z, size_t n, int from, int dim, bool normalize);
+/* Both, at the request's one layer: [count, dim], freshly allocated. */
+float *dual_encoder_vectors(const struct dual_encoder *de, struct pool *pool,
+                            const struct embed_request *request, int dim, bool normalize);
 
 #endif

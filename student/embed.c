@@ -99,3 +99,15 @@ void dual_encoder_embed(const struct dual_encoder *de, struct pool *pool,
     embed_by(workers, de, pool, request, out);
     encode_workers_close(let_go(workers));
 }
+
+float *dual_encoder_vectors(const struct dual_encoder *de, struct pool *pool,
+                            const struct embed_request *request, int dim, bool normalize)
+{
+    size_t width = (size_t)de->output_size;
+    float *z = xaligned(request->count * width, sizeof *z);
+    float *vectors = xaligned(request->count * (size_t)dim, sizeof *vectors);
+    dual_encoder_embed(de, pool, request, &z);
+    vectors_cut(vectors, z, request->count, de->output_size, dim, normalize);
+    free(z);
+    return vectors;
+}
