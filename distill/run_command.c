@@ -12,14 +12,22 @@
 static int check_until(const char *until, struct error *err)
 {
     const char *names[32];
+    struct text all = {0};
     size_t count = 0;
     for (const struct stage *stage = job_stages; stage->name; stage++) {
-        if (strcmp(stage->name, until) == 0) return 0;
+        text_printf(&all, "%s%s", count ? ", " : "", stage->name);
         names[count++] = stage->name;
     }
+    bool known = false;
+    for (size_t s = 0; s < count; s++) known = known || strcmp(names[s], until) == 0;
     const char *nearest = nearest_name(until, names, count);
-    return fail_usage(err, "--until %s: no such stage; %s%s?", until,
-                      nearest ? "did you mean " : "the first is ", nearest ? nearest : names[0]);
+    int status = 0;
+    if (!known && nearest)
+        status = fail_usage(err, "--until %s: no such stage; did you mean %s?", until, nearest);
+    else if (!known)
+        status = fail_usage(err, "--until %s: no such stage; they are %s", until, all.bytes);
+    text_free(&all);
+    return status;
 }
 
 static int run_job(const struct job *job, const char *output, const char *until, struct error *err)

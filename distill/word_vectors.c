@@ -142,11 +142,11 @@ static int project(float *vectors, const struct word_vectors *how, const struct 
     struct projection projection = {stream, random, rows, tokens, (int)width};
     pool_run(pool, present, project_row, &projection);
     struct pca pca = {0};
-    int status =
-        present < dim
-            ? fail(err, "the texts hold only %zu different tokens for vectors of width %zu",
-                   present, dim)
-            : pca_fit(&pca, rows, present, (int)width, how->dim, true, err);
+    int status = present < dim ? fail(err,
+                                      "the texts hold only %zu different tokens for vectors of "
+                                      "width %zu; set teach.word_vectors to false",
+                                      present, dim)
+                               : pca_fit(&pca, rows, present, (int)width, how->dim, true, err);
     if (!status) place_vectors(vectors, how, &pca, &projection, present);
     pca_free(&pca);
     free(rows);

@@ -176,6 +176,7 @@ refuses 1 "dev_fraction" "$folder/job.yaml" --set data.dev_fraction=0
 refuses 1 "missing.yaml" "$folder/missing.yaml"
 refuses 2 "epochs" "$folder/job.yaml" --set distill.epoch=3
 refuses 2 "did you mean train" "$folder/job.yaml" --until trian
+refuses 2 "they are teach, queries, embed" "$folder/job.yaml" --until nope
 refuses 2 "one job file"
 refuses 2 "layers" "$folder/job.yaml" --set student.init.layers=[1,9]
 refuses 2 "export.pick" "$folder/job.yaml" --set student.projection=none --set 'student.taps=[]' \
