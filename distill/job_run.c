@@ -398,14 +398,42 @@ static int hash_given(char hex[33], const struct string_list *paths, struct erro
     return status;
 }
 
+/* Of all of a dual encoder's folder that its vectors depend on. */
+static int hash_encoder(char hex[33], const char *folder, struct error *err)
+{
+    static const char *const names[] = {"model.safetensors",
+                                        "config.json",
+                                        "modules.json",
+                                        "1_Pooling/config.json",
+                                        "config_sentence_transformers.json",
+                                        "tokenizer.json",
+                                        "tokenizer_config.json",
+                                        "vocab.txt"};
+    struct st_config st = {0};
+    struct text all = {0};
+    char of_file[33];
+    int status = st_config_read(&st, folder, err);
+    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
+        status = hash_if_there(of_file, folder, names[i], err);
+        text_printf(&all, "%s %s\n", names[i], of_file);
+    }
+    if (!status && st.dense_folder) {
+        status = hash_if_there(of_file, st.dense_folder, "model.safetensors", err);
+        text_printf(&all, "dense %s %d\n", of_file, (int)st.dense_activation);
+    }
+    if (!status) hash_hex(hex, hash128(all.bytes, all.length));
+    text_free(&all);
+    st_config_free(&st);
+    return status;
+}
+
 /* Of what comes from outside: scores and vectors. */
 static int hash_outside(struct job_run *run, struct error *err)
 {
     const struct job *job = run->job;
     int status = hash_given(run->scores_hash, &job->teacher.scores, err);
     if (!status && job->distill.hpd.source == VECTORS_ENCODER)
-        status =
-            hash_if_there(run->encoder_hash, job->distill.hpd.encoder, "model.safetensors", err);
+        status = hash_encoder(run->encoder_hash, job->distill.hpd.encoder, err);
     if (!status && job->distill.hpd.source == VECTORS_FILE) {
         char *ids = given_ids_path(job->distill.hpd.targets);
         const char *const both[] = {job->distill.hpd.targets, ids};

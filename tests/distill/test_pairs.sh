@@ -137,6 +137,18 @@ run cosines --set teacher.model=none --set "distill.hpd.encoder=$folder/encoder"
 [ "$(cut -f1 "$folder/cosines/scores.tsv" | awk 'NR > 1 && ($1 > 1.0001 || $1 < -1.0001)' | wc -l)" -eq 0 ] ||
     wrong "scores.tsv has no cosines"
 
+# ---- another head of the same encoder is another encoder ----
+cosines() {
+    run cosines --until embed --set teacher.model=none --set "distill.hpd.encoder=$folder/encoder" \
+        --set "student.init.from=$folder/encoder" --set 'distill.pair_targets=[teacher]' \
+        --set 'distill.loss={cosent: 0, angle: 1, cosine_mse: 1}' --set evaluate.systems=[student]
+}
+cosines
+grep -q 'embed: done before' "$folder/said" || wrong "the same encoder embeds again"
+cp "$folder/hpd/student/2_Dense/model.safetensors" "$folder/encoder/2_Dense"
+cosines
+grep -q 'embed: done before' "$folder/said" && wrong "the vectors of another head stay"
+
 # ---- mistakes ----
 fails 1 'holds no train.tsv' run --output "$folder/failed" --set "data.pairs=$folder/one/trec" "$folder/job.yaml"
 fails 2 'data.collection are both' run --output "$folder/failed" --set data.collection=c "$folder/job.yaml"
