@@ -16,8 +16,8 @@ struct sts_pairs {
 int sts_read(struct sts_pairs *out, const char *path, const char *split, struct error *err);
 void sts_free(struct sts_pairs *pairs);
 /* The splits that a folder or archive holds, of those named (a .tsv(.gz) is the first), as a
- * collection without queries: its documents are the distinct sentences in order of appearance, each its own id.  Errors: those of
- * sts_read; a split of a name may be missing, but not all. */
+ * collection without queries: its documents are the distinct sentences in order of appearance, each
+ * its own id.  Errors: those of sts_read; a split of a name may be missing, but not all. */
 int sts_read_collection(struct collection *out, const char *path, const char *const *splits,
                         size_t num_splits, struct error *err);
 /* Whether path looks like STS (a .tsv, or a folder or archive with a .tsv outside of qrels/ and

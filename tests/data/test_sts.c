@@ -86,8 +86,8 @@ START_TEST(bad_lines_are_refused_with_file_and_line)
                  "\"x\"");
     check_failed(read_text(&pairs, "1\ta\tb\ninf\ta\tb\n", &err), &err, STATUS_WORLD, "\"inf\"",
                  "finite");
-    check_failed(read_text(&pairs, "nan\ta\tb\n1\ta\tb\n", &err), &err, STATUS_WORLD,
-                 "pairs.tsv:1", "\"nan\""); /* no header */
+    check_failed(read_text(&pairs, "nan\ta\tb\n1\ta\tb\n", &err), &err, STATUS_WORLD, "pairs.tsv:1",
+                 "\"nan\""); /* no header */
     check_failed(read_text(&pairs, "\ta\tb\n", &err), &err, STATUS_WORLD, "\"\"");
     check_failed(read_text(&pairs, "score\tsentence1\tsentence2\n", &err), &err, STATUS_WORLD,
                  "no sentence pairs");

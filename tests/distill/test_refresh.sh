@@ -77,7 +77,8 @@ cut -f 1-5 "$folder/outside/train/candidates.3.trec" | cmp - "$folder/first" || 
 # ---- or gets the lowest of all that is known of its query ----
 run outside --set "teacher.scores=[$folder/one/scores.trec]" --set 'teacher.weights=[0, 1]' \
     --set teacher.missing=lowest --set 'evaluate.systems=[student]'
-grep -q 'after step 3 the student found [1-9].*, 0 left out' "$folder/said" || wrong "lowest: $(grep refresh "$folder/said")"
+grep -q 'after step 3 the student found [1-9].*, 0 left out' "$folder/said" ||
+    wrong "lowest: $(grep refresh "$folder/said")"
 awk -F '\t' '
     !($1 in lowest) || $5 < lowest[$1] { lowest[$1] = $5 }
     $6 == "negative:student" || $6 == "false-negative:student" { new++; if ($5 != lowest[$1]) print }

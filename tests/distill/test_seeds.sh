@@ -26,7 +26,8 @@ weights=train/distil.checkpoint.safetensors
 cmp -s "$folder/many/seed-13/$weights" "$folder/many/seed-14/$weights" && wrong "two seeds train the same"
 
 "$RETORT" watch "$folder/many" >"$folder/shown" 2>&1 || wrong "watch: $(cat "$folder/shown")"
-for line in "$folder/many: finished; .*grid_seeds.tsv" '  score  *done ' '  seed-13  *finished' '  seed-14  *finished'; do
+for line in "$folder/many: finished; .*grid_seeds.tsv" '  score  *done ' '  seed-13  *finished' \
+    '  seed-14  *finished'; do
     grep -q "^$line" "$folder/shown" || wrong "watch does not show $line: $(cat "$folder/shown")"
 done
 grep -q 'train\|waiting' "$folder/shown" && wrong "watch waits for what the seeds do: $(cat "$folder/shown")"
