@@ -174,10 +174,11 @@ static int init_from_teacher(struct dual_encoder *out, const struct making *maki
     if (!teacher) return -1;
     const struct encoder *encoder = cross_encoder_encoder(teacher);
     const struct int_list *layers = &run->job->student.init.layers;
-    if (check_layers(layers, &encoder->config, run->teacher_folder, err) ||
+    const bool random = run->job->student.init.kind == INIT_RANDOM; /* their number counts alone */
+    if ((!random && check_layers(layers, &encoder->config, run->teacher_folder, err)) ||
         create(out, making, &encoder->config, run->teacher_folder, err))
         return -1;
-    if (run->job->student.init.kind == INIT_RANDOM)
+    if (random)
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
                            encoder->config.initializer_range, (uint64_t)run->job->distill.seed);
     else

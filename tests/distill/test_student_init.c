@@ -206,7 +206,7 @@ START_TEST(blocks_come_from_the_teacher)
 {
     struct dual_encoder de;
     struct error err = {0};
-    int layers[] = {2, 3};
+    int layers[] = {2, 3, 1, 5};
     char from[] = "teacher";
     struct job job = job_of(from, INIT_TEACHER, layers, 2, 0);
     struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
@@ -220,7 +220,9 @@ START_TEST(blocks_come_from_the_teacher)
                  "encoder.layer.2.output.LayerNorm.bias");
     dual_encoder_free(&de);
     job.student.init.kind = INIT_RANDOM;
+    job.student.init.layers.count = 4; /* more than the teacher has */
     check_ok(student_init(&de, &run, &none, &err), &err);
+    ck_assert_int_eq(de.encoder.config.num_layers, 4);
     const float *words = params_values(&de.params, 0);
     ck_assert_mem_ne(words, params_values(params, 0), 32 * sizeof *words);
     dual_encoder_free(&de);
