@@ -238,12 +238,18 @@ static int by_number(const void *left, const void *right)
 }
 
 /* Linear interpolation between the sorted values, numpy's default. */
-static double quantile(const double *sorted, int n, double q)
+static double quantile(const double *sorted, size_t n, double q)
 {
-    double place = q * (n - 1);
-    int below = (int)place;
-    int above = below + 1 < n ? below + 1 : below;
-    return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+    if (n == 0) return NAN;
+    double place = q * (double)(n - 1);
+    size_t below = (size_t)place, above = below + 1 < n ? below + 1 : below;
+    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
+}
+
+struct interval percentile_interval(double mean, double *resampled, size_t n)
+{
+    if (n) qsort(resampled, n, sizeof *resampled, by_number);
+    return (struct interval){mean, quantile(resampled, n, 0.025), quantile(resampled, n, 0.975)};
 }
 
 struct interval bootstrap_mean(const double *values, size_t n, int resamples, uint64_t seed)
@@ -256,9 +262,7 @@ struct interval bootstrap_mean(const double *values, size_t n, int resamples, ui
             sum += values[(size_t)(random_uniform(seed, (uint64_t)r, i) * (double)n)];
         means[r] = sum / (double)n;
     }
-    qsort(means, (size_t)resamples, sizeof *means, by_number);
-    struct interval interval = {mean_of(values, n), quantile(means, resamples, 0.025),
-                                quantile(means, resamples, 0.975)};
+    struct interval interval = percentile_interval(mean_of(values, n), means, (size_t)resamples);
     free(means);
     return interval;
 }

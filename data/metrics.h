@@ -58,5 +58,8 @@ struct interval bootstrap_mean(const double *values, size_t n, int resamples, ui
 /* The same of a - b, query by query: low > 0 says that a is better. */
 struct interval bootstrap_difference(const double *a, const double *b, size_t n, int resamples,
                                      uint64_t seed);
+/* The interval of any other measure: the quantiles .025 and .975 of what n resamples gave, which it
+ * sorts; NaN where n is 0. */
+struct interval percentile_interval(double mean, double *resampled, size_t n);
 
 #endif

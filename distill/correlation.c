@@ -86,10 +86,22 @@ static const double *side_ranks(struct side *side, const uint32_t *counts, size_
     return side->ranks;
 }
 
-/* Pearson's correlation of n rows, each standing counts[i] times. */
+/* Whether two of the rows that are drawn differ.  Asked exactly: the mean of equal values may be
+ * rounded away from them, and leave a variance. */
+static bool varies(const double *x, const uint32_t *counts, size_t n)
+{
+    size_t first = 0;
+    while (first < n && !counts[first]) first++;
+    for (size_t i = first; i < n; i++)
+        if (counts[i] && x[i] != x[first]) return true;
+    return false;
+}
+
+/* data/metrics.h's pearson of n rows, each standing counts[i] times. */
 static double counted_pearson(const double *x, const double *y, const uint32_t *counts, size_t n)
 {
     double mean_x = 0, mean_y = 0, xx = 0, yy = 0, xy = 0, total = 0;
+    if (!varies(x, counts, n) || !varies(y, counts, n)) return NAN;
     for (size_t i = 0; i < n; i++) {
         mean_x += counts[i] * x[i];
         mean_y += counts[i] * y[i];
@@ -102,25 +114,10 @@ static double counted_pearson(const double *x, const double *y, const uint32_t *
         yy += counts[i] * dy * dy;
         xy += counts[i] * dx * dy;
     }
-    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN;
+    return fmax(-1, fmin(1, xy / (sqrt(xx) * sqrt(yy))));
 }
 
 /* ---- bootstrap ---- */
-
-static int by_number(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-/* Linear interpolation between the sorted values, as in data/metrics.c. */
-static double quantile(const double *sorted, size_t n, double q)
-{
-    if (!n) return NAN;
-    const double place = q * (double)(n - 1);
-    const size_t below = (size_t)place, above = below + 1 < n ? below + 1 : below;
-    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
-}
 
 /* Correlation of a with y, less that of b with y unless b is NULL, on rows counted by counts. */
 static double compared(struct side *a, struct side *b, struct side *y, const uint32_t *counts,
@@ -139,7 +136,7 @@ static struct interval bootstrap(struct side *a, struct side *b, struct side *y,
     double *values = xcalloc((size_t)resamples, sizeof *values);
     size_t found = 0;
     for (size_t i = 0; i < n; i++) counts[i] = 1;
-    struct interval interval = {.mean = compared(a, b, y, counts, n)};
+    const double mean = compared(a, b, y, counts, n);
     for (int r = 0; r < resamples; r++) {
         memset(counts, 0, n * sizeof *counts);
         for (size_t i = 0; i < n; i++)
@@ -147,9 +144,7 @@ static struct interval bootstrap(struct side *a, struct side *b, struct side *y,
         values[found] = compared(a, b, y, counts, n);
         if (!isnan(values[found])) found++;
     }
-    qsort(values, found, sizeof *values, by_number);
-    interval.low = quantile(values, found, 0.025);
-    interval.high = quantile(values, found, 0.975);
+    const struct interval interval = percentile_interval(mean, values, found);
     free(counts);
     free(values);
     return interval;

@@ -103,6 +103,11 @@ START_TEST(no_variance_is_not_a_number)
     interval = correlation_interval(CORRELATION_SPEARMAN, x, x, 4, 500, 1);
     ck_assert_double_eq_tol(interval.mean, 1, 1e-12); /* resamples of one row alone are left out */
     ck_assert_double_eq_tol(interval.low, 1, 1e-12);
+    /* the mean of these is no tenth */
+    const double tenths[] = {0.1, 0.1, 0.1};
+    interval = correlation_interval(CORRELATION_PEARSON, tenths, x, 3, 20, 1);
+    ck_assert(isnan(interval.mean) && isnan(interval.low) && isnan(interval.high));
+    ck_assert(isnan(correlation_interval(CORRELATION_PEARSON, x, tenths, 3, 20, 1).mean));
 }
 END_TEST
 
