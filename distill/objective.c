@@ -221,16 +221,6 @@ typedef void pair_likeness(float *likeness, const float *za, const float *zb, in
 typedef void pair_likeness_backward(const float *d_likeness, const float *za, const float *zb,
                                     int n, int width, int dim, float *d_za, float *d_zb);
 
-static float *reserve_likeness(struct objective *objective, size_t pairs)
-{
-    if (2 * pairs > objective->likeness_capacity) {
-        objective->likeness = xrealloc(objective->likeness, 2 * pairs, sizeof(float));
-        objective->likeness_capacity = 2 * pairs;
-    }
-    memset(objective->likeness, 0, 2 * pairs * sizeof(float));
-    return objective->likeness;
-}
-
 static double row_pairs(struct objective *objective, const struct objective_input *input,
                         const struct objective_row *row)
 {
@@ -246,7 +236,8 @@ static double row_pairs(struct objective *objective, const struct objective_inpu
     int at = layer_index(input, row->tap.layer);
     size_t second = (size_t)n * (size_t)width;
     const float *z = input->z[at], *scores = input->pair_scores[row->target];
-    float *likeness = reserve_likeness(objective, (size_t)n), *d_likeness = likeness + n;
+    float *likeness = zeroed(&objective->likeness, &objective->likeness_capacity, 2 * (size_t)n);
+    float *d_likeness = likeness + n;
     kinds[row->kind].forward(likeness, z, z + second, n, width, dim);
     double value = row->kind == LOSS_COSINE_MSE
                        ? cosine_mse(likeness, scores, n, row->weight, d_likeness)
@@ -260,6 +251,7 @@ static const struct {
     const char *name;
     bool on_scores; /* reads the similarities of its tap and adds to d_s; or else to d_z itself */
     row_loss *evaluate;
+    bool copies_targets; /* a matrix of them */
 } losses[NUM_LOSSES] = {
     [LOSS_INFO_NCE] = {"info_nce", true, row_info_nce},
     [LOSS_INFO_NCE_TRANSPOSED] = {"info_nce_transposed", true, row_info_nce_transposed},
@@ -271,10 +263,10 @@ static const struct {
     [LOSS_SELF_KL] = {"self_kl", true, row_self_kl},
     [LOSS_COORDINATE_KL] = {"coordinate_kl", false, row_coordinate_kl},
     [LOSS_COMPRESS] = {"compress", false, row_compress},
-    [LOSS_HPD] = {"hpd", false, row_hpd},
-    [LOSS_HPD_COSINE] = {"hpd_cosine", false, row_hpd_cosine},
-    [LOSS_HPD_GRAM] = {"hpd_gram", false, row_hpd_gram},
-    [LOSS_ALIGN] = {"align", false, row_hpd},
+    [LOSS_HPD] = {"hpd", false, row_hpd, true},
+    [LOSS_HPD_COSINE] = {"hpd_cosine", false, row_hpd_cosine, true},
+    [LOSS_HPD_GRAM] = {"hpd_gram", false, row_hpd_gram, true},
+    [LOSS_ALIGN] = {"align", false, row_hpd, true},
     [LOSS_COSENT] = {"cosent", false, row_pairs},
     [LOSS_ANGLE] = {"angle", false, row_pairs},
     [LOSS_COSINE_MSE] = {"cosine_mse", false, row_pairs},
@@ -283,6 +275,15 @@ static const struct {
 const char *loss_name(enum loss_kind kind)
 {
     return losses[kind].name;
+}
+
+bool objective_copies(const struct objective *objective, int target)
+{
+    for (size_t r = 0; r < objective->count; r++) {
+        const struct objective_row *row = &objective->rows[r];
+        if (losses[row->kind].copies_targets && row->target == target) return true;
+    }
+    return false;
 }
 
 /* ---- all rows ---- */

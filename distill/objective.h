@@ -2,8 +2,8 @@
  * gradient of z.
  *
  * No method is a special case: InfoNCE with mined negatives, listwise KL, MarginMSE,
- * self-distillation and HPD are rows of the same list (methods.md 4.5), which a schedule draws for
- * each step (tap_schedule.h).  Terms are summed over rows.
+ * self-distillation and HPD are rows of the same list, which a schedule draws for each step
+ * (tap_schedule.h).  Terms are summed over rows.
  */
 #ifndef RETORT_OBJECTIVE_H
 #define RETORT_OBJECTIVE_H
@@ -67,6 +67,8 @@ void objective_free(struct objective *objective);
 /* The distinct layers of the rows and of what they copy, rising, into layers (room for max); how
  * many. */
 int objective_layers(const struct objective *objective, int *layers, int max);
+/* Whether a row copies that matrix of targets. */
+bool objective_copies(const struct objective *objective, int target);
 
 /* What rows of z shall come near to: [num_queries + num_documents, width]. */
 struct target_rows {
@@ -81,7 +83,7 @@ struct objective_input {
     const int *positive;                   /* [num_queries] column of each query's positive */
     const uint8_t *mask;                   /* [num_queries, num_documents] columns of InfoNCE */
     struct candidate_lists lists;          /* teacher's scores; positive first */
-    const struct target_rows *targets;     /* by a row's `target` */
+    const struct target_rows *targets;     /* by a row's `target`; of those that rows copy */
     const float *const *pair_scores; /* [num_queries] each, from 0 to 1, by a row's `target` */
     const int *layers;               /* of z[i] */
     int num_layers;

@@ -28,6 +28,7 @@ static void reserve(struct phase_context *context, size_t rows)
     size_t width = (size_t)context->de->output_size;
     context->rows_capacity = rows;
     context->texts = xrealloc(context->texts, rows, sizeof *context->texts);
+    context->places = xrealloc(context->places, rows, sizeof *context->places);
     for (int l = 0; l < context->most_layers; l++) {
         context->z[l] = xrealloc(context->z[l], rows * width, sizeof(float));
         context->d_z[l] = xrealloc(context->d_z[l], rows * width, sizeof(float));
@@ -46,12 +47,22 @@ static void place_text(struct phase_context *context, size_t at, bool is_query, 
     size_t first = all->offsets[row];
     context->texts[at] = (struct tape_text){
         .ids = all->ids + first, .types = all->types + first, .length = all->lengths[row]};
+    context->places[at] = (struct text_place){is_query, row};
+}
+
+/* The targets of the step's texts, where its rows copy them. */
+static void gather_targets(struct phase_context *context, size_t rows)
+{
     for (int t = 0; t < context->num_targets; t++) {
         const struct text_targets *targets = &context->targets[t];
         size_t width = (size_t)targets->width;
-        memcpy(context->step_target_values[t] + at * width,
-               (is_query ? targets->queries : targets->documents) + row * width,
-               width * sizeof(float));
+        if (!objective_copies(&context->objective, t)) continue;
+        for (size_t at = 0; at < rows; at++) {
+            struct text_place place = context->places[at];
+            memcpy(context->step_target_values[t] + at * width,
+                   (place.is_query ? targets->queries : targets->documents) + place.row * width,
+                   width * sizeof(float));
+        }
     }
 }
 
@@ -63,6 +74,7 @@ static double run_step(struct phase_context *context, struct objective_input *in
     uint64_t seed = context->dropout ? random_bits(context->seed, STREAM_DROPOUT, step) | 1 : 0;
     int layers[MAX_TAP_LAYERS];
     tap_schedule_rows(&context->objective, &context->schedule, step);
+    gather_targets(context, rows);
     input->num_layers = objective_layers(&context->objective, layers, context->most_layers);
     tape_forward(context->tape, adamw, context->texts, rows, layers, input->num_layers, seed,
                  context->z);
@@ -160,6 +172,7 @@ void phase_release(struct phase_context *context)
     for (int t = 0; t < context->num_targets; t++) free(context->step_target_values[t]);
     for (int t = 0; t < PAIR_TARGETS; t++) free(context->pair_scores[t]);
     free(context->texts);
+    free(context->places);
     free(context->order);
     step_batch_free(&context->batch);
     objective_free(&context->objective);

@@ -1,4 +1,4 @@
-/* The two phases of training (methods.md 4.6): HPD on all texts without labels, then distillation
+/* The two phases of training: HPD on all texts without labels, then distillation
  * on queries with their candidates, or on scored pairs.  A phase_context holds what a step needs;
  * the trainer calls hpd_step, and distil_step or pairs_step. */
 #ifndef RETORT_PHASES_H
@@ -51,6 +51,10 @@ struct phase_context {
 
     struct step_batch batch; /* below: memory of a step, kept between steps */
     struct tape_text *texts;
+    struct text_place {
+        bool is_query;
+        uint32_t row; /* of the collection */
+    } * places;       /* of texts */
     struct target_rows step_targets[MAX_TARGETS];
     float *step_target_values[MAX_TARGETS];
     float *z[MAX_TAP_LAYERS], *d_z[MAX_TAP_LAYERS];

@@ -460,12 +460,19 @@ static int save_init(struct train_stage *stage, struct error *err)
     return status;
 }
 
+/* Whether any step copies targets. */
+static bool copies_targets(const struct job *job)
+{
+    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
+           job->distill.loss.hpd.end > 0 || job->distill.loss.align.start > 0 ||
+           job->distill.loss.align.end > 0;
+}
+
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    bool has_targets = run->job->distill.hpd.source != VECTORS_NONE;
-    if ((has_targets && targets_read(&stage->targets, run, err)) || read_start(stage, err) ||
-        start_student(stage, err) || save_init(stage, err))
+    if ((copies_targets(run->job) && targets_read(&stage->targets, run, err)) ||
+        read_start(stage, err) || start_student(stage, err) || save_init(stage, err))
         return -1;
     add_version_targets(stage);
     tokenise(stage);

@@ -286,6 +286,24 @@ START_TEST(hpd_epochs_hold_every_text_once)
 }
 END_TEST
 
+START_TEST(targets_that_no_row_copies_are_not_read)
+{
+    struct phase_case c;
+    struct report report = {0};
+    struct adamw adamw;
+    case_open(&c, SIZE_MAX, false);
+    c.context.targets[1].queries = c.context.targets[1].documents = NULL;
+    add(&c, LOSS_INFO_NCE, 1, 1);
+    add(&c, LOSS_HPD, 1, 1); /* copies the first */
+    phase_prepare(&c.context);
+    adamw_init(&adamw, &c.de.params);
+    ck_assert(isfinite(distil_step(&c.context, 0, &adamw, &report)));
+    report_free(&report);
+    adamw_free(&adamw);
+    case_close(&c);
+}
+END_TEST
+
 /* Three of the documents' pairs are alike, the others more or less. */
 struct pairs_case {
     struct scored_pair pairs[PAIRS];
@@ -378,16 +396,12 @@ END_TEST
 
 int main(void)
 {
-    const struct test_row rows[] = {TEST(fifty_steps_learn_eight_pairs),
-                                    TEST(fifty_steps_copy_targets),
-                                    TEST(all_losses_together_fall),
-                                    TEST(memory_does_not_change_what_is_learnt),
-                                    TEST(a_step_can_be_done_again),
-                                    TEST(the_weight_of_hpd_falls_by_a_cosine),
-                                    TEST(hpd_epochs_hold_every_text_once),
-                                    TEST(fifty_steps_order_eight_pairs),
-                                    TEST(each_target_has_its_own_scores),
-                                    TEST(epochs_hold_every_pair_once),
-                                    {0}};
+    const struct test_row rows[] = {
+        TEST(fifty_steps_learn_eight_pairs),   TEST(fifty_steps_copy_targets),
+        TEST(all_losses_together_fall),        TEST(memory_does_not_change_what_is_learnt),
+        TEST(a_step_can_be_done_again),        TEST(the_weight_of_hpd_falls_by_a_cosine),
+        TEST(hpd_epochs_hold_every_text_once), TEST(targets_that_no_row_copies_are_not_read),
+        TEST(fifty_steps_order_eight_pairs),   TEST(each_target_has_its_own_scores),
+        TEST(epochs_hold_every_pair_once),     {0}};
     return run_tests("distill/phases", rows);
 }
