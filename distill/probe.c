@@ -95,10 +95,7 @@ static int represent(float *out, struct probe_work *work, const char *const *tex
         cross_encoder_represent(work->ce, work->pool, texts + first, count, input, layers,
                                 work->num_layers, places);
         progress_add(&work->progress, count);
-        if (interrupted()) {
-            status = fail(err, "interrupted in the probe of the teacher's layers");
-            err->status = STATUS_INTERRUPTED;
-        }
+        if (interrupted()) status = fail_interrupted(err);
     }
     free(places);
     free(layers);

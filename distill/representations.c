@@ -215,10 +215,7 @@ static int append_all(struct layers *layers, size_t done, struct error *err)
         done += count;
         if (status) break;
         progress_add(&progress, count);
-        if (done < n && interrupted()) {
-            status = fail(err, "interrupted; run it again to go on");
-            err->status = STATUS_INTERRUPTED;
-        }
+        if (done < n && interrupted()) status = fail_interrupted(err);
     }
     progress_end(&progress);
     free(all);
