@@ -37,27 +37,25 @@ void dev_eval_pool(struct dev_eval *dev, const uint32_t *candidates, size_t num_
         if (!i || all[i] != all[i - 1]) all[dev->num_documents++] = all[i];
 }
 
-static int deepest_layer(const struct dev_eval *dev)
+/* The layers of the taps, one by one, into layers [num_taps]; how many. */
+static int tapped_layers(int *layers, const struct dev_eval *dev)
 {
-    int deepest = 0;
+    int count = 0;
     for (size_t t = 0; t < dev->num_taps; t++)
-        if (dev->taps[t].layer > deepest) deepest = dev->taps[t].layer;
-    return deepest;
+        if (!count || dev->taps[t].layer != layers[count - 1]) layers[count++] = dev->taps[t].layer;
+    return count;
 }
 
-/* z of layers 1..num_layers, one block each; the request says the rest. */
-static float **embed_all(const struct dev_eval *dev, struct embed_request request, int num_layers)
+/* z of the layers, one block each; the request says of what. */
+static float **embed_all(const struct dev_eval *dev, struct embed_request request,
+                         const int *layers, int num_layers)
 {
     float **z = xcalloc((size_t)num_layers, sizeof *z);
-    int *layers = xcalloc((size_t)num_layers, sizeof *layers);
-    for (int l = 0; l < num_layers; l++) {
+    for (int l = 0; l < num_layers; l++)
         z[l] = xaligned(request.count * (size_t)dev->de->output_size, sizeof **z);
-        layers[l] = l + 1;
-    }
     request.layers = layers;
     request.num_layers = num_layers;
     dual_encoder_embed(dev->de, dev->pool, &request, z);
-    free(layers);
     return z;
 }
 
@@ -115,7 +113,7 @@ static double queries_value(const struct dev_eval *dev, struct tap tap, const fl
 
 double dev_eval_run(const struct dev_eval *dev, struct report *report)
 {
-    int layers = deepest_layer(dev);
+    int *layers = xcalloc(dev->num_taps, sizeof *layers), count = tapped_layers(layers, dev);
     const char **texts = xcalloc(dev->num_documents, sizeof *texts);
     for (size_t d = 0; d < dev->num_documents; d++)
         texts[d] = dev->collection->documents.values[dev->documents[d]];
@@ -126,28 +124,29 @@ double dev_eval_run(const struct dev_eval *dev, struct report *report)
                                                   .count = dev->num_documents,
                                                   .prompt = dev->de->document_prompt,
                                                   .max_length = dev->max_document_tokens},
-                           layers);
+                           layers, count);
     float **zq = embed_all(dev,
                            (struct embed_request){.texts = queries,
                                                   .count = num_queries,
                                                   .prompt = dev->de->query_prompt,
                                                   .max_length = dev->max_query_tokens},
-                           layers);
+                           layers, count);
     double *values = xcalloc(num_queries, sizeof *values), sum = 0;
-    for (size_t t = 0; t < dev->num_taps; t++) {
+    for (size_t t = 0, at = 0; t < dev->num_taps; t++) {
         struct tap tap = dev->taps[t];
-        const float *documents = zd[tap.layer - 1];
-        double value = dev->pairs ? pairs_value(dev, tap.dim, documents)
-                                  : queries_value(dev, tap, zq[tap.layer - 1], documents, values);
+        while (layers[at] != tap.layer) at++;
+        double value = dev->pairs ? pairs_value(dev, tap.dim, zd[at])
+                                  : queries_value(dev, tap, zq[at], zd[at], values);
         report_add(report, value, "%s (%d, %d)", dev->pairs ? "spearman" : "ndcg_cut_10", tap.layer,
                    tap.dim);
         sum += value;
     }
     free(values);
-    free_all(zq, layers);
-    free_all(zd, layers);
+    free_all(zq, count);
+    free_all(zd, count);
     free(queries);
     free(texts);
+    free(layers);
     return sum / (double)dev->num_taps;
 }
 

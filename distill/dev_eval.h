@@ -16,7 +16,7 @@ struct dev_eval {
     const struct pair_set *pairs; /* instead of queries; or NULL */
     uint32_t *documents;          /* rows of the pool, rising */
     size_t num_documents;
-    const struct tap *taps;
+    const struct tap *taps; /* by rising layers */
     size_t num_taps;
     bool cosine, drop_same_id;
     int max_query_tokens, max_document_tokens;

@@ -197,7 +197,7 @@ START_TEST(dev_is_the_mean_over_taps_against_the_pool)
     struct tap taps[TAPS];
     double values[QUERIES], sum = 0;
     case_open(&c);
-    for (int t = 0; t < TAPS; t++) taps[t] = (struct tap){1 + t % 3, 1 + t % OUT};
+    for (int t = 0; t < TAPS; t++) taps[t] = (struct tap){2 + t / 15, 1 + t % OUT};
     struct dev_eval dev = {.de = &c.de,
                            .pool = c.pool,
                            .collection = &c.collection,
