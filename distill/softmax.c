@@ -1,34 +1,9 @@
 /* See softmax.h. */
 #include "distill/softmax.h"
+#include "nn/numbers.h"
 #include "nn/simd.h"
 
 #include <math.h>
-
-/* e^x for EXP_ZERO <= x <= 0, within 2e-7 of it relatively; 0 at EXP_ZERO.  x = n ln 2 + r,
- * |r| <= ln 2 / 2, ln 2 in two parts (Cody and Waite), e^r by Cephes' polynomial.  No branch and
- * no conversion, so that loops over it vectorise: n is read from the low bits of
- * x / ln 2 + 1.5 * 2^23. */
-#define EXP_ZERO (-88.0f)
-static inline float exp_negative(float x)
-{
-    const float round = 12582912.0f;
-    float shifted = x * 1.44269504f + round;
-    float n = shifted - round;
-    float r = x - n * 0.693359375f - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    union {
-        float value;
-        uint32_t bits;
-    } power = {.value = shifted};
-    power.bits = (power.bits + 127u) << 23; /* 2^n, 0 for n = -127; the bits of `round` fall out */
-    return p * power.value;
-}
 
 /* In 16 lanes, since compilers take a maximum apart only where NaN may be ignored. */
 SIMD_CLONES
@@ -50,12 +25,12 @@ double softmax(float *p, const float *x, int n, double temperature)
     const float inverse = (float)(1 / temperature), largest = row_maximum(x, n);
     for (int j = 0; j < n; j++) {
         float below = (x[j] - largest) * inverse;
-        p[j] = below < EXP_ZERO ? EXP_ZERO : below;
+        p[j] = below < EXPONENT_LOW ? EXPONENT_LOW : below;
     }
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < n; j++) {
-        p[j] = exp_negative(p[j]);
+        p[j] = exponential_within(p[j]);
         sum += (double)p[j];
     }
     const float share = (float)(1 / sum);
@@ -96,10 +71,10 @@ static void probabilities(float *restrict p, const float *restrict x, int n,
     const float largest = of->largest, inverse = of->inverse, share = of->share;
     for (int j = 0; j < n; j++) {
         float below = (x[j] - largest) * inverse;
-        p[j] = below < EXP_ZERO ? EXP_ZERO : below;
+        p[j] = below < EXPONENT_LOW ? EXPONENT_LOW : below;
     }
 #pragma omp simd
-    for (int j = 0; j < n; j++) p[j] = share * exp_negative(p[j]);
+    for (int j = 0; j < n; j++) p[j] = share * exponential_within(p[j]);
 }
 
 static int block_size(int n, int first)

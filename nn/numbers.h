@@ -1,5 +1,5 @@
-/* Numbers that the builds of the kernels share: bf16 as storage, exponential, normal distribution,
- * activations.  Only for nn/kernels*.c, which are compiled once for each instruction set. */
+/* Numbers as loops want them, to be compiled into each for its instruction set (nn/kernels*.c,
+ * SIMD_CLONES): bf16 as storage, exponential, normal distribution, activations. */
 #ifndef RETORT_NUMBERS_H
 #define RETORT_NUMBERS_H
 
@@ -69,12 +69,13 @@ INLINE const void *at(const void *values, size_t i, enum element element)
 
 /* ---- exponential, normal distribution, tanh ---- */
 
-/* e^x for x <= 88: 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2, e^r by Cephes' expf
- * polynomial. Relative error 2e-7; below -87.3 the result stays e^-87.3, since 2^n must be a
- * normal number. Adding 1.5 * 2^23 rounds, and leaves n in the low bits. */
-INLINE float exponential(float x)
+/* e^x for EXPONENT_LOW <= x <= 88, 0 at EXPONENT_LOW: 2^n e^r with n = round(x / ln 2), ln 2 in two
+ * parts (Cody and Waite), |r| <= ln 2 / 2, e^r by Cephes' expf polynomial.  Relative error 2e-7.
+ * Adding 1.5 * 2^23 rounds, and leaves n in the low bits: no branch and no conversion, so that
+ * loops over it vectorise. */
+#define EXPONENT_LOW (-88.0f)
+INLINE float exponential_within(float x)
 {
-    x = x < -87.3f ? -87.3f : x;
     float shifted = x * 1.44269504f + 12582912.0f;
     float n = shifted - 12582912.0f;
     float r = x - n * 0.693359375f + n * 2.12194440e-4f;
@@ -85,7 +86,13 @@ INLINE float exponential(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1;
-    return p * float_of((bits_of(shifted) << 23) + 0x3f800000u);
+    return p * float_of((bits_of(shifted) << 23) + 0x3f800000u); /* 2^n, 0 for n = -127 */
+}
+
+/* e^x for x <= 88, 0 below EXPONENT_LOW. */
+INLINE float exponential(float x)
+{
+    return exponential_within(x < EXPONENT_LOW ? EXPONENT_LOW : x);
 }
 
 /* P(N(0,1) < x) - 1/2 = x P(x^2) / Q(x^2), a rational least-maximum fit on |x| <= 5.6: absolute
