@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void reserve(struct ese *ese, int n, int width, int k)
 {
@@ -63,7 +62,6 @@ static double dot_mixed(const float *a, const double *b, size_t n)
 static void correlations(struct ese *ese, const float *z, int n)
 {
     const size_t side = (size_t)ese->width;
-    memset(ese->c, 0, side * side * sizeof *ese->c);
     second_moments(ese->c, z, (size_t)n, NULL, ese->width);
     for (size_t i = 0; i < side; i++)
         for (size_t j = 0; j < i; j++) ese->c[i * side + j] = ese->c[j * side + i];

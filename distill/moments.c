@@ -40,6 +40,7 @@ void second_moments(double *moments, const float *x, size_t n, const double *mea
 {
     const size_t width = (size_t)cols;
     double *block = xaligned(BLOCK_ROWS * width, sizeof *block);
+    memset(moments, 0, width * width * sizeof *moments);
     for (size_t first = 0; first < n; first += BLOCK_ROWS) {
         for (size_t r = 0; r < BLOCK_ROWS; r++)
             for (size_t j = 0; j < width; j++)

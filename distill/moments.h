@@ -1,7 +1,7 @@
 /* Sums of products in double: of two rows; second moments of many, and the largest eigenvalues of a
  * symmetric matrix (LAPACKE dsyevr), what PCA and ESE's compression are made of.
  *
- *     second_moments(moments, x, n, NULL, 384);                 // [384, 384], zeroed before
+ *     second_moments(moments, x, n, NULL, 384);                 // [384, 384]
  *     if (eigen_largest(values, vectors, moments, 384, 128)) ...   // moments is destroyed
  */
 #ifndef RETORT_MOMENTS_H
@@ -10,8 +10,8 @@
 #include "data/base.h"
 
 double inner_product(const float *a, const float *b, int n);
-/* Adds (X - mean)'(X - mean) to the upper triangle of moments [cols, cols], then divides it by n; X
- * [n, cols], mean [cols] or NULL (zero).  Sums in double. */
+/* moments [cols, cols] = the upper triangle of (X - mean)'(X - mean) / n, zero below it; X
+ * [n, cols], n > 0, mean [cols] or NULL (zero).  Sums in double. */
 void second_moments(double *moments, const float *x, size_t n, const double *mean, int cols);
 /* The `wanted` largest eigenvalues of matrix [size, size] (its upper triangle; destroyed),
  * descending, into the first of values [size], and their unit vectors into the rows of vectors

@@ -27,7 +27,8 @@ struct mined_list ranked_rows_of(const struct ranked_rows *list, size_t q);
 /* queries [list->count]: rows of the collection's queries. */
 void rank_by_bm25(struct ranked_rows *list, const struct collection *collection,
                   const uint32_t *queries, double k1, double b, struct pool *pool);
-/* By inner product of unit vectors u [list->count, width] and v [num_documents, width]. */
+/* By inner product of u [list->count, width] and v [num_documents, width]: of unit vectors, the
+ * cosine. */
 void rank_by_vectors(struct ranked_rows *list, const float *u, const float *v, size_t num_documents,
                      int width, struct pool *pool);
 /* Best score first, ties by id, as a run is sorted; documents that the collection lacks are passed

@@ -252,6 +252,18 @@ START_TEST(what_was_refreshed_survives_kills)
 }
 END_TEST
 
+/* The weights that a refresh looks at, those that dev sees and those that are left differ. */
+START_TEST(all_of_it_together_survives_kills)
+{
+    struct quadratic all = undisturbed;
+    all.averaging = (struct averaging){.kind = AVERAGE_EMA, .decay = 0.8};
+    all.refresh_every = 2;
+    all.layer_decay = 0.5;
+    all.patience = 2;
+    expect_same_after_kills(all, "together");
+}
+END_TEST
+
 /* Another run, which never came to save by itself, leaves a file of the same name between the
  * halves of the first: the first does not take it for its own. */
 START_TEST(what_another_run_refreshed_is_not_read)
@@ -569,6 +581,7 @@ int main(void)
     const struct test_row rows[] = {TEST(killed_at_any_step_it_ends_with_the_same_bytes),
                                     TEST(an_average_survives_kills),
                                     TEST(what_was_refreshed_survives_kills),
+                                    TEST(all_of_it_together_survives_kills),
                                     TEST(what_another_run_refreshed_is_not_read),
                                     TEST(dev_sees_the_average_and_the_best_is_left),
                                     TEST(layers_below_learn_slower),
