@@ -1,5 +1,6 @@
 #include "distill/teach_data.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -282,7 +283,7 @@ double teach_data_measure(const struct teach_data *data, const struct job_run *r
     for (size_t i = 0; i < data->num_dev; i++) predicted[i] = logits[i];
     double value = spearman(predicted, data->dev_scores, data->num_dev);
     free(predicted);
-    return value;
+    return isnan(value) ? 0 : value;
 }
 
 void teach_data_free(struct teach_data *data)

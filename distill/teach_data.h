@@ -22,7 +22,8 @@ struct teach_data {
 };
 int teach_data_make(struct teach_data *out, struct job_run *run, struct error *err);
 void teach_data_free(struct teach_data *data);
-/* Of the dev pairs' logits [num_dev]; higher is better. */
+/* Of the dev pairs' logits [num_dev]; higher is better.  Logits that are all alike correlate by
+ * 0. */
 double teach_data_measure(const struct teach_data *data, const struct job_run *run,
                           const float *logits);
 

@@ -142,6 +142,7 @@ static int judge(struct trainer *trainer, struct error *err)
     if (!phase->evaluate_every) return weights_write(trainer->params, trainer->best_path, err);
     struct report report = {0};
     double value = phase->evaluate(phase->arg, &report);
+    REQUIRE(!isnan(value)); /* nothing would be better than that */
     report_add(&report, value, "dev_mean");
     log_report(trainer, "dev", &report);
     note("%s: step %llu of %llu, dev %.4f%s", phase->name, (unsigned long long)trainer->state.step,

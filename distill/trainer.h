@@ -45,7 +45,7 @@ struct phase {
     /* Forward, loss and backward of one step (0-based): adds to adamw->gradients, returns the loss.
      * Rows of the embedding table are read after adamw_catch_up alone (tape_forward does it). */
     double (*step)(void *arg, uint64_t step, struct adamw *adamw, struct report *report);
-    /* Dev value, higher is better; all rows may be read. */
+    /* Dev value, higher is better, never NaN; all rows may be read. */
     double (*evaluate)(void *arg, struct report *report);
     /* Before every refresh_every-th step but the first, the checkpoint just written (0: never): may
      * change what later steps read, by the weights as they are; leaves a file that says it all.

@@ -1,5 +1,6 @@
 /* distill/teach_set: what a step draws, and its target distributions. */
 #include "distill/teach_set.h"
+#include "distill/teach_data.h"
 #include "tests/support.h"
 
 #include <math.h>
@@ -169,6 +170,17 @@ START_TEST(distributions_mix_labels_and_guide)
 }
 END_TEST
 
+/* A correlation that there is not would be no worse than any. */
+START_TEST(equal_logits_measure_nothing)
+{
+    double scores[] = {1, 2, 3};
+    const float flat[] = {0.1f, 0.1f, 0.1f}, rising[] = {-1, 0, 7};
+    const struct teach_data data = {.dev_scores = scores, .num_dev = 3};
+    ck_assert_double_eq(teach_data_measure(&data, NULL, flat), 0);
+    ck_assert_double_eq_tol(teach_data_measure(&data, NULL, rising), 1, 1e-12);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_row rows[] = {TEST(a_labelled_list_has_one_first_and_others_below),
@@ -177,6 +189,7 @@ int main(void)
                                     TEST(useless_lists_are_left_out),
                                     TEST(a_list_of_one_is_useful_pair_by_pair),
                                     TEST(distributions_mix_labels_and_guide),
+                                    TEST(equal_logits_measure_nothing),
                                     {0}};
     return run_tests("distill/teach_set", rows);
 }
