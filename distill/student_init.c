@@ -45,16 +45,6 @@ static void copy_blocks(struct dual_encoder *student, const struct encoder *from
     }
 }
 
-static int check_layers(const struct int_list *layers, const struct encoder_config *config,
-                        const char *folder, struct error *err)
-{
-    for (size_t i = 0; i < layers->count; i++)
-        if (layers->items[i] < 0 || layers->items[i] > config->num_layers)
-            return fail_usage(err, "student.init.layers: %s has layers 1 to %d, not %d", folder,
-                              config->num_layers, layers->items[i]);
-    return 0;
-}
-
 /* What makes the student, and in which precision. */
 struct making {
     struct job_run *run;
@@ -174,11 +164,8 @@ static int init_from_teacher(struct dual_encoder *out, const struct making *maki
     if (!teacher) return -1;
     const struct encoder *encoder = cross_encoder_encoder(teacher);
     const struct int_list *layers = &run->job->student.init.layers;
-    const bool random = run->job->student.init.kind == INIT_RANDOM; /* their number counts alone */
-    if ((!random && check_layers(layers, &encoder->config, run->teacher_folder, err)) ||
-        create(out, making, &encoder->config, run->teacher_folder, err))
-        return -1;
-    if (random)
+    if (create(out, making, &encoder->config, run->teacher_folder, err)) return -1;
+    if (run->job->student.init.kind == INIT_RANDOM) /* the number of layers counts alone */
         params_init_random(&out->params, out->encoder.first_param, out->encoder.last_param,
                            encoder->config.initializer_range, (uint64_t)run->job->distill.seed);
     else
@@ -192,7 +179,6 @@ static int init_from_folder(struct dual_encoder *out, struct dual_encoder *folde
     const char *path = making->run->job->student.init.from;
     const struct int_list *layers = &making->run->job->student.init.layers;
     if (dual_encoder_open(folder, path, 0, PRECISION_F32, err) ||
-        check_layers(layers, &folder->encoder.config, path, err) ||
         create(out, making, &folder->encoder.config, path, err))
         return -1;
     copy_blocks(out, &folder->encoder, layers, (uint64_t)making->run->job->distill.seed);

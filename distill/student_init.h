@@ -14,7 +14,7 @@ struct student_start {
     bool of_folder; /* they are the vectors of the folder that the student starts from */
 };
 /* The job's student with initial weights.  Blocks are copies of student.init.layers of the teacher
- * or the folder.  The projection is
+ * or the folder, which have them (job_fit).  The projection is
  *   from the teacher, or from the encoder that HPD copies: the PCA of its vectors, so that a copied
  *     layer's output starts as an estimate of the HPD target;
  *   from a folder: the folder's own Dense module of that size;

@@ -255,22 +255,6 @@ START_TEST(weights_are_saved_and_loaded)
 }
 END_TEST
 
-START_TEST(layers_that_are_not_there_are_named)
-{
-    struct dual_encoder de, source;
-    struct error err = {0};
-    int layers[] = {1, 4};
-    char *folder = source_folder(&source, "source4");
-    struct job job = job_of(folder, INIT_FOLDER, layers, 2, OUT);
-    struct job_run run = {.job = &job, .teacher_folder = job.teacher.model};
-    check_failed(student_init(&de, &run, &none, &err), &err, STATUS_USAGE, "student.init.layers",
-                 "not 4");
-    ck_assert_ptr_null(de.params.values);
-    dual_encoder_free(&source);
-    free(folder);
-}
-END_TEST
-
 int main(void)
 {
     const struct test_row rows[] = {TEST(blocks_come_from_the_folder_in_the_order_given),
@@ -278,7 +262,6 @@ int main(void)
                                     TEST(from_a_folder_without_one_the_projection_is_its_own_pca),
                                     TEST(blocks_come_from_the_teacher),
                                     TEST(weights_are_saved_and_loaded),
-                                    TEST(layers_that_are_not_there_are_named),
                                     {0}};
     return run_tests("distill/student_init", rows);
 }
