@@ -245,6 +245,7 @@ static struct phase_context context_of(struct train_stage *stage)
         .pairs = job_has_pairs(job) ? &stage->pairs : NULL,
         .batch_queries = job->distill.batch_queries,
         .batch_texts = job->distill.hpd.batch_texts};
+    REQUIRE(context.num_targets <= MAX_TARGETS);
     for (int t = 0; t < context.num_targets; t++) {
         const struct text_matrix *matrix = &stage->targets.all[t];
         context.targets[t] = (struct text_targets){.queries = matrix->queries.values,
