@@ -1,12 +1,14 @@
 #!/bin/sh
 # retort run --seeds: what all seeds share is made once, each seed is the run that distill.seed alone makes,
-# the grid over seeds is their mean, and kills change no byte.
+# also where the teacher's scores of what one student found serve the next; the grid over seeds is their mean,
+# and kills change no byte.
 . tests/distill/tiny_job.sh
 
 make_collection "$folder/collection"
 make_job "$folder/job.yaml" "$folder/collection"
 sed -i -e 's/^evaluate: .*/evaluate: {dims: [8, 16], resamples: 100, systems: [student, bm25, teacher]}/' \
-    -e 's/^  epochs: 2/  epochs: 1/' -e 's/minutes: 0/minutes: 0.001/' "$folder/job.yaml"
+    -e 's/^  epochs: 2/  epochs: 1/' -e 's/minutes: 0/minutes: 0.001/' \
+    -e 's/^mine: {/mine: {refresh_steps: 2, refresh_depth: 5, /' "$folder/job.yaml"
 
 run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
     output=$1
@@ -21,6 +23,7 @@ for stage in embed mine score; do
     [ "$(grep -c "^retort: $stage: done before$" "$folder/said")" -eq 2 ] || wrong "a seed does not find $stage"
 done
 [ "$(grep -c '^retort: train: [0-9.]* s$' "$folder/said")" -eq 2 ] || wrong "not two trainings"
+[ "$(grep -c '^retort: refresh: after step 2 ' "$folder/said")" -eq 2 ] || wrong "not two refreshes"
 grep -q '^retort: student  .* +-' "$folder/said" || wrong "no table: $(tail -n 5 "$folder/said")"
 weights=train/distil.checkpoint.safetensors
 cmp -s "$folder/many/seed-13/$weights" "$folder/many/seed-14/$weights" && wrong "two seeds train the same"
