@@ -55,6 +55,27 @@ int grid_measure(const struct grid *grid, const char *measure)
     return -1;
 }
 
+static int by_int(const void *left, const void *right)
+{
+    int a = *(const int *)left, b = *(const int *)right;
+    return (a > b) - (a < b);
+}
+
+int *grid_axis(const struct grid *grid, const char *system, bool dims, int *count)
+{
+    int *values = xcalloc(grid->count, sizeof *values), found = 0;
+    for (size_t i = 0; i < grid->count; i++) {
+        const struct grid_row *row = &grid->rows[i];
+        if (row->layers && row->dim && strcmp(row->system, system) == 0)
+            values[found++] = dims ? row->dim : row->layers;
+    }
+    qsort(values, (size_t)found, sizeof *values, by_int);
+    *count = 0;
+    for (int i = 0; i < found; i++)
+        if (!*count || values[i] != values[*count - 1]) values[(*count)++] = values[i];
+    return values;
+}
+
 void grid_free(struct grid *grid)
 {
     for (int i = 0; i < grid->num_measures; i++) free(grid->measures[i]);

@@ -153,36 +153,14 @@ void grid_print(const struct grid *grid, enum grid_style style, bool intervals, 
 
 /* ---- layers x dims ---- */
 
-static int by_int(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
-/* The distinct layers (or dims) of the system's points, rising, freshly allocated. */
-static int *axis(const struct grid *grid, const char *system, bool dims, int *count)
-{
-    int *values = xcalloc(grid->count, sizeof *values), found = 0;
-    for (size_t i = 0; i < grid->count; i++) {
-        const struct grid_row *row = &grid->rows[i];
-        if (row->layers && row->dim && strcmp(row->system, system) == 0)
-            values[found++] = dims ? row->dim : row->layers;
-    }
-    qsort(values, (size_t)found, sizeof *values, by_int);
-    *count = 0;
-    for (int i = 0; i < found; i++)
-        if (!*count || values[i] != values[*count - 1]) values[(*count)++] = values[i];
-    return values;
-}
-
 void grid_print_matrix(const struct grid *grid, const char *system, const char *measure,
                        bool intervals, struct text *out)
 {
     const int at = grid_measure(grid, measure);
     REQUIRE(at >= 0);
     int num_layers, num_dims;
-    int *layers = axis(grid, system, false, &num_layers),
-        *dims = axis(grid, system, true, &num_dims);
+    int *layers = grid_axis(grid, system, false, &num_layers),
+        *dims = grid_axis(grid, system, true, &num_dims);
     struct table table = table_new(num_layers + 1, num_dims + 1);
     table_set(&table, 0, 0, xstrdup("layers \\ dim"));
     for (int j = 0; j < num_dims; j++) table_set(&table, 0, j + 1, count_cell(dims[j]));

@@ -18,26 +18,6 @@ static bool has_grid(const char *system)
 
 /* ---- heat maps ---- */
 
-static int by_int(const void *left, const void *right)
-{
-    int a = *(const int *)left, b = *(const int *)right;
-    return (a > b) - (a < b);
-}
-
-/* The distinct layers (or dims) of a system's points, rising, freshly allocated. */
-static int *axis(const struct grid *grid, const char *system, bool dims, int *count)
-{
-    int *values = xcalloc(grid->count, sizeof *values), found = 0;
-    for (size_t i = 0; i < grid->count; i++)
-        if (grid->rows[i].layers && grid->rows[i].dim && strcmp(grid->rows[i].system, system) == 0)
-            values[found++] = dims ? grid->rows[i].dim : grid->rows[i].layers;
-    qsort(values, (size_t)found, sizeof *values, by_int);
-    *count = 0;
-    for (int i = 0; i < found; i++)
-        if (!*count || values[i] != values[*count - 1]) values[(*count)++] = values[i];
-    return values;
-}
-
 /* The lowest and highest mean of all systems that have a heat map, so that these share colours. */
 static void heat_range(const struct grid *grid, double *low, double *high)
 {
@@ -96,8 +76,8 @@ static void heat_map(struct page *page, const char *system, const char *who)
     char id[48], title[128];
     struct plot_heat plot = {
         .row_name = "layers", .column_name = "dimensions", .picked_row = -1, .picked_column = -1};
-    int *rows = axis(&page->grid, system, false, &plot.num_rows),
-        *columns = axis(&page->grid, system, true, &plot.num_columns);
+    int *rows = grid_axis(&page->grid, system, false, &plot.num_rows),
+        *columns = grid_axis(&page->grid, system, true, &plot.num_columns);
     struct interval *cells =
         xcalloc((size_t)plot.num_rows * (size_t)plot.num_columns, sizeof *cells);
     plot.rows = rows, plot.columns = columns, plot.cells = cells;
@@ -205,7 +185,7 @@ static void add_front(struct cost_plot *out, const struct grid *grid, enum cost 
 
 static void fill_series(struct cost_plot *out, const struct grid *grid, enum cost cost)
 {
-    int num_layers, *layers = axis(grid, "student", false, &num_layers);
+    int num_layers, *layers = grid_axis(grid, "student", false, &num_layers);
     for (int l = 0; l < num_layers; l++) add_system(out, grid, "student", layers[l], cost);
     add_system(out, grid, "pca", 0, cost);
     for (size_t i = 0; i < grid->count; i++) /* baselines */
