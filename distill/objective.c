@@ -116,8 +116,7 @@ static double row_listwise_kl(struct objective *objective, const struct objectiv
 static double row_margin_mse(struct objective *objective, const struct objective_input *input,
                              const struct objective_row *row)
 {
-    return margin_mse(&objective->similarity, &input->lists, objective->margin_scale, row->weight,
-                      objective->d_s);
+    return margin_mse(&objective->similarity, &input->lists, 1, row->weight, objective->d_s);
 }
 
 static double row_ranknet(struct objective *objective, const struct objective_input *input,

@@ -51,7 +51,6 @@ struct objective {
     bool cosine;     /* or dot */
     double scale;    /* 1 / temperature */
     double teacher_temperature;
-    double margin_scale; /* k of MarginMSE: student's units per teacher logit */
     double coordinate_temperature;
     bool coordinate_detached; /* coordinate_kl moves the lower layer alone */
     struct similarity similarity, full_similarity;

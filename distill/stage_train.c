@@ -255,7 +255,6 @@ static struct phase_context context_of(struct train_stage *stage)
     context.objective.cosine = job->distill.similarity == SIMILARITY_COSINE;
     context.objective.scale = 1 / job->distill.temperature;
     context.objective.teacher_temperature = job->distill.teacher_temperature;
-    context.objective.margin_scale = 1;
     context.objective.coordinate_temperature = job->distill.coordinate_kl.temperature;
     context.objective.coordinate_detached = job->distill.coordinate_kl.detached;
     context.objective.full = taps->items[taps->count - 1];

@@ -41,7 +41,6 @@ static void case_open(struct objective_case *out, bool cosine)
                                         .cosine = cosine,
                                         .scale = cosine ? 4 : 1.5,
                                         .teacher_temperature = 2,
-                                        .margin_scale = 0.7,
                                         .coordinate_temperature = 0.5};
     out->input = (struct objective_input){
         .num_queries = NQ,
@@ -91,7 +90,7 @@ static double of_scores(const struct objective_case *c, const struct objective_r
     case LOSS_LISTWISE_KL:
         return listwise_kl(sim, lists, objective->teacher_temperature, row->weight, d_s);
     case LOSS_MARGIN_MSE:
-        return margin_mse(sim, lists, objective->margin_scale, row->weight, d_s);
+        return margin_mse(sim, lists, 1, row->weight, d_s);
     case LOSS_RANKNET:
         return ranknet(sim, lists, row->weight, d_s);
     case LOSS_LAMBDA:

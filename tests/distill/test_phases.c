@@ -97,7 +97,6 @@ static void case_open(struct phase_case *out, size_t keep_bytes, bool dropout)
                                                 .cosine = true,
                                                 .scale = 20,
                                                 .teacher_temperature = 1,
-                                                .margin_scale = 1,
                                                 .coordinate_temperature = 1,
                                                 .coordinate_detached = true};
 }

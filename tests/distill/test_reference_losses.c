@@ -172,8 +172,7 @@ static bool add_to_objective(struct objective *objective, const struct row *row)
 static void check_objective(const struct reference *x, double loss, const float *d_z)
 {
     enum { LAYER = TEXTS * WIDTH };
-    struct objective objective = {
-        .full = {LAST, WIDTH}, .teacher_temperature = 2, .margin_scale = 1};
+    struct objective objective = {.full = {LAST, WIDTH}, .teacher_temperature = 2};
     float *z[LAYERS], *d[LAYERS], gradient[LAYERS * LAYER];
     const int layers[LAYERS] = {0, 1, 2, 3};
     double sums[NUM_LOSSES];
