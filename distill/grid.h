@@ -39,7 +39,7 @@ struct grid_row *grid_add(struct grid *grid, const char *system, int layers, int
 struct grid_row *grid_find(const struct grid *grid, const char *system, int layers,
                            int dim);                            /* or NULL */
 int grid_measure(const struct grid *grid, const char *measure); /* its index, or -1 */
-/* The distinct layers (or dims) of the system's points that have both, rising, freshly allocated. */
+/* The distinct layers (or dims) of the system's points that have both, rising; allocated. */
 int *grid_axis(const struct grid *grid, const char *system, bool dims, int *count);
 void grid_free(struct grid *grid);
 

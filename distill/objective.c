@@ -248,27 +248,30 @@ static double row_pairs(struct objective *objective, const struct objective_inpu
 
 static const struct {
     const char *name;
-    bool on_scores; /* reads the similarities of its tap and adds to d_s; or else to d_z itself */
+    enum {
+        SCORES,  /* reads the similarities of its tap and adds to d_s */
+        VECTORS, /* reads z and adds to d_z */
+        TARGETS  /* the same, towards a matrix of targets */
+    } of;
     row_loss *evaluate;
-    bool copies_targets; /* a matrix of them */
 } losses[NUM_LOSSES] = {
-    [LOSS_INFO_NCE] = {"info_nce", true, row_info_nce},
-    [LOSS_INFO_NCE_TRANSPOSED] = {"info_nce_transposed", true, row_info_nce_transposed},
-    [LOSS_LISTWISE_KL] = {"listwise_kl", true, row_listwise_kl},
-    [LOSS_MARGIN_MSE] = {"margin_mse", true, row_margin_mse},
-    [LOSS_RANKNET] = {"ranknet", true, row_ranknet},
-    [LOSS_LAMBDA] = {"lambda", true, row_lambda},
-    [LOSS_ADR_MSE] = {"adr_mse", true, row_adr_mse},
-    [LOSS_SELF_KL] = {"self_kl", true, row_self_kl},
-    [LOSS_COORDINATE_KL] = {"coordinate_kl", false, row_coordinate_kl},
-    [LOSS_COMPRESS] = {"compress", false, row_compress},
-    [LOSS_HPD] = {"hpd", false, row_hpd, true},
-    [LOSS_HPD_COSINE] = {"hpd_cosine", false, row_hpd_cosine, true},
-    [LOSS_HPD_GRAM] = {"hpd_gram", false, row_hpd_gram, true},
-    [LOSS_ALIGN] = {"align", false, row_hpd, true},
-    [LOSS_COSENT] = {"cosent", false, row_pairs},
-    [LOSS_ANGLE] = {"angle", false, row_pairs},
-    [LOSS_COSINE_MSE] = {"cosine_mse", false, row_pairs},
+    [LOSS_INFO_NCE] = {"info_nce", SCORES, row_info_nce},
+    [LOSS_INFO_NCE_TRANSPOSED] = {"info_nce_transposed", SCORES, row_info_nce_transposed},
+    [LOSS_LISTWISE_KL] = {"listwise_kl", SCORES, row_listwise_kl},
+    [LOSS_MARGIN_MSE] = {"margin_mse", SCORES, row_margin_mse},
+    [LOSS_RANKNET] = {"ranknet", SCORES, row_ranknet},
+    [LOSS_LAMBDA] = {"lambda", SCORES, row_lambda},
+    [LOSS_ADR_MSE] = {"adr_mse", SCORES, row_adr_mse},
+    [LOSS_SELF_KL] = {"self_kl", SCORES, row_self_kl},
+    [LOSS_COORDINATE_KL] = {"coordinate_kl", VECTORS, row_coordinate_kl},
+    [LOSS_COMPRESS] = {"compress", VECTORS, row_compress},
+    [LOSS_HPD] = {"hpd", TARGETS, row_hpd},
+    [LOSS_HPD_COSINE] = {"hpd_cosine", TARGETS, row_hpd_cosine},
+    [LOSS_HPD_GRAM] = {"hpd_gram", TARGETS, row_hpd_gram},
+    [LOSS_ALIGN] = {"align", TARGETS, row_hpd},
+    [LOSS_COSENT] = {"cosent", VECTORS, row_pairs},
+    [LOSS_ANGLE] = {"angle", VECTORS, row_pairs},
+    [LOSS_COSINE_MSE] = {"cosine_mse", VECTORS, row_pairs},
 };
 
 const char *loss_name(enum loss_kind kind)
@@ -280,7 +283,7 @@ bool objective_copies(const struct objective *objective, int target)
 {
     for (size_t r = 0; r < objective->count; r++) {
         const struct objective_row *row = &objective->rows[r];
-        if (losses[row->kind].copies_targets && row->target == target) return true;
+        if (losses[row->kind].of == TARGETS && row->target == target) return true;
     }
     return false;
 }
@@ -299,7 +302,7 @@ static size_t tap_rows(struct objective *objective, const struct objective_input
            objective->rows[r].tap.dim == tap.dim;
          r++) {
         const struct objective_row *row = &objective->rows[r];
-        if (losses[row->kind].on_scores && !scored) {
+        if (losses[row->kind].of == SCORES && !scored) {
             zeroed(&objective->d_s, &objective->d_s_capacity,
                    (size_t)input->num_queries * (size_t)input->num_documents);
             similarity_at(&objective->similarity, objective, input, tap);
