@@ -68,7 +68,8 @@ for pause in 0.1 0.2 0.3 0.3; do
         >"$folder/out" 2>&1 </dev/null || kills=$((kills + 1))
 done
 [ $kills -gt 0 ] || wrong "nothing was killed"
-"$RETORT" run "$folder/job.yaml" --output "$folder/long" --seeds 2 --set distill.epochs=1000 >"$folder/out" 2>&1 \
+"$RETORT" run "$folder/job.yaml" --output "$folder/long" --seeds 2 --set distill.epochs=1000 \
+    --set mine.refresh_steps=0 >"$folder/out" 2>&1 \
     </dev/null &
 job=$!
 tries=0
