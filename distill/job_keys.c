@@ -1,4 +1,4 @@
-/* The table of job keys.  Defaults follow methods.md 4.4 to 4.6 where it has a value. */
+/* The table of job keys.  Defaults follow docs/methods.md where it has a value. */
 #include "distill/job_keys.h"
 #include "distill/recipes.h"
 
