@@ -24,6 +24,7 @@
 #include "distill/watch_command.h"
 #include "student/index_command.h"
 #include "student/search_command.h"
+#include "teacher/rerank_command.h"
 #include "teacher/score_command.h"
 
 struct command {
@@ -38,6 +39,7 @@ static const struct command commands[] = {
     {"plan", plan_command, "check a job and say what it will do and cost"},
     {"teach", teach_command, "make a cross-encoder from labels or scored pairs"},
     {"score", score_command, "score query/document pairs with a cross-encoder"},
+    {"rerank", rerank_command, "put a run's documents in a cross-encoder's order"},
     {"embed", embed_command, "embed texts, one a line, to a .npy file"},
     {"index", index_command, "embed a collection's documents for search"},
     {"search", search_command, "find the nearest documents of queries in an index"},

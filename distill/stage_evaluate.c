@@ -13,6 +13,7 @@
 #include "distill/grid.h"
 #include "distill/student_init.h"
 #include "distill/teacher_scores.h"
+#include "teacher/rerank.h"
 
 struct evaluate_stage {
     struct job_run *run;
@@ -48,53 +49,20 @@ static void bm25_run(struct run *out, const struct evaluate_stage *stage, const 
     free(hits);
 }
 
-/* The first `depth` documents of each query of a run, as pairs. */
-struct rerank_list {
-    uint32_t *queries, *documents;
-    size_t count;
-};
-
-static void list_pairs(struct rerank_list *out, const struct collection *collection,
-                       const struct run *run, size_t depth)
-{
-    size_t capacity = run->count * depth;
-    *out = (struct rerank_list){.queries = xcalloc(capacity, sizeof *out->queries),
-                                .documents = xcalloc(capacity, sizeof *out->documents)};
-    for (size_t q = 0; q < run->count; q++) {
-        const struct ranked_query *query = &run->queries[q];
-        uint32_t row = (uint32_t)texts_find(&collection->queries, query->id);
-        for (size_t r = 0; r < query->count && r < depth; r++) {
-            out->queries[out->count] = row;
-            out->documents[out->count++] =
-                (uint32_t)texts_find(&collection->documents, query->documents[r].document);
-        }
-    }
-}
-
-/* A pair without a score is left out of the ranking. */
-static void rank_scored(struct run *out, const struct rerank_list *pairs, const float *scores,
-                        const struct collection *collection)
-{
-    *out = (struct run){0};
-    for (size_t p = 0; p < pairs->count; p++)
-        if (!isnan(scores[p]))
-            run_add(out, collection->queries.ids[pairs->queries[p]],
-                    collection->documents.ids[pairs->documents[p]], scores[p], "teacher");
-}
-
 static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25, struct error *err)
 {
     struct job_run *run = stage->run;
     struct rerank_list list;
     struct run reranked;
     size_t missing;
-    list_pairs(&list, &run->collection, bm25, (size_t)run->job->evaluate.rerank_depth);
+    rerank_list_of(&list, bm25, (size_t)run->job->evaluate.rerank_depth, &run->collection.queries,
+                   &run->collection.documents);
     const struct row_pairs pairs = {list.queries, list.documents, list.count,
                                     stage->test.collection};
     float *scores = xcalloc(list.count, sizeof *scores);
     int status = teacher_scores(scores, run, "rerank.cache", &pairs, false, &missing, err);
     if (!status) {
-        rank_scored(&reranked, &list, scores, &run->collection);
+        rerank_run(&reranked, &list, scores, "teacher");
         if (missing)
             note("evaluate: %zu of the %zu pairs of test queries that the teacher re-ranks have "
                  "no score in teacher.scores%s",
@@ -103,8 +71,7 @@ static int evaluate_teacher(struct evaluate_stage *stage, const struct run *bm25
         run_free(&reranked);
     }
     free(scores);
-    free(list.queries);
-    free(list.documents);
+    rerank_list_free(&list);
     return status;
 }
 
