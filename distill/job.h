@@ -194,6 +194,7 @@ struct job {
         enum schedule schedule;
         enum average_kind average; /* of the second stage's weights */
         double ema_decay, average_share;
+        bool principal_axes;
         double checkpoint_minutes;
     } distill;
     struct {

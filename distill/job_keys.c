@@ -441,6 +441,10 @@ const struct key job_keys[] = {
     {KEY(distill.average_share), KEY_DOUBLE, "0.25",
      .help = "last: the end of the phase, which is averaged",
      "share of the steps", BETWEEN(0, 1)},
+    {KEY(distill.principal_axes), KEY_BOOL, "true",
+     .help = "after training the projection turns the dimensions between two trained widths to "
+             "their principal axes: nothing changes at these widths, fewer dimensions than trained "
+             "get better"},
     {KEY(distill.evaluations_per_epoch), KEY_INT, "2",
      .help = "how often dev is evaluated; the best model is kept", BETWEEN(1, 1000)},
     {KEY(distill.patience), KEY_INT, "0",

@@ -74,7 +74,7 @@ const struct stage job_stages[] = {
      "distill.evaluations_per_epoch distill.max_document_tokens distill.learning_rate "
      "distill.weight_decay distill.clip_norm distill.dropout distill.warmup distill.schedule "
      "distill.layer_decay distill.average distill.ema_decay distill.average_share "
-     "distill.patience",
+     "distill.patience distill.principal_axes",
      "evaluate.systems", "embed mine score", train_stage, NULL},
     {"evaluate", "the grid layers x dims on the test split, beside the other systems",
      "evaluate data.test_split", "", "train", evaluate_stage, NULL},

@@ -64,6 +64,8 @@ size_t job_run_texts(const char *texts[MAX_PROBES], const struct job_run *run);
 /* Rows of the documents that training may look at, rising: all, or of pairs those of the train
  * split; *rows is allocated. */
 size_t job_run_train_documents(uint32_t **rows, const struct job_run *run);
+/* At most so many of them, evenly spread; *texts is allocated, the texts are the collection's. */
+size_t job_run_sample_documents(const char ***texts, const struct job_run *run, size_t most);
 /* The cross-encoder, which is not absent, opened at the first call and kept; NULL with *err.  In
  * int8, calibrated for pairs of the collection. */
 const struct cross_encoder *job_run_teacher(struct job_run *run, struct error *err);

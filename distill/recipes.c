@@ -97,7 +97,8 @@ static const struct {
         "  hpd: {epochs: 5, batch_texts: 256}\n"
         "  taps: drawn\n"
         "  sample: {layers: 0, dims: 0, full_width: last}\n"
-        "  epochs: 0\n"},
+        "  epochs: 0\n"
+        "  principal_axes: false\n"},
     [RECIPE_DE2CE] = {
         "labels at the full model alone, from the teacher's first block and a random one (DE-2 CE)",
         "student: {init: {from: teacher, layers: [1, 0]}, projection: none}\n"

@@ -31,6 +31,17 @@ size_t job_run_train_documents(uint32_t **rows, const struct job_run *run)
     return count;
 }
 
+size_t job_run_sample_documents(const char ***texts, const struct job_run *run, size_t most)
+{
+    uint32_t *rows;
+    size_t all = job_run_train_documents(&rows, run), n = all < most ? all : most;
+    *texts = xcalloc(n, sizeof **texts);
+    for (size_t i = 0; i < n; i++)
+        (*texts)[i] = run->collection.documents.values[rows[i * all / n]];
+    free(rows);
+    return n;
+}
+
 static size_t calibrating_pairs(const struct job_run *run, const char *first[MAX_PROBES],
                                 const char *second[MAX_PROBES])
 {

@@ -262,9 +262,9 @@ static int evaluate_systems(struct evaluate_stage *stage, struct error *err)
     if (systems & SYSTEM_INIT && evaluate_student(stage, "init", "train/init.safetensors", err))
         return -1;
     if (systems & SYSTEM_NO_TEACHER &&
-        evaluate_student(stage, "no-teacher", "train/no-teacher.best.safetensors", err))
+        evaluate_student(stage, "no-teacher", "train/no-teacher.safetensors", err))
         return -1;
-    if (evaluate_student(stage, "student", "train/distil.best.safetensors", err)) return -1;
+    if (evaluate_student(stage, "student", "train/distil.safetensors", err)) return -1;
     for (size_t b = 0; b < job->evaluate.baselines.count; b++)
         if (evaluate_baseline(stage, job->evaluate.baselines.items[b], err)) return -1;
     return 0;

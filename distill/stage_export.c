@@ -94,7 +94,7 @@ int export_stage(struct job_run *run, struct error *err)
     struct grid dev = {0}, test = {0};
     struct dual_encoder de = {0};
     struct tap picked;
-    char *weights = job_run_path(run, "train/distil.best.safetensors");
+    char *weights = job_run_path(run, "train/distil.safetensors");
     int status = read_grids(run, &dev, &test, err);
     if (!status) status = student_load(&de, run, weights, err);
     if (!status) status = pick(&picked, &dev, &de, run->job, err);

@@ -97,19 +97,16 @@ static void project_by(struct dual_encoder *student, const struct pca *pca, doub
  * there are fewer of these than components. */
 static int project_by_own(struct dual_encoder *student, struct job_run *run, struct error *err)
 {
-    const struct texts *documents = &run->collection.documents;
-    uint32_t *rows;
-    size_t all = job_run_train_documents(&rows, run), n = all < OWN_DOCUMENTS ? all : OWN_DOCUMENTS;
+    const char **texts;
+    size_t n = job_run_sample_documents(&texts, run, OWN_DOCUMENTS);
     if (n < (size_t)student->output_size) {
-        free(rows);
+        free(texts);
         return 1;
     }
     struct dual_encoder bare = *student; /* borrowed: without its projection */
     bare.projection_weight = bare.projection_bias = -1;
     bare.output_size = student->encoder.config.hidden_size;
-    const char **texts = xcalloc(n, sizeof *texts);
     float *vectors = xaligned(n * (size_t)bare.output_size, sizeof *vectors);
-    for (size_t i = 0; i < n; i++) texts[i] = documents->values[rows[i * all / n]];
     const struct embed_request request = {.texts = texts,
                                           .count = n,
                                           .prompt = student->document_prompt,
@@ -123,7 +120,6 @@ static int project_by_own(struct dual_encoder *student, struct job_run *run, str
     pca_free(&pca);
     free(vectors);
     free(texts);
-    free(rows);
     return status;
 }
 

@@ -25,7 +25,7 @@ job() {
 }
 job
 for file in job.yaml manifest.json log.txt probe.tsv pca.safetensors representations/documents.npy \
-    candidates.trec scores.trec scores.cache train/distil.best.safetensors grid.tsv grid_dev.tsv \
+    candidates.trec scores.trec scores.cache train/distil.safetensors grid.tsv grid_dev.tsv \
     differences.tsv trec/student-l3-d128.trec student/modules.json export/modules.json \
     export/model.safetensors export/tokenizer.json report.html; do
     [ -s "$folder/run/$file" ] || { echo "ci_job: $file is missing" >&2; exit 1; }

@@ -35,8 +35,9 @@ MEASURE = "ndcg_cut_10"
 SHARED = ["stages/embed", "stages/mine", "stages/score", "representations", "targets", "pca.safetensors", "probe.tsv",
           "candidates.trec", "scores.trec", "scores.cache"]
 # What nobody needs of a measured run.
-LARGE = ["train/*.checkpoint.safetensors", "train/*.best.safetensors", "representations/*.npy", "targets/*.npy",
-         "scores.cache", "export/model.safetensors"]
+LARGE = ["train/*.checkpoint.safetensors", "train/*.best.safetensors", "train/distil.safetensors",
+         "train/no-teacher.safetensors", "representations/*.npy", "targets/*.npy", "scores.cache",
+         "export/model.safetensors"]
 
 
 def say(line):

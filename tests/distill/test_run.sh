@@ -53,7 +53,7 @@ expect_skipped "a first run" ""
 for file in job.yaml manifest.json log.txt probe.tsv pca.safetensors candidates.trec scores.cache \
     scores.trec grid.tsv grid_dev.tsv differences.tsv representations/documents.npy \
     representations/queries.npy train/init.safetensors train/hpd.best.safetensors \
-    train/distil.best.safetensors train/distil.tsv train/no-teacher.best.safetensors \
+    train/distil.safetensors train/distil.tsv train/no-teacher.safetensors \
     trec/bm25.trec trec/teacher.trec trec/student-l2-d16.trec trec/pca-l2-d4.trec \
     student/modules.json student/2_Dense/model.safetensors export/config.json \
     export/model.safetensors export/tokenizer.json export/README.md export/1_Pooling/config.json \

@@ -51,7 +51,7 @@ awk -F '\t' '
 
 # ---- a seed by itself makes the same ----
 expect_same() { # expect_same WHAT FOLDER: the weights of seed 14
-    for name in init distil.best distil.checkpoint; do
+    for name in init distil distil.best distil.checkpoint; do
         cmp "$folder/many/seed-14/train/$name.safetensors" "$folder/$2/train/$name.safetensors" ||
             wrong "$1: another $name"
     done
