@@ -5,16 +5,26 @@
 #include <math.h>
 #include <string.h>
 
+/* Doubles in order are whole numbers in order, once the negative ones' bits are turned; and these
+ * are compared sooner. */
+static int64_t order_of(double score)
+{
+    int64_t bits;
+    memcpy(&bits, &score, sizeof bits);
+    return bits ^ (int64_t)((uint64_t)(bits >> 63) >> 1);
+}
+
 /* Without branches: which of two hits is better is not to be foreseen. */
 static bool better(struct hit a, struct hit b)
 {
-    return (a.score > b.score) | ((a.score == b.score) & (a.row < b.row));
+    int64_t x = order_of(a.score), y = order_of(b.score);
+    return (x > y) | ((x == y) & (a.row < b.row));
 }
 
-/* NaN has no place in the order. */
+/* NaN has no place in the order, and 0 and -0 are one. */
 static struct hit hit_of(size_t row, double score)
 {
-    return (struct hit){row, isnan(score) ? -INFINITY : score};
+    return (struct hit){row, isnan(score) ? -INFINITY : score + 0.0};
 }
 
 struct top_k top_k_start(struct hit *hits, size_t k)
