@@ -3,9 +3,9 @@
     python3 scripts/compare_teachers.py [--depth 50] [--encoder MODEL] TEACHER... --on COLLECTION...
 
 Every teacher re-ranks the first documents that BM25 finds and, with --encoder, those that this dual encoder finds;
-their own rankings stand beside.  A query that nothing is found for counts as 0.  Intervals are of 95 %, by bootstrap over
-queries; differences are the first teacher's less the others', paired.  Scores are kept in build/teachers/, so that a
-stopped call goes on.  From the project's root; $RETORT is the program (./retort).
+their own rankings stand beside.  A query that nothing is found for counts as 0.  Intervals are of 95 %, by bootstrap
+over queries; differences are the first teacher's less the others', paired.  Scores are kept in build/teachers/, so
+that a stopped call goes on.  From the project's root; $RETORT is the program (./retort).
 """
 import argparse
 import json
