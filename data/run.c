@@ -213,6 +213,12 @@ int run_read_scores(struct run *out, const char *path, struct error *err)
 
 /* ---- writing ---- */
 
+int run_check_tag(const char *tag, struct error *err)
+{
+    if (*tag && !strpbrk(tag, " \t\r\n")) return 0;
+    return fail_usage(err, "--tag must be one word");
+}
+
 static int check_column(const char *what, const char *value, bool *spaced, struct error *err)
 {
     if (!*value) return fail(err, "a run cannot hold an empty %s", what);

@@ -46,6 +46,8 @@ void run_sort(struct run *run);
  * holds a space.  Fails also on a score that is not finite and an id or tag that no column can
  * hold. */
 int run_write(struct run *run, const char *path, struct error *err);
+/* Whether a tag is one word, which any reader of runs takes: STATUS_USAGE names --tag. */
+int run_check_tag(const char *tag, struct error *err);
 /* One line, for what is written as it is found; its columns are divided by tabs where an id holds a
  * space, or all of them shall be. */
 void run_line(struct output *out, const char *query, const struct ranked *ranked, size_t rank,

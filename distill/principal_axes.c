@@ -1,43 +1,37 @@
 /* See principal_axes.h. */
 #include "distill/principal_axes.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "distill/moments.h"
-
-static void normalize_rows(float *rows, size_t n, int width)
-{
-    for (size_t i = 0; i < n; i++) {
-        float *row = rows + i * (size_t)width;
-        double length = sqrt(inner_product(row, row, width));
-        for (int j = 0; length > 0 && j < width; j++) row[j] = (float)((double)row[j] / length);
-    }
-}
 
 /* The sum over the layers of the second moments of z, [width, width], the upper triangle. */
 static double *moments_of(const struct dual_encoder *student, struct pool *pool,
                           const char *const *texts, size_t count, int max_length,
                           const struct axes *axes)
 {
-    size_t width = (size_t)student->output_size;
-    double *sum = xcalloc(width * width, sizeof *sum),
-           *moments = xcalloc(width * width, sizeof *sum);
-    float *z = xaligned(count * width, sizeof *z);
+    const int width = student->output_size;
+    const size_t size = count * (size_t)width, square = (size_t)width * (size_t)width;
+    const struct embed_request request = {.texts = texts,
+                                          .count = count,
+                                          .prompt = student->document_prompt,
+                                          .max_length = max_length,
+                                          .layers = axes->layers,
+                                          .num_layers = axes->num_layers};
+    double *sum = xcalloc(square, sizeof *sum), *moments = xcalloc(square, sizeof *sum);
+    float *vectors = xaligned(size, sizeof *vectors);
+    float **z = xcalloc((size_t)axes->num_layers, sizeof *z);
+    for (int l = 0; l < axes->num_layers; l++) z[l] = xaligned(size, sizeof **z);
+    dual_encoder_embed(student, pool, &request, z);
     for (int l = 0; l < axes->num_layers; l++) {
-        const struct embed_request request = {.texts = texts,
-                                              .count = count,
-                                              .prompt = student->document_prompt,
-                                              .max_length = max_length,
-                                              .layers = &axes->layers[l],
-                                              .num_layers = 1};
-        dual_encoder_embed(student, pool, &request, &z);
-        if (axes->cosine) normalize_rows(z, count, student->output_size);
-        second_moments(moments, z, count, NULL, student->output_size);
-        for (size_t i = 0; i < width * width; i++) sum[i] += moments[i];
+        vectors_cut(vectors, z[l], count, width, width, axes->cosine);
+        second_moments(moments, vectors, count, NULL, width);
+        for (size_t i = 0; i < square; i++) sum[i] += moments[i];
+        free(z[l]);
     }
     free(z);
+    free(vectors);
     free(moments);
     return sum;
 }

@@ -411,59 +411,36 @@ static void add_own(struct tap_schedule *schedule, const struct job *job)
                       job->distill.loss.compress, 0);
 }
 
-static void add_number(struct int_list *list, int number)
+/* Of a student trained by the schedule. */
+static int order_dimensions(struct train_stage *stage, const struct tap_schedule *schedule,
+                            struct error *err)
 {
-    size_t at = 0;
-    while (at < list->count && list->items[at] < number) at++;
-    if (at < list->count && list->items[at] == number) return;
-    memmove(list->items + at + 1, list->items + at, (list->count++ - at) * sizeof *list->items);
-    list->items[at] = number;
-}
-
-/* The widths and layers that training looks at, each rising and once; both have room for all. */
-static void trained_at(struct int_list *widths, struct int_list *layers, const struct job *job,
-                       const struct dual_encoder *student)
-{
-    const bool drawn = job->distill.taps == TAPS_DRAWN;
-    const struct int_list *from = &job->distill.sample.from,
-                          *drawn_of = &job->distill.sample.widths;
-    for (size_t t = 0; !drawn && t < job->student.taps.count; t++) {
-        add_number(layers, job->student.taps.items[t].layer);
-        add_number(widths, job->student.taps.items[t].dim);
-    }
-    for (size_t i = 0; drawn && job->distill.sample.layers && i < from->count; i++)
-        add_number(layers, from->items[i]);
-    for (size_t i = 0; drawn && job->distill.sample.dims && i < drawn_of->count; i++)
-        add_number(widths, drawn_of->items[i]);
-    add_number(layers, student->encoder.config.num_layers);
+    enum { DOCUMENTS = 10000 };
+    const struct job *job = stage->run->job;
+    struct int_list widths, layers;
+    const char **texts;
+    size_t count = job_run_sample_documents(&texts, stage->run, DOCUMENTS);
+    tap_schedule_trained(&layers, &widths, schedule);
+    const struct axes axes = {widths.items, widths.count, layers.items, (int)layers.count,
+                              job->distill.similarity == SIMILARITY_COSINE};
+    int status =
+        turn_to_principal_axes(&stage->student, stage->run->pool, texts, count,
+                               most_tokens(stage, job->data.max_document_tokens), &axes, err);
+    free(texts);
+    free(layers.items);
+    free(widths.items);
+    return status;
 }
 
 /* NAME.safetensors, what is measured and exported: the best weights, with their dimensions in
  * order. */
-static int finish_student(struct train_stage *stage, const char *name, struct error *err)
+static int finish_student(struct train_stage *stage, const char *name,
+                          const struct tap_schedule *schedule, struct error *err)
 {
-    enum { DOCUMENTS = 10000 };
-    const struct job *job = stage->run->job;
+    if (stage->run->job->distill.principal_axes && order_dimensions(stage, schedule, err))
+        return -1;
     char *path = xasprintf("%s/%s.safetensors", stage->folder, name);
-    int status = 0;
-    if (job->distill.principal_axes) {
-        const size_t most = job->student.taps.count + job->distill.sample.from.count +
-                            job->distill.sample.widths.count + 1;
-        struct int_list widths = {.items = xcalloc(most, sizeof *widths.items)};
-        struct int_list layers = {.items = xcalloc(most, sizeof *layers.items)};
-        const char **texts;
-        size_t count = job_run_sample_documents(&texts, stage->run, DOCUMENTS);
-        trained_at(&widths, &layers, job, &stage->student);
-        const struct axes axes = {widths.items, widths.count, layers.items, (int)layers.count,
-                                  job->distill.similarity == SIMILARITY_COSINE};
-        status =
-            turn_to_principal_axes(&stage->student, stage->run->pool, texts, count,
-                                   most_tokens(stage, job->data.max_document_tokens), &axes, err);
-        free(texts);
-        free(layers.items);
-        free(widths.items);
-    }
-    if (!status) status = weights_write(&stage->student.params, path, err);
+    int status = weights_write(&stage->student.params, path, err);
     free(path);
     return status;
 }
@@ -501,7 +478,7 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
                                          job->distill.average_share};
     int status = run_phase(stage, &phase, &context, err);
     refresh_end(&refresh);
-    return status ? -1 : finish_student(stage, name, err);
+    return status ? -1 : finish_student(stage, name, &context.schedule, err);
 }
 
 static int start_student(struct train_stage *stage, struct error *err)

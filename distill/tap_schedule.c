@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { STREAM_LAYERS = 0x800, STREAM_WIDTHS = 0x900 };
 
@@ -121,6 +122,34 @@ void tap_schedule_rows(struct objective *out, const struct tap_schedule *schedul
                       share * layer_weight(schedule->layer_weights, from->items[i]), step);
     add_layer(out, schedule, schedule->full.layer, 1, step);
     free(chosen);
+}
+
+static void insert(struct int_list *list, int number)
+{
+    size_t at = 0;
+    while (at < list->count && list->items[at] < number) at++;
+    if (at < list->count && list->items[at] == number) return;
+    memmove(list->items + at + 1, list->items + at, (list->count++ - at) * sizeof *list->items);
+    list->items[at] = number;
+}
+
+void tap_schedule_trained(struct int_list *layers, struct int_list *widths,
+                          const struct tap_schedule *schedule)
+{
+    const bool drawn = schedule->drawn;
+    const size_t listed = drawn ? 0 : schedule->num_listed;
+    const size_t from = drawn && schedule->layers ? schedule->from->count : 0;
+    const size_t drawn_widths = drawn && schedule->dims ? schedule->widths->count : 0;
+    *layers = (struct int_list){.items = xcalloc(listed + from + 1, sizeof *layers->items)};
+    *widths = (struct int_list){.items = xcalloc(listed + drawn_widths, sizeof *widths->items)};
+    for (size_t t = 0; t < listed; t++) {
+        insert(layers, schedule->listed[t].layer);
+        insert(widths, schedule->listed[t].dim);
+    }
+    for (size_t i = 0; i < from; i++)
+        if (schedule->from->items[i] > 0) insert(layers, schedule->from->items[i]);
+    for (size_t i = 0; i < drawn_widths; i++) insert(widths, schedule->widths->items[i]);
+    insert(layers, schedule->full.layer);
 }
 
 int tap_schedule_most_layers(const struct tap_schedule *schedule)

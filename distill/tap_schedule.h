@@ -53,5 +53,9 @@ void tap_schedule_term(struct tap_schedule *schedule, enum loss_kind kind, doubl
 void tap_schedule_rows(struct objective *out, const struct tap_schedule *schedule, uint64_t step);
 /* At most so many distinct layers have rows in a step, that of the full tap among them. */
 int tap_schedule_most_layers(const struct tap_schedule *schedule);
+/* The blocks and widths that any step's rows are of, each rising and once, items freshly allocated:
+ * the last block always, of layer 0 nothing. */
+void tap_schedule_trained(struct int_list *layers, struct int_list *widths,
+                          const struct tap_schedule *schedule);
 
 #endif

@@ -9,19 +9,15 @@ that a stopped call goes on.  From the project's root; $RETORT is the program (.
 """
 import argparse
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import experiments
 from results import bootstrap, markdown, words
 
-RETORT = os.environ.get("RETORT", "./retort")
-MEASURE = "ndcg_cut_10"
-
 
 def retort(*arguments, out=None):
-    subprocess.run([RETORT, *map(str, arguments)], check=True, stdout=out)
+    subprocess.run([experiments.RETORT, *map(str, arguments)], check=True, stdout=out)
 
 
 def to_file(path, *arguments):
@@ -45,21 +41,12 @@ def first_stage(folder, collection, queries, encoder, depth):
     return name, run
 
 
-def values_of(folder, judged, run):
-    """By rising id, of all judged queries."""
-    judgements = folder / "judgements.tsv"
-    judgements.write_text("".join(f"{q}\t{d}\t{grade}\n" for q in sorted(judged) for d, grade in judged[q].items()))
-    said = subprocess.run([RETORT, "metrics", "-q", "-m", MEASURE, judgements, run], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-    found = {query: float(value) for _, query, value in (line.split("\t") for line in said.splitlines())}
-    return [found.get(query, 0) for query in sorted(judged)]
-
-
 def rows_of(collection, call):
     name = Path(collection).name.removesuffix(".tar.gz")
     folder = Path("build/teachers") / name
     folder.mkdir(parents=True, exist_ok=True)
     judged = experiments.qrels(collection, "test")
+    judgements = experiments.write_judgements(folder / "judgements.tsv", judged)
     queries = folder / "queries.tsv"
     texts = (json.loads(line) for line in experiments.member(collection, "queries.jsonl").decode().splitlines() if line)
     queries.write_text("".join(f"{row['_id']}\t{' '.join(row['text'].split())}\n" for row in texts
@@ -72,9 +59,10 @@ def rows_of(collection, call):
             reranked = folder / f"{first}-{call.depth}-{tag}-{call.max_length}.trec"
             to_file(reranked, "rerank", "--teacher", teacher, "--max-length", call.max_length, "--depth", call.depth,
                     "--cache", folder / "scores.cache", "--queries", queries, collection, run)
-            found.append(values_of(folder, judged, reranked))
+            found.append(experiments.per_query(judged, judgements, reranked))
         less = [bootstrap([a - b for a, b in zip(found[0], other)]) for other in found[1:]]
-        yield [name, len(judged), first, words(bootstrap(values_of(folder, judged, run))),
+        alone = experiments.per_query(judged, judgements, run)
+        yield [name, len(judged), first, words(bootstrap(alone)),
                *(words(bootstrap(values)) for values in found), *(words(value, True) for value in less)]
 
 

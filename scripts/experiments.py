@@ -191,13 +191,22 @@ def points_of(run, taps):
             yield row["system"], layers, dim, measure, [row[measure], row[f"{measure}_low"], row[f"{measure}_high"]]
 
 
-def per_query(run, judged, judgements, system, layers, dim):
-    """nDCG@10 of every judged query, by rising id."""
-    path = run / "trec" / (f"{system}-l{layers}-d{dim}.trec" if layers else f"{system}.trec")
+def write_judgements(path, judged):
+    """{query: {document: grade}} as retort metrics reads it."""
+    path.write_text("".join(f"{q}\t{d}\t{grade}\n" for q in sorted(judged) for d, grade in judged[q].items()))
+    return path
+
+
+def trec_of(run, system, layers, dim):
+    return run / "trec" / (f"{system}-l{layers}-d{dim}.trec" if layers else f"{system}.trec")
+
+
+def per_query(judged, judgements, path):
+    """nDCG@10 of every judged query in a TREC run, by rising id; 0 where nothing is found for it."""
     said = subprocess.run([RETORT, "metrics", "-q", "-m", MEASURE, judgements, path], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     values = {query: float(value) for _, query, value in (line.split("\t") for line in said.splitlines())}
-    return [values.get(query, 0) for query in judged]
+    return [values.get(query, 0) for query in sorted(judged)]
 
 
 def seconds_of(run, stages):
@@ -245,10 +254,9 @@ def collect(row, settings, split, notes, path):
         judged = qrels(key_of(source[0], "data.collection"), split)
         ids = sorted(judged)
         lines.append(["fact", "queries", hashlib.md5("\n".join(ids).encode()).hexdigest()])
-        judgements = runs[0] / "judgements.tsv"
-        judgements.write_text("".join(f"{q}\t{d}\t{grade}\n" for q in ids for d, grade in judged[q].items()))
+        judgements = write_judgements(runs[0] / "judgements.tsv", judged)
         for system, layers, dim in points:
-            columns = zip(*(per_query(run, ids, judgements, system, layers, dim) for run in runs))
+            columns = zip(*(per_query(judged, judgements, trec_of(run, system, layers, dim)) for run in runs))
             lines.append(["queries", system, layers, dim, MEASURE,
                           *(f"{sum(column) / len(column):.4f}".rstrip("0").rstrip(".") for column in columns)])
     path.parent.mkdir(parents=True, exist_ok=True)

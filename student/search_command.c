@@ -45,8 +45,7 @@ static int parse_options(struct search_options *out, int argc, char **argv, stru
     if (!out->index) return fail_usage(err, "--index INDEX is missing");
     if (out->top < 1) return fail_usage(err, "--top must be at least 1");
     if (out->rescore < 0) return fail_usage(err, "--rescore must be at least 0");
-    if (!*out->tag || strpbrk(out->tag, " \t\r\n"))
-        return fail_usage(err, "--tag must be one word");
+    if (run_check_tag(out->tag, err)) return -1;
     if (argc - first > 1)
         return fail_usage(err, "one file of queries at most, not %d", argc - first);
     return precision_parse(&out->precision, out->precision_name, err) ? -1 : first;

@@ -2,7 +2,6 @@
 #include "teacher/rerank_command.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "teacher/rerank.h"
 #include "teacher/scorer_options.h"
@@ -35,8 +34,7 @@ static int parse_options(struct rerank_options *out, int argc, char **argv, stru
     if (first < 0) return first;
     if (scorer_options_check(&out->scorer, err)) return -1;
     if (out->depth < 1) return fail_usage(err, "--depth must be at least 1");
-    if (!*out->tag || strpbrk(out->tag, " \t\r\n"))
-        return fail_usage(err, "--tag must be one word");
+    if (run_check_tag(out->tag, err)) return -1;
     if (argc - first < 1 || argc - first > 2)
         return fail_usage(err, "give a collection, and one run at most, not %d operands",
                           argc - first);

@@ -3,11 +3,10 @@
 
 int scorer_options_check(const struct scorer_options *options, struct error *err)
 {
-    enum precision precision;
     if (!options->teacher) return fail_usage(err, "--teacher DIR is missing");
     if (options->label < -1) return fail_usage(err, "--label counts from 0");
     if (options->max_length < 4) return fail_usage(err, "--max-length must be at least 4 tokens");
-    return precision_parse(&precision, options->precision, err);
+    return 0;
 }
 
 static int choose_label(struct scorer *scorer, const struct scorer_options *options,

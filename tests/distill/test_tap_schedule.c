@@ -174,6 +174,44 @@ START_TEST(nothing_drawn_is_the_full_model)
 }
 END_TEST
 
+static void check_list(const struct int_list *list, const int *wanted, size_t count)
+{
+    ck_assert_uint_eq(list->count, count);
+    for (size_t i = 0; i < count; i++) ck_assert_int_eq(list->items[i], wanted[i]);
+    free(list->items);
+}
+
+START_TEST(what_is_trained_is_listed_or_may_be_drawn)
+{
+    const struct tap listed[] = {{2, 16}, {2, 32}, {4, 16}, {6, WIDTH}};
+    const int listed_layers[] = {2, 4, 6}, listed_widths[] = {16, 32, WIDTH};
+    const int all_layers[] = {1, 2, 3, 4, 5, 6}, below[] = {0, 3}, below_layers[] = {3, 6};
+    const struct int_list with_embeddings = {(int *)below, 2};
+    struct tap_schedule schedule = {.full = {LAYERS, WIDTH},
+                                    .listed = listed,
+                                    .num_listed = 4,
+                                    .from = &from,
+                                    .widths = &widths};
+    struct int_list layers, dims;
+    tap_schedule_trained(&layers, &dims, &schedule);
+    check_list(&layers, listed_layers, 3);
+    check_list(&dims, listed_widths, 3);
+    schedule = drawing(1, EVERY, FULL_WIDTH_LAST);
+    tap_schedule_trained(&layers, &dims, &schedule);
+    check_list(&layers, all_layers, 6);
+    check_list(&dims, width_items, 3);
+    schedule = drawing(0, 0, FULL_WIDTH_LAST);
+    tap_schedule_trained(&layers, &dims, &schedule);
+    check_list(&layers, all_layers + 5, 1);
+    check_list(&dims, NULL, 0);
+    schedule = drawing(EVERY, 0, FULL_WIDTH_LAST);
+    schedule.from = &with_embeddings; /* the embeddings are no block */
+    tap_schedule_trained(&layers, &dims, &schedule);
+    check_list(&layers, below_layers, 2);
+    check_list(&dims, NULL, 0);
+}
+END_TEST
+
 START_TEST(a_step_is_drawn_the_same_again)
 {
     struct objective first = {0}, again = {0};
@@ -206,6 +244,7 @@ int main(void)
                                     TEST(widths_of_two_layers_are_drawn_apart),
                                     TEST(all_layers_share_the_weight),
                                     TEST(nothing_drawn_is_the_full_model),
+                                    TEST(what_is_trained_is_listed_or_may_be_drawn),
                                     TEST(a_step_is_drawn_the_same_again),
                                     {0}};
     return run_tests("distill/tap_schedule", rows);
