@@ -476,9 +476,10 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     phase.refresh_every = teacher ? (uint64_t)job->mine.refresh_steps : 0;
     phase.averaging = (struct averaging){job->distill.average, job->distill.ema_decay,
                                          job->distill.average_share};
+    const struct tap_schedule schedule = context.schedule; /* the phase leaves no context */
     int status = run_phase(stage, &phase, &context, err);
     refresh_end(&refresh);
-    return status ? -1 : finish_student(stage, name, &context.schedule, err);
+    return status ? -1 : finish_student(stage, name, &schedule, err);
 }
 
 static int start_student(struct train_stage *stage, struct error *err)

@@ -136,6 +136,7 @@ static void insert(struct int_list *list, int number)
 void tap_schedule_trained(struct int_list *layers, struct int_list *widths,
                           const struct tap_schedule *schedule)
 {
+    REQUIRE(schedule->full.layer > 0);
     const bool drawn = schedule->drawn;
     const size_t listed = drawn ? 0 : schedule->num_listed;
     const size_t from = drawn && schedule->layers ? schedule->from->count : 0;

@@ -120,6 +120,26 @@ timeout -s INT 0.5 "$RETORT" run "$folder/job.yaml" --output "$folder/stopped" >
 run stopped
 expect_same "an interrupted run" stopped
 
+# ---- principal axes keep every score at the widths of taps, at each layer, and turn those between ----
+farthest() { # farthest POINT: the largest difference of a score to that of the run without
+    for run in one plain; do
+        awk '{ print $1 "/" $3, $5 }' "$folder/$run/trec/student-$1.trec" | LC_ALL=C sort >"$folder/$run.scores"
+    done
+    LC_ALL=C join "$folder/one.scores" "$folder/plain.scores" |
+        awk '{ d = $2 - $3; if (d < 0) d = -d; if (d > most) most = d } END { print NR < 300 ? "too few" : most + 0 }'
+}
+run plain --set distill.principal_axes=false --until evaluate
+cmp -s "$folder/one/train/distil.best.safetensors" "$folder/plain/train/distil.best.safetensors" ||
+    wrong "principal axes change the training"
+cmp -s "$folder/plain/train/distil.best.safetensors" "$folder/plain/train/distil.safetensors" ||
+    wrong "without principal axes the student is not the best one"
+for point in l1-d8 l1-d16 l2-d8 l2-d16; do
+    farthest $point | awk '{ exit !($1 != "too" && $1 < 1e-5) }' || wrong "$point is turned: $(farthest $point)"
+done
+for point in l1-d4 l2-d4; do
+    farthest $point | awk '{ exit !($1 > 0.001) }' || wrong "$point is not turned: $(farthest $point)"
+done
+
 # ---- only what depends on a key ----
 run one --set evaluate.dims=[8,16]
 expect_skipped "other dims" "embed mine score train "
