@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -53,6 +53,20 @@ typedef float floats VECTOR;
 typedef int32_t ints VECTOR;
 typedef uint32_t words VECTOR;
 typedef int16_t shorts VECTOR;
+
+/* Of table's 16 bytes, repeated, those that at names; the bytes of a word, each times that of
+ * `times`, added up. */
+#if defined(__AVX512F__)
+#define BYTES_AT(table, at) (words) _mm512_shuffle_epi8((__m512i)(table), (__m512i)(at))
+#define ADD_BYTES(bytes, times)                                                                    \
+    (words) _mm512_madd_epi16(_mm512_maddubs_epi16((__m512i)(bytes), (__m512i)(times)),            \
+                              _mm512_set1_epi16(1))
+#elif defined(__AVX2__)
+#define BYTES_AT(table, at) (words) _mm256_shuffle_epi8((__m256i)(table), (__m256i)(at))
+#define ADD_BYTES(bytes, times)                                                                    \
+    (words) _mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)(bytes), (__m256i)(times)),            \
+                              _mm256_set1_epi16(1))
+#endif
 
 /* ---- lanes ---- */
 
@@ -194,43 +208,17 @@ static void one_int8(float *scores, const void *query, const void *rows, size_t 
 
 /* ---- signs ---- */
 
-/* Those of the last `size` bytes that belong to the first dim signs, where more bits follow. */
-static uint64_t sign_mask(size_t dim, size_t size)
-{
-    uint64_t mask = 0;
-    unsigned char bytes[8] = {0};
-    size_t bits = (dim - 1) % (8 * size) + 1;
-    for (size_t i = 0; i < bits; i++) bytes[i / 8] |= (unsigned char)(0x80 >> i % 8);
-    memcpy(&mask, bytes, sizeof mask);
-    return mask;
-}
-
-INLINE uint64_t word_at(const char *row, size_t i)
-{
-    uint64_t word;
-    memcpy(&word, row + sizeof word * i, sizeof word);
-    return word;
-}
-
-/* <a, b> = dim - 2 (signs that differ). */
-static void signs_of(float *scores, const uint64_t *query, const char *row, size_t count,
-                     size_t dim)
-{
-    size_t size = (dim + 63) / 64, bytes = (dim + 7) / 8;
-    uint64_t mask = sign_mask(dim, 8), last = query[size - 1] & mask;
-    for (size_t i = 0; i < count; i++, row += bytes) {
-        int differ = __builtin_popcountll((word_at(row, size - 1) & mask) ^ last);
-        for (size_t w = 0; w + 1 < size; w++)
-            differ += __builtin_popcountll(word_at(row, w) ^ query[w]);
-        scores[i] = (float)((int)dim - 2 * differ);
-    }
-}
-
 /* Bits of each word. */
 INLINE words bit_counts(words v)
 {
 #if defined(__AVX512VPOPCNTDQ__)
     return (words)_mm512_popcnt_epi32((__m512i)v);
+#elif defined(__AVX2__)
+    static const uint32_t counts[] = {0x02010100, 0x03020201, 0x03020201, 0x04030302};
+    words of_half_bytes, ones = (words){0} + 0x01010101u, low = (words){0} + 0x0f0f0f0fu;
+    for (int i = 0; i < LANES; i++) of_half_bytes[i] = counts[i % 4];
+    words of_bytes = BYTES_AT(of_half_bytes, v & low) + BYTES_AT(of_half_bytes, v >> 4 & low);
+    return ADD_BYTES(of_bytes, ones);
 #else
     v -= v >> 1 & 0x55555555u;
     v = (v & 0x33333333u) + (v >> 2 & 0x33333333u);
@@ -238,6 +226,23 @@ INLINE words bit_counts(words v)
     v += v >> 8;
     return (v + (v >> 16)) & 0x3fu;
 #endif
+}
+
+INLINE ints add_signs(ints differ, words row, words query)
+{
+    return differ + (ints)bit_counts(row ^ query);
+}
+DEFINE_ROW_SUMS(ints, row_signs, add_signs, 0)
+
+/* Of the last `size` bytes, the bits that are of the first dim signs. */
+static uint32_t sign_mask(size_t dim, size_t size)
+{
+    uint32_t mask = 0;
+    unsigned char bytes[4] = {0};
+    size_t bits = (dim - 1) % (8 * size) + 1;
+    for (size_t i = 0; i < bits; i++) bytes[i / 8] |= (unsigned char)(0x80 >> i % 8);
+    memcpy(&mask, bytes, sizeof mask);
+    return mask;
 }
 
 /* Rows of size words, a power of two and at most LANES: neighbours are added until a lane is a
@@ -253,6 +258,26 @@ INLINE void whole_signs(float *scores, const uint32_t *query, const char *row, s
             (ints)bit_counts(*(const words *)row ^ repeated);
         for (int n = size / 2; n > 0; n /= 2) int_totals_halve(differ, n);
         *(floats *)(scores + i) = __builtin_convertvector(32 * size - 2 * differ[0], floats);
+    }
+}
+
+/* Rows of any length.  Of the last byte's bits behind the last sign, a row's are cut off, and the
+ * query's, which differ from them, taken off the count. */
+static void signs_of(float *scores, const void *query, const char *row, size_t count, size_t dim)
+{
+    struct width width = width_of((dim + 7) / 8);
+    unsigned char last = ((const unsigned char *)query)[width.bytes - 1];
+    unsigned char mask = (unsigned char)sign_mask(dim, 1), cut[BYTES];
+    int32_t same = (int32_t)dim + 2 * __builtin_popcount(last & ~mask & 0xff);
+    memcpy(cut, &width.mask, BYTES);
+    cut[width.bytes - 1 - width.whole * BYTES] &= mask;
+    memcpy(&width.mask, cut, BYTES);
+    for (size_t i = 0; i < count; i += LANES) {
+        ints differ[LANES];
+#pragma GCC unroll 16
+        for (int r = 0; r < LANES; r++, row += width.bytes)
+            differ[r] = row_signs(row, query, &width);
+        *(floats *)(scores + i) = __builtin_convertvector(same - 2 * int_totals(differ), floats);
     }
 }
 
@@ -276,7 +301,8 @@ static void one_binary(float *scores, const void *query, const void *rows, size_
 INLINE uint32_t lanes_below(words values, words limits)
 {
 #if defined(__AVX512F__)
-    return _mm512_cmplt_epi32_mask((__m512i)values, (__m512i)limits);
+    /* By _cvtmask16_u32: with few registers gcc 12 stores 16 bits of a mask and loads 32. */
+    return _cvtmask16_u32(_mm512_cmplt_epi32_mask((__m512i)values, (__m512i)limits));
 #else
     ints below = (ints)values < (ints)limits;
     int32_t any = 0;
@@ -293,7 +319,7 @@ INLINE size_t below_of(uint32_t *places, uint32_t *differ, const struct turned_s
 {
     size_t bytes = (queries->dim + 7) / 8, found = 0;
     size_t padded = (queries->count + DOTS_ROWS - 1) / DOTS_ROWS * DOTS_ROWS;
-    uint32_t mask = (uint32_t)sign_mask(queries->dim, 4);
+    uint32_t mask = sign_mask(queries->dim, 4);
     for (size_t i = 0; i < count; i++, row += bytes)
         for (size_t q = 0; q < queries->count; q += LANES) {
             words sum = {0};
@@ -349,7 +375,7 @@ INLINE uint64_t columns_above(const float *scores, const float *scale, const flo
     }
     __mmask16 low = _kor_mask16(masks[0], masks[1]), high = _kor_mask16(masks[2], masks[3]);
     if (_kortestz_mask16_u8(low, high)) return 0;
-    for (int i = 0; i < STEP / LANES; i++) above |= (uint64_t)masks[i] << i * LANES;
+    for (int i = 0; i < STEP / LANES; i++) above |= (uint64_t)_cvtmask16_u32(masks[i]) << i * LANES;
 #else
     ints any = {0};
     int32_t lanes = 0;

@@ -120,7 +120,7 @@ def call(run, command, environment=None):
                 time.sleep(0.1)
     except KeyboardInterrupt:
         interrupted = True
-        child.send_signal(signal.SIGINT)
+        child.terminate()
         _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     record(run, [*before, (child.returncode, round(time.monotonic() - start, 1), usage.ru_maxrss)])
@@ -151,7 +151,7 @@ def share(collection, seed, run, settings):
     if run == start or (run / "stages/score").exists():
         return
     if not (start / "stages/score").exists():
-        others = sorted(start.parent.glob("*/scores.cache")) # another seed's scores serve
+        others = sorted({*start.parent.glob("*/scores.cache")} - {start / "scores.cache"})  # another seed's serve
         if others:
             copy(others[0].parent, start, ["scores.cache"])
         retort(start.parent.name, seed, settings, "--until", "score")

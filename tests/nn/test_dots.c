@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 48, MOST_DIM = 512, MOST_QUERIES = 40 };
-static const size_t dims[] = {1,  7,  8,   15,  16,  17,  31,  32,  33,
-                              64, 65, 100, 128, 129, 255, 256, 300, 512};
+enum { MOST_ROWS = 48, MOST_DIM = 1000, MOST_QUERIES = 40 };
+static const size_t dims[] = {1,   7,   8,   15,  16,  17,  31,  32,  33,  64,  65,
+                              100, 128, 129, 255, 256, 300, 384, 512, 768, 1000};
 enum { DIMS = sizeof dims / sizeof *dims };
 
 /* Calls check for every build up to the best that this processor runs. */
