@@ -117,6 +117,11 @@ static int read_pairs(struct collection *collection, struct pair_set *pairs,
                           call->dot ? "dot" : "drop-same-id");
     if (sts_read_collection(collection, path, &call->split, 1, err)) return -1;
     pair_set_of(pairs, collection, call->split);
+    if (pair_set_uniform(pairs))
+        return fail(err,
+                    "%s: %zu pairs of split %s, all with the score %g: nothing can be "
+                    "correlated with it",
+                    path, pairs->count, call->split, pairs->pairs[0].score);
     note("%s: %zu pairs of split %s", path, pairs->count, call->split);
     return 0;
 }

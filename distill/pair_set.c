@@ -69,6 +69,13 @@ void pair_sets_split(struct pair_set *train, struct pair_set *dev,
         fill(dev, collection, job->data.train_split, 0, cut, seed);
 }
 
+bool pair_set_uniform(const struct pair_set *set)
+{
+    for (size_t i = 1; i < set->count; i++)
+        if (set->pairs[i].score != set->pairs[0].score) return false;
+    return true;
+}
+
 static int check_set(const struct pair_set *set, const char *what, const char *split,
                      const struct job *job, struct error *err)
 {
@@ -77,8 +84,7 @@ static int check_set(const struct pair_set *set, const char *what, const char *s
                     "%s: there are no %s pairs: no %s.tsv, or data.dev_fraction %g took all "
                     "or none; set data.%s_split or data.dev_fraction",
                     job->data.pairs, what, split, job->data.dev_fraction, what);
-    for (size_t i = 1; i < set->count; i++)
-        if (set->pairs[i].score != set->pairs[0].score) return 0;
+    if (!pair_set_uniform(set)) return 0;
     return fail(err,
                 "%s: all %zu %s pairs have the score %g: nothing can be ordered by it; look at "
                 "the first column of %s.tsv",

@@ -23,8 +23,10 @@ void pair_sets_split(struct pair_set *train, struct pair_set *dev,
 /* Keeps `count` pairs (0: all), chosen by a hash, in their order. */
 void pair_set_sample(struct pair_set *set, const struct collection *collection, size_t count,
                      uint64_t seed);
-/* Fails where one of the three is empty or has one score only, which nothing can be correlated
- * with, and says which key to look at; test NULL: none is needed. */
+/* Whether all have one score, which nothing can be correlated with. */
+bool pair_set_uniform(const struct pair_set *set);
+/* Fails where one of the three is empty or uniform, and says which key to look at; test NULL: none
+ * is needed. */
 int pair_sets_check(const struct pair_set *train, const struct pair_set *dev,
                     const struct pair_set *test, const struct job *job, struct error *err);
 void pair_set_copy(struct pair_set *out, const struct pair_set *from);

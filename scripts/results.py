@@ -262,15 +262,13 @@ def shape(collection):
 
 
 def ablation(collection, chosen):
-    systems = collection.systems("ablation")
-    if not systems:
-        return []
-    says = "what is left away", "does harm", "pays", "not told apart from nothing"
-    lines = ["The default less one ingredient:", "", *difference_table(collection, systems, *says)]
-    if chosen and chosen.systems("ablation"):
-        lines += ["The same on the dev split, by which was chosen:", "",
-                  *difference_table(chosen, chosen.systems("ablation"), *says)]
-    return lines
+    less = "what is left away", "does harm", "pays", "not told apart from nothing"
+    more = "what is added", "pays", "does harm", "not told apart from nothing"
+    tables = [("The default less one ingredient:", collection, "ablation", less),
+              ("The same on the dev split, by which was chosen:", chosen, "ablation", less),
+              ("The default and one thing more, on the dev split:", chosen, "addition", more)]
+    return [line for title, of, group, says in tables if of and of.systems(group)
+            for line in [title, "", *difference_table(of, of.systems(group), *says)]]
 
 
 def beside(collection):

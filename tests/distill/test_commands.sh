@@ -81,6 +81,8 @@ expect "pearson alone" "$(awk -F '\t' 'NR == 1 || $1 == 2 { print $1, $2, $4 }' 
 expect "the pairs' labels" "label 4.5 0.2 5 " "$(cut -f 1 "$folder/cosines/retort-l2-d8.tsv" | tr '\n' ' ')"
 fails 2 "spearman" evaluate --model "$student" -m map "$folder/pairs.tsv"
 fails 2 "cosines" evaluate --model "$student" --dot "$folder/pairs.tsv"
+head -1 "$folder/pairs.tsv" >"$folder/one.tsv"
+fails 1 "correlated" evaluate --model "$student" "$folder/one.tsv"
 
 # ---- index, search, metrics: the picked point once more ----
 ok index $common --model "$exported" --output "$folder/index" "$folder/collection"
