@@ -1,6 +1,6 @@
 """Runs the experiments row by row: configs/experiments/rows.tsv, written by scripts/experiment_jobs.py.
 
-    python3 scripts/experiments.py [--split dev] [--set KEY=VALUE]... [ROW...]      from the project's root
+    python3 scripts/experiments.py [--split dev] [--seeds '13 14'] [--set KEY=VALUE]... [ROW...]    from the root
 
 A row whose results file is there is skipped; a row that was killed goes on.  Run folders are runs/experiments/ROW/SEED
 and stay out of git; each finished row leaves docs/results/ROW.tsv, which scripts/results.py makes the tables of.
@@ -277,6 +277,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", default="test")
     parser.add_argument("--set", action="append", default=[], dest="settings", help="a job key for every row")
+    parser.add_argument("--seeds", help="instead of a row's own, as --seeds '13 14'")
     parser.add_argument("rows", nargs="*", help="all of them")
     wanted = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
@@ -296,6 +297,7 @@ def main():
             continue
         if row["group"] == "addition" if wanted.split == "test" else row["program"] != "retort":
             continue  # these are for choosing, and nothing is chosen by those
+        row["seeds"] = wanted.seeds or row["seeds"]
         say(f"{row['row']}: about {row['minutes']} minutes")
         try:
             for seed in row["seeds"].split():

@@ -28,6 +28,10 @@ options='--split dev --set evaluate.systems=[student,bm25]'
 said 'dev/tiny-retort.tsv'
 [ ! -e "$RESULTS/tiny-retort.tsv" ] || wrong "the test split was measured"
 grep -q 'score: done before' "$RUNS/dev/tiny-retort/14/log.txt" || wrong "pairs are scored again"
+rm "$RESULTS/dev/tiny-retort.tsv"
+options="--seeds 13 $options"
+said 'dev/tiny-retort.tsv'
+grep -q '^fact	seeds	13$' "$RESULTS/dev/tiny-retort.tsv" || wrong "--seeds is not what was run"
 options='--set evaluate.systems=[student,bm25]'
 said 'tiny-retort.tsv'
 [ ! -e "$RUNS/tiny-retort/13/train/distil.best.safetensors" ] || wrong "weights of a finished row are kept"
