@@ -139,11 +139,13 @@ struct width {
     words mask;
 };
 
-static struct width width_of(size_t bytes)
+/* last: the bits of the last byte that count. */
+static struct width width_of(size_t bytes, unsigned char last)
 {
     unsigned char mask[BYTES];
     struct width width = {.bytes = bytes, .whole = (bytes - 1) / BYTES};
     for (size_t i = 0; i < BYTES; i++) mask[i] = i < bytes - width.whole * BYTES ? 0xff : 0;
+    mask[bytes - 1 - width.whole * BYTES] = last;
     memcpy(&width.mask, mask, BYTES);
     return width;
 }
@@ -178,7 +180,7 @@ DEFINE_ROW_SUMS(ints, row_int8, add_int8, 0)
     }                                                                                              \
     static void one(float *scores, const void *query, const void *rows, size_t count, size_t dim)  \
     {                                                                                              \
-        const struct width width = width_of(sizeof(element) * dim);                                \
+        const struct width width = width_of(sizeof(element) * dim, 0xff);                          \
         switch (width.whole) {                                                                     \
         case 3:                                                                                    \
             one##_of(scores, query, rows, count, width, 3);                                        \
@@ -195,7 +197,7 @@ DEFINE_ONE(one_bf16, row_bf16, uint16_t)
 
 static void one_int8(float *scores, const void *query, const void *rows, size_t count, size_t dim)
 {
-    const struct width width = width_of(dim);
+    const struct width width = width_of(dim, 0xff);
     const char *row = rows;
     int32_t more = excess(query, dim);
     for (size_t i = 0; i < count; i += LANES) {
@@ -265,13 +267,10 @@ INLINE void whole_signs(float *scores, const uint32_t *query, const char *row, s
  * query's, which differ from them, taken off the count. */
 static void signs_of(float *scores, const void *query, const char *row, size_t count, size_t dim)
 {
-    struct width width = width_of((dim + 7) / 8);
-    unsigned char last = ((const unsigned char *)query)[width.bytes - 1];
-    unsigned char mask = (unsigned char)sign_mask(dim, 1), cut[BYTES];
-    int32_t same = (int32_t)dim + 2 * __builtin_popcount(last & ~mask & 0xff);
-    memcpy(cut, &width.mask, BYTES);
-    cut[width.bytes - 1 - width.whole * BYTES] &= mask;
-    memcpy(&width.mask, cut, BYTES);
+    const unsigned char mask = (unsigned char)sign_mask(dim, 1);
+    const struct width width = width_of((dim + 7) / 8, mask);
+    unsigned last = ((const unsigned char *)query)[width.bytes - 1];
+    int32_t same = (int32_t)dim + 2 * __builtin_popcount(last & ~(unsigned)mask);
     for (size_t i = 0; i < count; i += LANES) {
         ints differ[LANES];
 #pragma GCC unroll 16
