@@ -16,7 +16,8 @@ With data.pairs in the job (sentence pairs with scores) the base loss is CoSENT.
        margin  MarginMSELoss on the teacher's margins                     adaptive-layer  AdaptiveLayerLoss
        cosent  CoSENTLoss, for pairs                                      matryoshka2d    Matryoshka2dLoss
 
-Leaves, as a run does, DIR/grid.tsv, DIR/trec/student-lL-dD.trec (pairs: none) and DIR/stages/train (its seconds).
+Leaves, as a run does, DIR/grid.tsv, DIR/trec/student-lL-dD.trec or DIR/pairs/student-lL-dD.tsv, and DIR/stages/train
+(its seconds).
 """
 import argparse
 import itertools
@@ -33,6 +34,7 @@ import numpy as np
 import torch
 import yaml
 from safetensors.torch import load_file
+from scipy.stats import spearmanr
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainer, SentenceTransformerTrainingArguments
 from sentence_transformers import util
 from sentence_transformers.base.sampler import DefaultBatchSampler
@@ -248,24 +250,31 @@ class Pairs:
             order = draw.sample(pairs, len(pairs))
             yield from (([a, b], score) for a, b, score in order + order[:-len(order) % batch])
 
-    def spearman(self, model, split, points):
-        from scipy.stats import spearmanr
-        pairs, layers = self.pairs(split), sorted({layer for layer, _ in points})
-        first, second = (layers_of(model, list(texts), layers) for texts in list(zip(*pairs))[:2])
-        scores = np.array([score for _, _, score in pairs])
-        for layer, dim in points:
-            cosines = torch.cosine_similarity(first[layer][:, :dim], second[layer][:, :dim]).numpy()
-            yield layer, dim, lambda rows=slice(None), c=cosines: spearmanr(c[rows], scores[rows]).statistic, len(pairs)
+    def cosines(self, model, split, points):
+        """The labels of a split, and the cosines of its pairs at each point."""
+        texts, other_texts, labels = zip(*self.pairs(split))
+        layers = sorted({layer for layer, _ in points})
+        first, second = layers_of(model, list(texts), layers), layers_of(model, list(other_texts), layers)
+        return np.array(labels), {(layer, dim): torch.cosine_similarity(first[layer][:, :dim],
+                                                                        second[layer][:, :dim]).numpy()
+                                  for layer, dim in points}
 
     def dev(self, model):
-        found = self.spearman(model, self.job["data"]["dev_split"], self.taps)
-        return float(np.mean([value() for _, _, value, _ in found]))
+        labels, cosines = self.cosines(model, self.job["data"]["dev_split"], self.taps)
+        return float(np.mean([spearmanr(found, labels).statistic for found in cosines.values()]))
 
     def test(self, model, points, output):
         draw = np.random.default_rng(self.job["seed"])
-        for layer, dim, value, count in self.spearman(model, self.job["data"]["test_split"], points):
-            drawn = [value(draw.integers(count, size=count)) for _ in range(self.job["evaluate"]["resamples"])]
-            yield layer, dim, "spearman", value(), *np.quantile(drawn, [0.025, 0.975])
+        labels, cosines = self.cosines(model, self.job["data"]["test_split"], points)
+        (output / "pairs").mkdir(exist_ok=True)
+        for (layer, dim), found in cosines.items():
+            with open(output / f"pairs/student-l{layer}-d{dim}.tsv", "w") as file:
+                print("label", "score", sep="\t", file=file)
+                for label, cosine in zip(labels, found):
+                    print(f"{label:g}", f"{cosine:.6g}", sep="\t", file=file)
+            rows = [draw.integers(len(labels), size=len(labels)) for _ in range(self.job["evaluate"]["resamples"])]
+            drawn = [spearmanr(found[row], labels[row]).statistic for row in rows]
+            yield layer, dim, "spearman", spearmanr(found, labels).statistic, *np.quantile(drawn, [0.025, 0.975])
 
 
 # ---- the command ----

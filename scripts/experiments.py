@@ -12,6 +12,7 @@ A results file has lines of words divided by tabs:
     fact     NAME  VALUE...
     value    SYSTEM  LAYERS  DIM  MEASURE  SEED  MEAN  LOW  HIGH     of a run's grid.tsv; 0: no layers (BM25)
     queries  SYSTEM  LAYERS  DIM  MEASURE  VALUE...                 per query, by rising id, the mean over seeds
+    draws    SYSTEM  LAYERS  DIM  MEASURE  VALUE...                 of sentence pairs: per resample, the mean over seeds
 """
 import argparse
 import hashlib
@@ -26,14 +27,17 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import spearman
+
 CONFIGS = Path(os.environ.get("CONFIGS", "configs/experiments"))
 RUNS = Path(os.environ.get("RUNS", "runs/experiments"))
 RESULTS = Path(os.environ.get("RESULTS", "docs/results"))
 RETORT = os.environ.get("RETORT", "./retort")
 MEASURE = "ndcg_cut_10"
+DRAWS, SEED = int(os.environ.get("DRAWS", "1000")), 13  # of Spearman's correlation
 # What a row takes of the collection's row `start`: the teacher's part, equal for equal keys (retort looks).
 SHARED = ["stages/embed", "stages/mine", "stages/score", "representations", "targets", "pca.safetensors", "probe.tsv",
-          "candidates.trec", "scores.trec", "scores.cache"]
+          "candidates.trec", "scores.trec", "scores.tsv", "scores.cache"]
 # What nobody needs of a measured run.
 LARGE = ["train/*.checkpoint.safetensors", "train/*.best.safetensors", "train/distil.safetensors",
          "train/no-teacher.safetensors", "representations/*.npy", "targets/*.npy", "scores.cache",
@@ -197,8 +201,9 @@ def write_judgements(path, judged):
     return path
 
 
-def trec_of(run, system, layers, dim):
-    return run / "trec" / (f"{system}-l{layers}-d{dim}.trec" if layers else f"{system}.trec")
+def file_of(run, folder, system, layers, dim, suffix):
+    """What evaluate left of a system at a point."""
+    return run / folder / (f"{system}-l{layers}-d{dim}.{suffix}" if layers else f"{system}.{suffix}")
 
 
 def per_query(judged, judgements, path):
@@ -207,6 +212,40 @@ def per_query(judged, judgements, path):
                           stdout=subprocess.PIPE, text=True).stdout
     values = {query: float(value) for _, query, value in (line.split("\t") for line in said.splitlines())}
     return [values.get(query, 0) for query in sorted(judged)]
+
+
+def of_queries(runs, points, judged):
+    """Lines `queries` of these points."""
+    judgements = write_judgements(runs[0] / "judgements.tsv", judged)
+    for point in points:
+        columns = zip(*(per_query(judged, judgements, file_of(run, "trec", *point, "trec")) for run in runs))
+        yield ["queries", *point, MEASURE, *means(columns)]
+
+
+def labels_and_scores(path):
+    _, *rows = [line.split("\t") for line in path.read_text().splitlines()]
+    return [[float(value) for value in column] for column in zip(*rows)]
+
+
+def of_pairs(runs, points):
+    """A fact that says which pairs these are, and lines `draws` of these points."""
+    labels, drawn = None, {point: [] for point in points}
+    for run in runs:
+        columns = [labels_and_scores(file_of(run, "pairs", *point, "tsv")) for point in points]
+        labels = columns[0][0]
+        for point, values in zip(points, spearman.resampled(labels, [scores for _, scores in columns], DRAWS, SEED)):
+            drawn[point].append(values)
+    yield ["fact", "queries", digest(f"{label:g}" for label in labels)]
+    for point, of_seeds in drawn.items():
+        yield ["draws", *point, "spearman", *means(zip(*of_seeds))]
+
+
+def digest(words):
+    return hashlib.md5("\n".join(words).encode()).hexdigest()
+
+
+def means(columns):
+    return [f"{sum(column) / len(column):.4f}".rstrip("0").rstrip(".") for column in columns]
 
 
 def seconds_of(run, stages):
@@ -252,13 +291,10 @@ def collect(row, settings, split, notes, path):
             points[system, layers, dim] = measure
     if MEASURE in points.values():
         judged = qrels(key_of(source[0], "data.collection"), split)
-        ids = sorted(judged)
-        lines.append(["fact", "queries", hashlib.md5("\n".join(ids).encode()).hexdigest()])
-        judgements = write_judgements(runs[0] / "judgements.tsv", judged)
-        for system, layers, dim in points:
-            columns = zip(*(per_query(judged, judgements, trec_of(run, system, layers, dim)) for run in runs))
-            lines.append(["queries", system, layers, dim, MEASURE,
-                          *(f"{sum(column) / len(column):.4f}".rstrip("0").rstrip(".") for column in columns)])
+        lines.append(["fact", "queries", digest(sorted(judged))])
+        lines += of_queries(runs, points, judged)
+    else:
+        lines += of_pairs(runs, points)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text("".join("\t".join(map(str, line)) + "\n" for line in lines))
@@ -270,6 +306,11 @@ def tidy(row):
         for pattern in LARGE:
             for path in (RUNS / row["row"] / seed).glob(pattern):
                 path.unlink()
+
+
+def belongs(row, split):
+    """Additions are for choosing, so not for the test split; nothing is chosen by sentence-transformers' rows."""
+    return row["group"] != "addition" if split == "test" else row["program"] == "retort"
 
 
 def main():
@@ -286,6 +327,9 @@ def main():
     unknown = {*wanted.rows} - {row["row"] for row in rows}
     if unknown:
         parser.error(f"no such row: {' '.join(unknown)}")
+    left_out = {*wanted.rows} & {row["row"] for row in rows if not belongs(row, wanted.split)}
+    if left_out:
+        parser.error(f"not measured on the {wanted.split} split: {' '.join(sorted(left_out))}")
     results, settings = RESULTS, wanted.settings
     if wanted.split != "test":
         results, RUNS = RESULTS / wanted.split, RUNS / wanted.split
@@ -295,8 +339,8 @@ def main():
         path = results / f"{row['row']}.tsv"
         if path.exists() or (wanted.rows and row["row"] not in wanted.rows):
             continue
-        if row["group"] == "addition" if wanted.split == "test" else row["program"] != "retort":
-            continue  # these are for choosing, and nothing is chosen by those
+        if not belongs(row, wanted.split):
+            continue
         row["seeds"] = wanted.seeds or row["seeds"]
         say(f"{row['row']}: about {row['minutes']} minutes")
         try:

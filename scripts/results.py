@@ -2,7 +2,7 @@
 
     python3 scripts/results.py [FOLDER [ROWS.tsv]]     FOLDER: docs; ROWS.tsv: configs/experiments/rows.tsv, the order
 
-Intervals are of 95 %, by bootstrap over queries of their means over seeds; differences are paired, query by query.
+Intervals are of 95 %, by bootstrap over queries or pairs of sentences, of means over seeds; differences are paired.
 """
 import functools
 import os
@@ -19,15 +19,16 @@ COLUMNS = ["collection", "system", "layers", "dim", "measure", "value", "low", "
 NAMES = {"ndcg_cut_10": "nDCG@10", "spearman": "Spearman's correlation"}
 
 Interval = namedtuple("Interval", "value low high")
-# of a system at a tap; queries: values by query, or None; spread: standard deviation over seeds, or None.
-Point = namedtuple("Point", "system layers dim measure queries by_seed facts interval spread")
+# Of a system at a tap; drawn: what the measure is in each resample, the same resamples for all points of a collection,
+# or None where it is not known; spread: standard deviation over seeds, or None.
+Point = namedtuple("Point", "system layers dim measure count drawn by_seed facts interval spread")
 
 
 # ---- what was left ----
 
 def read(path):
     """The facts of a row, and its points."""
-    facts, values, queries = {"settings": []}, {}, {}
+    facts, values, by_query, drawn = {"settings": []}, {}, {}, {}
     for kind, *words in (line.split("\t") for line in path.read_text().splitlines()):
         if kind == "fact" and words[0] == "setting":
             facts["settings"].append(words[1])
@@ -37,22 +38,26 @@ def read(path):
             values.setdefault((words[0], int(words[1]), int(words[2]), words[3]), []).append(
                 [float(word) if word else None for word in words[5:8]])
         else:
-            queries[words[0], int(words[1]), int(words[2]), words[3]] = list(map(float, words[4:]))
-    return facts, [point(key, by_seed, queries.get(key), facts) for key, by_seed in values.items()]
+            key = words[0], int(words[1]), int(words[2]), words[3]
+            {"queries": by_query, "draws": drawn}[kind][key] = list(map(float, words[4:]))
+    return facts, [point(key, by_seed, by_query.get(key), drawn.get(key), facts) for key, by_seed in values.items()]
 
 
-def point(key, by_seed, queries, facts):
+def point(key, by_seed, by_query, drawn, facts):
     system, layers, dim, measure = key
     if system == "student":
         system = facts["system"]
     elif facts["group"] == "separate":
         system = f"{system} of {facts['system']}"
     means = [value for value, _, _ in by_seed]
-    if queries:
-        interval = bootstrap(queries)
+    if by_query:
+        drawn = resampled_means(by_query)
+    value = statistics.fmean(by_query or means)
+    if drawn:
+        interval = interval_of(value, drawn)
     else:  # no more is known than each seed's interval
         interval = Interval(*(statistics.mean(column) if None not in column else None for column in zip(*by_seed)))
-    return Point(system, layers, dim, measure, queries, means, facts, interval,
+    return Point(system, layers, dim, measure, len(by_query or []), drawn, means, facts, interval,
                  statistics.stdev(means) if len(means) > 1 else None)
 
 
@@ -67,29 +72,38 @@ def interval_of(value, drawn):
     return Interval(value, drawn[int(0.025 * len(drawn))], drawn[int(0.975 * len(drawn))])
 
 
+def resampled_means(values):
+    return [sum(map(values.__getitem__, rows)) / len(rows) for rows in draws(len(values))]
+
+
 def bootstrap(values):
-    return interval_of(statistics.fmean(values),
-                       (sum(map(values.__getitem__, rows)) / len(rows) for rows in draws(len(values))))
+    return interval_of(statistics.fmean(values), resampled_means(values))
+
+
+def paired(a, b):
+    return a and b and a.drawn and b.drawn and a.facts["queries"] == b.facts["queries"]
 
 
 def difference(a, b):
     """a less b, or None where they were not measured on the same queries."""
-    if not (a and b and a.queries and b.queries) or a.facts["queries"] != b.facts["queries"]:
-        return None
-    return bootstrap([x - y for x, y in zip(a.queries, b.queries)])
+    return mean_of_differences([(a, b)]) if paired(a, b) else None
+
+
+def mean_of_differences(pairs):
+    """Of points that are paired."""
+    return interval_of(statistics.fmean(a.interval.value - b.interval.value for a, b in pairs),
+                       (statistics.fmean(x - y for x, y in zip(at[::2], at[1::2]))
+                        for at in zip(*(point.drawn for pair in pairs for point in pair))))
 
 
 def ratio(a, b):
     """Of two means over the same queries."""
-    def of(rows):
-        below = sum(b.queries[i] for i in rows)
-        return sum(a.queries[i] for i in rows) / below if below else 0
-
-    if not (a and b):
+    if not (a and b and b.interval.value):
         return None
-    if not (a.queries and b.queries):
-        return Interval(a.interval.value / b.interval.value, None, None)
-    return interval_of(of(range(len(a.queries))), map(of, draws(len(a.queries))))
+    value = a.interval.value / b.interval.value
+    if not paired(a, b):
+        return Interval(value, None, None)
+    return interval_of(value, (x / y if y else 0 for x, y in zip(a.drawn, b.drawn)))
 
 
 class Collection:
@@ -168,11 +182,8 @@ def value_cell(point, _):
 def mean_difference(collection, system):
     """Of a system less the default, each query's mean over the taps that both have."""
     pairs = [(collection.find(system, *tap), collection.find(DEFAULT, *tap)) for tap in collection.taps()]
-    pairs = [(a, b) for a, b in pairs if difference(a, b)]
-    if not pairs:
-        return None
-    return bootstrap([statistics.fmean(x - y for x, y in zip(at[::2], at[1::2]))
-                      for at in zip(*(point.queries for pair in pairs for point in pair))])
+    pairs = [pair for pair in pairs if paired(*pair)]
+    return mean_of_differences(pairs) if pairs else None
 
 
 def difference_table(collection, systems, *verdicts):
@@ -192,7 +203,7 @@ def introduction(collection):
     facts, measure = collection.rows[0], collection.points[0].measure
     teacher, seen = facts["teacher"]
     seeds = sorted({row["seeds"] for row in collection.rows}, key=len)[-1]
-    measured = f", {len(collection.points[0].queries)} queries" if collection.points[0].queries else ""
+    measured = f", {collection.points[0].count} queries" if collection.points[0].count else ""
     spread = f"with ±, the standard deviation over {len(seeds.split())} seeds" if " " in seeds else "one seed"
     lines = [f"{NAMES.get(measure, measure)} on the {facts['split']} split{measured}; {spread}.",
              f"The teacher is {teacher}, which has seen {seen}."]
@@ -322,14 +333,45 @@ def section(collection, chosen):
     return lines
 
 
+def best_of(collection, group):
+    """The system that is above the default most, or least below it; of those that have all taps."""
+    less = {system: mean_difference(collection, system) for system in collection.systems(group)
+            if system != DEFAULT and all(collection.find(system, *tap) for tap in collection.taps())}
+    best = max((system for system in less if less[system]), key=lambda system: less[system].value, default=None)
+    return f"{best}: {words(less[best], True)}" if best else ""
+
+
+def overview(collections):
+    """A line a collection: what its section says at length."""
+    rows = []
+    for collection in collections.values():
+        *_, small, _, full = collection.taps()
+        kept = ratio(collection.find(DEFAULT, *small), collection.find(DEFAULT, *full))
+        rows.append([f"[{collection.name}](#{collection.name})", words(mean_of(collection, DEFAULT)),
+                     best_of(collection, "recipe"), best_of(collection, "sentence-transformers"),
+                     words(mean_difference(collection, "separate"), True),
+                     f"{100 * kept.value:.0f} % at {small[0]}, {small[1]}" if kept else ""])
+    return ["Means over the taps; in the middle columns, less the default's:", "", *markdown(
+        ["", "the default", "the best other recipe", "the best of sentence-transformers", "separately trained",
+         "the default keeps of its full size"], rows)]
+
+
+def mean_of(collection, system):
+    points = [collection.find(system, *tap) for tap in collection.taps()]
+    if not all(point and point.drawn for point in points):
+        return None
+    return interval_of(statistics.fmean(point.interval.value for point in points),
+                       map(statistics.fmean, zip(*(point.drawn for point in points))))
+
+
 PREFACE = """# What each method is worth
 
 Written by scripts/results.py from docs/results/*.tsv, which `make experiments` leaves; nothing here is typed by hand.
 Rows are the job files of configs/experiments. Recipes of one collection take the same number of distillation steps of
 the same size; their keys stand in the README. *separate* are five models, each trained for its tap alone as the default
 is; *pca* is the full student's vectors cut by their own PCA; *start* is the student before training; all-MiniLM-L6-v2
-is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries of the means over seeds;
-differences are paired, query by query. Choices were made on dev splits; the test splits were measured once.
+is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries (or pairs of sentences) of
+the means over seeds; differences are paired. Choices were made on dev splits; the test splits were measured once.
 """
 
 
@@ -393,7 +435,7 @@ def main():
     chosen = collections_of(docs / "results/dev", order)
     if not collections:
         sys.exit(f"{docs}/results has no results; make experiments leaves them")
-    page = PREFACE.splitlines() + [""]
+    page = PREFACE.splitlines() + ["", *overview(collections)]
     for collection in collections.values():
         page += section(collection, chosen.get(collection.name))
         (docs / f"results/{collection.name}.svg").write_text(plot(collection))

@@ -4,51 +4,6 @@
 # vectors as what is learnt; and what is wrong with pairs is said with its place.
 . tests/distill/tiny_job.sh
 
-# Two sentences of one subject, place and colour each; the score counts what they share.
-make_pairs() { # FOLDER
-    mkdir -p "$1"
-    awk -v folder="$1" '
-        BEGIN {
-            split("cat dog bird fish horse", subject)
-            split("house river tree moon fire", place)
-            split("red blue green old", colour)
-            split("train 60 dev 20 test 24", splits)
-            for (s = 1; s < 6; s += 2) {
-                file = folder "/" splits[s] ".tsv"
-                print "score\tsentence1\tsentence2" > file
-                for (i = 0; i < splits[s + 1]; i++) {
-                    k += 1
-                    a = k * 7 % 5; b = i % 4 ? a : (a + 1) % 5
-                    c = k * 3 % 5; d = i % 3 ? c : (c + 2) % 5
-                    e = k * 5 % 4; f = i % 2 ? e : (e + 1) % 4
-                    printf "%.1f\tthe %s %s sat by the %s\ta %s %s in the %s\n", \
-                        2 * (a == b) + 2 * (c == d) + (e == f), colour[e + 1], subject[a + 1], \
-                        place[c + 1], colour[f + 1], subject[b + 1], place[d + 1] > file
-                }
-            }
-        }'
-}
-
-make_pairs_job() { # FILE PAIRS
-    cat >"$1" <<END
-name: pairs
-threads: 2
-precision: f32
-data: {pairs: $2, max_document_tokens: 24}
-teacher: {model: $teacher, max_length: 40}
-student: {init: {from: teacher, layers: [1, 2]}, projection: 16, taps: [[1, 8], [2, 16]]}
-distill:
-  hpd: {epochs: 1, batch_texts: 16}
-  epochs: 4
-  batch_queries: 10
-  learning_rate: 1e-3
-  pair_targets: [labels, teacher]
-  checkpoint_minutes: 0
-evaluate: {dims: [4, 8, 16], resamples: 100}
-export: {pick: largest spearman}
-END
-}
-
 run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
     output=$1
     shift

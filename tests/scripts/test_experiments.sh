@@ -56,6 +56,49 @@ for word in 'fact	collection	tiny' 'fact	pairs_scored	[1-9]' 'fact	peak_megabyte
     grep -q "^$word" "$RESULTS/tiny-retort.tsv" || wrong "tiny-retort.tsv has no $word"
 done
 
+# A row of pairs: resamples of the correlation in place of queries, and a naive twin of what makes them.
+make_pairs "$folder/pairs"
+make_pairs_job "$CONFIGS/pairs-retort.yaml" "$folder/pairs"
+cp "$CONFIGS/pairs-retort.yaml" "$CONFIGS/pairs-start.yaml"
+cp "$CONFIGS/rows.tsv" "$folder/rows.tsv"
+printf 'pairs-retort\tpairs\trecipe\tretort\tretort\t13\t1\n' >>"$CONFIGS/rows.tsv"
+options='--set evaluate.systems=[student] pairs-retort'
+DRAWS=100 said 'pairs-retort.tsv'
+awk -F '\t' '
+    $1 == "value" { low[$3, $4] = $8; high[$3, $4] = $9 }
+    $1 == "draws" {
+        for (i = 6; i <= NF; i++) outside += $i < low[$3, $4] || $i > high[$3, $4]
+        if (NF != 105 || outside > 20) print NF - 5 " resamples, " outside " outside of the interval"
+        outside = 0
+        points++
+    }
+    END { if (points != 2) print points " points, not 2" }' "$RESULTS/pairs-retort.tsv" >"$folder/off"
+[ ! -s "$folder/off" ] || wrong "$(cat "$folder/off")"
+PYTHONPATH=scripts python3 - <<'END' || wrong "spearman.py is not its naive twin"
+import random
+import spearman
+
+def ranks(values):
+    return [sum(u < v for u in values) + (sum(u == v for u in values) + 1) / 2 for v in values]
+
+def naive(x, y):
+    x, y = ranks(x), ranks(y)
+    mean = (len(x) + 1) / 2
+    xy, xx, yy = (sum((a - mean) * (b - mean) for a, b in zip(*two)) for two in ((x, y), (x, x), (y, y)))
+    return xy / (xx * yy) ** 0.5 if xx * yy else 0
+
+draw = random.Random(1)
+labels = [draw.randrange(4) for _ in range(20)]
+systems = [[label + draw.randrange(3) for label in labels], [draw.random() for _ in labels], [1.0] * 20]
+drawn = spearman.resampled(labels, systems, 30, 13)
+for k, times in enumerate(spearman.resamples(20, 30, 13)):
+    rows = [i for i, count in enumerate(times) for _ in range(count)]
+    assert len(rows) == 20
+    for scores, values in zip(systems, drawn):
+        assert abs(values[k] - naive([scores[i] for i in rows], [labels[i] for i in rows])) < 1e-12
+END
+mv "$folder/rows.tsv" "$CONFIGS/rows.tsv"
+
 # What is killed is gone on with, and its time is counted.
 rm -r "$RUNS/tiny-retort" "$RESULTS/tiny-retort.tsv"
 python3 scripts/experiments.py tiny-retort 2>"$folder/err" &
