@@ -180,6 +180,32 @@ static int check_required(const struct job *job, struct error *err)
     return 0;
 }
 
+static bool alike(const struct job *a, const struct job *b, const struct key *key)
+{
+    struct text values[2] = {{0}};
+    job_print_keys(a, key->name, &values[0]);
+    job_print_keys(b, key->name, &values[1]);
+    bool same = strcmp(values[0].bytes, values[1].bytes) == 0;
+    for (int i = 0; i < 2; i++) text_free(&values[i]);
+    return same;
+}
+
+/* Keys of mining are not read where the data are pairs; job.yaml has them, at their defaults. */
+static int check_unused(const struct job *job, struct error *err)
+{
+    struct job plain = {0};
+    int status = 0;
+    if (!job_has_pairs(job)) return 0;
+    load_defaults(&plain);
+    for (int row = 0; row < job_key_count() && !status; row++) {
+        const struct key *key = &job_keys[row];
+        if (strncmp(key->name, "mine.", 5) == 0 && !key->derived && !alike(job, &plain, key))
+            status = contradiction(job, row, err, "is given, but nothing is mined for data.pairs");
+    }
+    job_free(&plain);
+    return status;
+}
+
 static int read_all(struct job *job, const char *text, const struct string_list *settings,
                     struct error *err)
 {
@@ -189,7 +215,7 @@ static int read_all(struct job *job, const char *text, const struct string_list 
         if (load_setting(job, settings->items[i], err)) return -1;
     load_recipe(job);
     if (job_has_pairs(job)) load_missing(job, "data.pairs", pairs_defaults);
-    if (check_required(job, err)) return -1;
+    if (check_required(job, err) || check_unused(job, err)) return -1;
     job_derive(job);
     return job_check(job, err);
 }

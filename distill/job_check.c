@@ -284,9 +284,6 @@ static int check_data(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(distill.pair_targets), err,
                              "has teacher, but teacher.model, distill.hpd.encoder and "
                              "distill.hpd.targets are all none");
-    if (job->mine.refresh_steps)
-        return contradiction(job, KEY_OF(mine.refresh_steps), err,
-                             "is %d, but nothing is mined for data.pairs", job->mine.refresh_steps);
     if (job->data.queries & QUERIES_MADE)
         return contradiction(job, KEY_OF(data.queries), err,
                              "makes queries from documents, but data.pairs are trained on as they "

@@ -57,7 +57,8 @@ START_TEST(what_pairs_lack_is_refused)
         {"export.pick=largest map", "export.pick", "map"},
         {"distill.similarity=dot", "distill.similarity", "cosines"},
         {"distill.pair_targets=[]", "distill.pair_targets", "is empty"},
-        {"mine.refresh_steps=10", "mine.refresh_steps is 10", "nothing is mined"},
+        {"mine.refresh_steps=10", "mine.refresh_steps is given", "nothing is mined"},
+        {"mine.negatives_per_query=3", "mine.negatives_per_query is given", "nothing is mined"},
         {"teacher.scores=[s.tsv]", "teacher.scores", "first column"},
         {"distill={epochs: 1, loss: {cosent: 0, hpd: 0}}", "distill.epochs is 1", "is 0"},
     };
