@@ -41,11 +41,18 @@ struct train_stage {
 
 /* ---- what training reads ---- */
 
-/* What the initial projection is made from, where the vectors are those of the teacher's layers, or
- * of the encoder that the student starts from. */
+static bool trains_hpd(const struct job *job)
+{
+    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
+           job->distill.loss.hpd.end > 0;
+}
+
+/* What the initial projection is made from, where HPD's vectors are those of the teacher's layers,
+ * or of the encoder that the student starts from. */
 static int read_start(struct train_stage *stage, struct error *err)
 {
     const struct job *job = stage->run->job;
+    if (!trains_hpd(job)) return 0;
     stage->start.of_folder = job->distill.hpd.source == VECTORS_ENCODER &&
                              job->student.init.kind == INIT_FOLDER &&
                              strcmp(job->distill.hpd.encoder, job->student.init.from) == 0;
@@ -482,10 +489,11 @@ static int distil_phase(struct train_stage *stage, const char *name, bool teache
     return status ? -1 : finish_student(stage, name, &schedule, err);
 }
 
-static int start_student(struct train_stage *stage, struct error *err)
+static int start_student(struct train_stage *stage, const struct student_start *start,
+                         struct error *err)
 {
     dual_encoder_free(&stage->student);
-    return student_init(&stage->student, stage->run, &stage->start, err);
+    return student_init(&stage->student, stage->run, start, err);
 }
 
 static int save_init(struct train_stage *stage, struct error *err)
@@ -499,23 +507,23 @@ static int save_init(struct train_stage *stage, struct error *err)
 /* Whether any step copies targets. */
 static bool copies_targets(const struct job *job)
 {
-    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
-           job->distill.loss.hpd.end > 0 || job->distill.loss.align.start > 0 ||
-           job->distill.loss.align.end > 0;
+    return trains_hpd(job) || job->distill.loss.align.start > 0 || job->distill.loss.align.end > 0;
 }
 
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
     if ((copies_targets(run->job) && targets_read(&stage->targets, run, err)) ||
-        read_start(stage, err) || start_student(stage, err) || save_init(stage, err))
+        read_start(stage, err) || start_student(stage, &stage->start, err) || save_init(stage, err))
         return -1;
     add_version_targets(stage);
     tokenise(stage);
     prepare_dev(stage);
     if (hpd_phase(stage, err) || distil_phase(stage, "distil", true, err)) return -1;
     if (!(run->job->evaluate.systems & SYSTEM_NO_TEACHER)) return 0;
-    return start_student(stage, err) || distil_phase(stage, "no-teacher", false, err) ? -1 : 0;
+    const struct student_start without = {0};
+    return start_student(stage, &without, err) || distil_phase(stage, "no-teacher", false, err) ? -1
+                                                                                                : 0;
 }
 
 static int read_candidates(struct train_stage *stage, struct error *err)

@@ -8,15 +8,16 @@
 
 /* Where a new projection comes from. */
 struct student_start {
-    const struct pca
-        *pca;       /* of the teacher's vectors (targets.h); NULL: these are another model's */
-    double length;  /* mean length of those vectors, before the PCA made it 1 */
-    bool of_folder; /* they are the vectors of the folder that the student starts from */
+    const struct pca *pca; /* of the vectors that HPD copies (targets.h); NULL: these are another
+                            * model's, or HPD does not follow */
+    double length;         /* mean length of those vectors, before the PCA made it 1 */
+    bool of_folder;        /* they are the vectors of the folder that the student starts from */
 };
 /* The job's student with initial weights.  Blocks are copies of student.init.layers of the teacher
  * or the folder, which have them (job_fit).  The projection is
- *   from the teacher, or from the encoder that HPD copies: the PCA of its vectors, so that a copied
- *     layer's output starts as an estimate of the HPD target;
+ *   from the teacher, or from the encoder that HPD copies, where HPD follows: the PCA of its
+ *     vectors, so that a copied layer's output starts as an estimate of the HPD target (as a start
+ *     for the ranking losses it is bad: docs/methods.md);
  *   from a folder: the folder's own Dense module of that size;
  *   else the PCA (centred) of the new student's own pooled vectors of the collection's documents;
  *   where neither fits: normal numbers of deviation 0.02;

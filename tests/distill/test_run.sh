@@ -181,6 +181,14 @@ run bare --set student.projection=none --set 'student.taps=[]' --set 'evaluate.d
 run short --set distill.epochs=0 --set 'evaluate.systems=[student]'
 cmp -s "$folder/short/train/hpd.best.safetensors" "$folder/short/train/distil.best.safetensors" ||
     wrong "0 epochs change weights"
+for layer in 0 1; do # without HPD nothing of the student comes from the vectors that it would copy
+    run "plain$layer" --set distill.hpd.epochs=0 --set distill.loss.hpd=0 --set distill.hpd.layer=$layer \
+        --set 'mine.sources=[bm25]' --set distill.epochs=1 --until train
+done
+cmp -s "$folder/plain0/train/init.safetensors" "$folder/plain1/train/init.safetensors" ||
+    wrong "without HPD its layer decides where the student begins"
+cmp -s "$folder/plain0/train/init.safetensors" "$folder/one/train/init.safetensors" &&
+    wrong "with HPD the student does not begin at its targets"
 run other --set "student.init.from=$folder/bare/student" --set distill.similarity=dot \
     --set data.drop_same_id=true --set distill.loss.margin_mse=1 --set data.max_train_queries=5 \
     --set 'mine.sources=[bm25]' --set "evaluate.baselines=[$folder/two/export]" \
