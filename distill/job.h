@@ -246,6 +246,8 @@ bool job_is_none(const char *value);
  * not be where it weighs nothing and fills no gap. */
 bool job_has_scores(const struct job *job);
 bool job_asks_model(const struct job *job);
+/* Whether anything copies HPD's vectors. */
+bool job_uses_hpd(const struct job *job);
 /* Whether the job is of sentence pairs, not of a collection. */
 bool job_has_pairs(const struct job *job);
 const char *job_data_path(const struct job *job); /* data.pairs or data.collection */

@@ -398,13 +398,6 @@ static int check_sample(const struct job *job, int width, struct error *err)
                : 0;
 }
 
-/* Whether HPD targets are used at all. */
-static bool uses_hpd(const struct job *job)
-{
-    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
-           job->distill.loss.hpd.end > 0;
-}
-
 static int check_losses(const struct job *job, struct error *err)
 {
     double lists = job->distill.loss.listwise_kl + job->distill.loss.margin_mse +
@@ -423,7 +416,7 @@ static int check_losses(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(distill.loss.listwise_kl), err,
                              "and its like in distill.loss copy scores, but teacher.model is none "
                              "and teacher.scores empty; set their weights to 0");
-    if (uses_hpd(job) && job->distill.hpd.source == VECTORS_NONE)
+    if (job_uses_hpd(job) && job->distill.hpd.source == VECTORS_NONE)
         return contradiction(job, KEY_OF(distill.hpd.epochs), err,
                              "and distill.loss.hpd copy vectors, but teacher.model, "
                              "distill.hpd.encoder and distill.hpd.targets are all none; set them "
@@ -580,7 +573,7 @@ int job_fit(struct job *job, const struct job_models *models, struct error *err)
 {
     if (fit_layers(job, models, err)) return -1;
     int width = job->student.projection ? job->student.projection : models->start->hidden_size;
-    if (uses_hpd(job) && width > models->vector_width)
+    if (job_uses_hpd(job) && width > models->vector_width)
         return contradiction(job, KEY_OF(student.projection), err,
                              "makes the student %d wide, but the HPD targets come from vectors of "
                              "width %d; set distill.hpd.epochs and distill.loss.hpd to 0",

@@ -51,6 +51,12 @@ void job_derive_teacher(struct job *job)
         job->distill.loss.hpd.start = job->distill.loss.hpd.end = 0;
 }
 
+bool job_uses_hpd(const struct job *job)
+{
+    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
+           job->distill.loss.hpd.end > 0;
+}
+
 static int check_weights(const struct job *job, struct error *err)
 {
     const struct number_list *weights = &job->teacher.weights;

@@ -41,18 +41,12 @@ struct train_stage {
 
 /* ---- what training reads ---- */
 
-static bool trains_hpd(const struct job *job)
-{
-    return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
-           job->distill.loss.hpd.end > 0;
-}
-
 /* What the initial projection is made from, where HPD's vectors are those of the teacher's layers,
  * or of the encoder that the student starts from. */
 static int read_start(struct train_stage *stage, struct error *err)
 {
     const struct job *job = stage->run->job;
-    if (!trains_hpd(job)) return 0;
+    if (!job_uses_hpd(job)) return 0;
     stage->start.of_folder = job->distill.hpd.source == VECTORS_ENCODER &&
                              job->student.init.kind == INIT_FOLDER &&
                              strcmp(job->distill.hpd.encoder, job->student.init.from) == 0;
@@ -507,7 +501,8 @@ static int save_init(struct train_stage *stage, struct error *err)
 /* Whether any step copies targets. */
 static bool copies_targets(const struct job *job)
 {
-    return trains_hpd(job) || job->distill.loss.align.start > 0 || job->distill.loss.align.end > 0;
+    return job_uses_hpd(job) || job->distill.loss.align.start > 0 ||
+           job->distill.loss.align.end > 0;
 }
 
 static int train_all(struct train_stage *stage, struct error *err)
