@@ -516,9 +516,9 @@ static int train_all(struct train_stage *stage, struct error *err)
     prepare_dev(stage);
     if (hpd_phase(stage, err) || distil_phase(stage, "distil", true, err)) return -1;
     if (!(run->job->evaluate.systems & SYSTEM_NO_TEACHER)) return 0;
-    const struct student_start without = {0};
-    return start_student(stage, &without, err) || distil_phase(stage, "no-teacher", false, err) ? -1
-                                                                                                : 0;
+    const struct student_start own = {0};
+    if (start_student(stage, &own, err)) return -1;
+    return distil_phase(stage, "no-teacher", false, err);
 }
 
 static int read_candidates(struct train_stage *stage, struct error *err)
