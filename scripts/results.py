@@ -180,7 +180,7 @@ def value_cell(point, _):
 
 
 def mean_difference(collection, system):
-    """Of a system less the default, each query's mean over the taps that both have."""
+    """Of a system less the default, the mean over the taps that both have."""
     pairs = [(collection.find(system, *tap), collection.find(DEFAULT, *tap)) for tap in collection.taps()]
     pairs = [pair for pair in pairs if paired(*pair)]
     return mean_of_differences(pairs) if pairs else None

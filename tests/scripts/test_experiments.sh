@@ -1,6 +1,6 @@
 #!/bin/sh
-# scripts/experiments.py with two rows on the tiny collection, killed and gone on with, and measured on dev and on test;
-# the rows that are written are those of scripts/experiment_jobs.py; scripts/results.py with made-up results.
+# scripts/experiments.py with rows on the tiny collection, killed and gone on with, and measured on dev and on test, and
+# with a row of sentence pairs; the rows that are written are those of scripts/experiment_jobs.py.
 command -v python3 >/dev/null || {
     echo "SKIPPED: a test of scripts/experiments.py needs python3" >&2
     exit 0

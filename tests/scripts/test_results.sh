@@ -103,7 +103,7 @@ grep -q '^| .made..*matryoshka2d' "$folder/results.md" && wrong "a recipe of two
 
 # Of pairs there are no values by query, but the correlation of each resample: paired, too.  Without them, a seed's
 # interval stands, and what a tap keeps.
-pairs() { # SYSTEM: as the default, less 0.1 in every resample
+pairs() { # SYSTEM LESS: as the default, but so much less in every resample
     awk -F '\t' -v OFS='\t' -v less="$2" '
         $1 == "queries" { $1 = "draws"; for (i = 6; i <= NF; i++) $i -= less }
         $1 == "value" { $7 -= less }
