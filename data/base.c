@@ -360,6 +360,12 @@ void choose_smallest(bool *chosen, const uint64_t *keys, size_t n, size_t count)
     free(order);
 }
 
+void hash_hex(char hex[33], struct hash128 hash)
+{
+    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
+             (unsigned long long)hash.low);
+}
+
 int hash_file(char hex[33], const char *path, struct error *err)
 {
     char buffer[65536];
@@ -372,8 +378,7 @@ int hash_file(char hex[33], const char *path, struct error *err)
         XXH3_128bits_update(&state, buffer, got);
     int status = ferror(file) ? fail_errno(err, "%s: read error", path) : 0;
     XXH128_hash_t hash = XXH3_128bits_digest(&state);
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high64,
-             (unsigned long long)hash.low64);
+    hash_hex(hex, (struct hash128){.low = hash.low64, .high = hash.high64});
     fclose(file);
     return status;
 }

@@ -100,11 +100,12 @@ struct hash128 {
     uint64_t low, high;
 };
 struct hash128 hash128(const void *bytes, size_t length);
-double hash_place(uint64_t hash); /* in [0, 1) */
+void hash_hex(char hex[33], struct hash128 hash); /* 32 hexadecimal digits and NUL */
+double hash_place(uint64_t hash);                 /* in [0, 1) */
 /* Sets chosen[i] for the `count` smallest of keys [n], ties to the first: with hashes, a sample
  * that does not depend on the order. */
 void choose_smallest(bool *chosen, const uint64_t *keys, size_t n, size_t count);
-/* Hash of a whole file's content as 32 hexadecimal digits and NUL in hex. */
+/* Of a whole file's content. */
 int hash_file(char hex[33], const char *path, struct error *err);
 
 /* "3.1.2": of the library that a file includes, as loaded (xxHash: as compiled in).  Each file that

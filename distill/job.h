@@ -246,8 +246,12 @@ bool job_is_none(const char *value);
  * not be where it weighs nothing and fills no gap. */
 bool job_has_scores(const struct job *job);
 bool job_asks_model(const struct job *job);
-/* Whether anything copies HPD's vectors. */
+/* Whether HPD is trained; whether any step copies targets, of HPD or of aligned layers; whether the
+ * vectors of distill.hpd.source are needed at all, since they are copied, searched by mining or the
+ * teacher of sentence pairs. */
 bool job_uses_hpd(const struct job *job);
+bool job_copies_targets(const struct job *job);
+bool job_uses_vectors(const struct job *job);
 /* Whether the job is of sentence pairs, not of a collection. */
 bool job_has_pairs(const struct job *job);
 const char *job_data_path(const struct job *job); /* data.pairs or data.collection */

@@ -7,18 +7,12 @@
 
 #include "data/output.h"
 #include "data/progress.h"
-#include "data/sts.h"
-#include "distill/given_vectors.h"
+#include "distill/job_hashes.h"
 #include "distill/run_progress.h"
 
 static bool is_taught(const struct job *job)
 {
     return job->teacher.taught;
-}
-
-static bool has_vectors(const struct job *job)
-{
-    return job->distill.hpd.source != VECTORS_NONE;
 }
 
 static bool makes_queries(const struct job *job)
@@ -53,7 +47,7 @@ const struct stage job_stages[] = {
      "data.max_query_tokens data.drop_same_id probe distill.hpd.layer distill.hpd.form "
      "distill.hpd.centred distill.hpd.encoder distill.hpd.targets distill.align student.projection "
      "teacher.precision",
-     "", "teach queries", embed_stage, has_vectors},
+     "", "teach queries", embed_stage, job_uses_vectors},
     {"mine", "candidates for the teacher, by BM25, by vectors, or those that have scores",
      "seed data.train_split data.dev_split data.dev_fraction mine.sources mine.depth mine.scored "
      "mine.positives mine.bm25_k1 mine.bm25_b data.drop_same_id data.max_train_queries",
@@ -143,6 +137,7 @@ static const char *content_of(const struct job_run *run, const char *key)
     bool mines = strcmp(key, "mine.sources") == 0 && run->job->mine.sources & MINE_SCORES;
     if (mines || strcmp(key, "teacher.scores") == 0) return run->scores_hash;
     if (strcmp(key, "distill.hpd.encoder") == 0) return run->encoder_hash;
+    if (strcmp(key, "evaluate") == 0) return run->baselines_hash;
     return strcmp(key, "distill.hpd.targets") == 0 ? run->targets_hash : "";
 }
 
@@ -180,12 +175,6 @@ struct hash128 job_run_stage_hash(const struct job_run *run, const char *stage)
     struct hash128 hash = hash128(all.bytes, all.length);
     text_free(&all);
     return hash;
-}
-
-static void hash_hex(char hex[33], struct hash128 hash)
-{
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
-             (unsigned long long)hash.low);
 }
 
 /* What the mark of a finished stage holds. */
@@ -292,170 +281,6 @@ int job_run_stages(struct job_run *run, const char *until, struct error *err)
 
 /* ---- opening and closing ---- */
 
-static void hash_qrels(struct text *all, const struct split *split)
-{
-    text_printf(all, "%s\n", split->name);
-    for (size_t q = 0; q < split->qrels.count; q++) {
-        const struct judged_query *query = &split->qrels.queries[q];
-        for (size_t j = 0; j < query->count; j++)
-            text_printf(all, "%s\t%s\t%d\n", query->id, query->judgements[j].document,
-                        query->judgements[j].grade);
-    }
-}
-
-static void hash_pairs(struct text *all, const struct pair_split *split)
-{
-    text_printf(all, "%s\n", split->name);
-    for (size_t i = 0; i < split->count; i++)
-        text_printf(all, "%u\t%u\t%.17g\n", split->pairs[i].first, split->pairs[i].second,
-                    split->pairs[i].score);
-}
-
-static uint64_t hash_texts(const struct texts *texts, uint64_t hash)
-{
-    for (size_t i = 0; i < texts->count; i++) {
-        hash = hash64(texts->ids[i], strlen(texts->ids[i]) + 1, hash);
-        hash = hash64(texts->values[i], strlen(texts->values[i]) + 1, hash);
-    }
-    return hash;
-}
-
-static void hash_collection(char hex[33], const struct collection *collection)
-{
-    struct text all = {0};
-    for (size_t s = 0; s < collection->num_splits; s++) hash_qrels(&all, &collection->splits[s]);
-    for (size_t s = 0; s < collection->num_pair_splits; s++)
-        hash_pairs(&all, &collection->pair_splits[s]);
-    uint64_t texts = hash_texts(&collection->queries, hash_texts(&collection->documents, 1));
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)texts,
-             (unsigned long long)hash64(all.bytes ? all.bytes : "", all.length, 2));
-    text_free(&all);
-}
-
-/* Of the weights that the student starts from, where they are not the teacher's. */
-static int hash_init(char hex[33], const struct job *job, struct error *err)
-{
-    *hex = '\0';
-    if (job->student.init.kind != INIT_FOLDER) return 0;
-    return hash_if_there(hex, job->student.init.from, "model.safetensors", err);
-}
-
-static int add_pairs(struct text *all, const char *path, const char *split, struct error *err)
-{
-    struct sts_pairs pairs;
-    if (sts_read(&pairs, path, split, err)) return -1;
-    uint64_t hash = 0;
-    for (size_t i = 0; i < pairs.count; i++) {
-        hash = hash64(pairs.first[i], strlen(pairs.first[i]) + 1, hash);
-        hash = hash64(pairs.second[i], strlen(pairs.second[i]) + 1, hash);
-        hash = hash64(&pairs.scores[i], sizeof pairs.scores[i], hash);
-    }
-    sts_free(&pairs);
-    text_printf(all, "%s %016llx\n", split, (unsigned long long)hash);
-    return 0;
-}
-
-/* Of the files that a teacher is taught from, beside the collection. */
-static int hash_taught(char hex[33], const struct job *job, struct error *err)
-{
-    const struct {
-        const char *folder, *name;
-    } files[] = {
-        {job->teach.init, "model.safetensors"},           {job->teach.guide, "model.safetensors"},
-        {job->teach.vocabulary, "tokenizer.json"},        {job->teach.vocabulary, "vocab.txt"},
-        {job->teach.vocabulary, "tokenizer_config.json"},
-    };
-    struct text all = {0};
-    int status = 0;
-    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
-        char of_file[33];
-        status = hash_if_there(of_file, files[i].folder, files[i].name, err);
-        text_printf(&all, "%s %s\n", files[i].name, of_file);
-    }
-    bool own =
-        strcmp(job->teach.pairs, job->data.pairs) == 0; /* they are in the collection's hash */
-    if (!status && !job_is_none(job->teach.pairs) && !own)
-        status = add_pairs(&all, job->teach.pairs, "train", err) ||
-                 add_pairs(&all, job->teach.pairs, "dev", err);
-    hash_hex(hex, hash128(all.bytes, all.length));
-    text_free(&all);
-    return status ? -1 : 0;
-}
-
-/* Of files by any program; one that is not there yet counts as such. */
-static int hash_given(char hex[33], const struct string_list *paths, struct error *err)
-{
-    struct text all = {0};
-    int status = 0;
-    *hex = '\0';
-    for (size_t i = 0; i < paths->count && !status; i++) {
-        char of_file[33] = "";
-        if (path_exists(paths->items[i])) status = hash_file(of_file, paths->items[i], err);
-        text_printf(&all, "%s\n", of_file);
-    }
-    if (all.length) hash_hex(hex, hash128(all.bytes, all.length));
-    text_free(&all);
-    return status;
-}
-
-/* Of all of a dual encoder's folder that its vectors depend on. */
-static int hash_encoder(char hex[33], const char *folder, struct error *err)
-{
-    static const char *const names[] = {"model.safetensors",
-                                        "config.json",
-                                        "modules.json",
-                                        "1_Pooling/config.json",
-                                        "config_sentence_transformers.json",
-                                        "tokenizer.json",
-                                        "tokenizer_config.json",
-                                        "vocab.txt"};
-    struct st_config st = {0};
-    struct text all = {0};
-    char of_file[33];
-    int status = st_config_read(&st, folder, err);
-    for (size_t i = 0; i < sizeof names / sizeof *names && !status; i++) {
-        status = hash_if_there(of_file, folder, names[i], err);
-        text_printf(&all, "%s %s\n", names[i], of_file);
-    }
-    if (!status && st.dense_folder) {
-        status = hash_if_there(of_file, st.dense_folder, "model.safetensors", err);
-        text_printf(&all, "dense %s %d\n", of_file, (int)st.dense_activation);
-    }
-    if (!status) hash_hex(hex, hash128(all.bytes, all.length));
-    text_free(&all);
-    st_config_free(&st);
-    return status;
-}
-
-/* Of what comes from outside: scores and vectors. */
-static int hash_outside(struct job_run *run, struct error *err)
-{
-    const struct job *job = run->job;
-    int status = hash_given(run->scores_hash, &job->teacher.scores, err);
-    if (!status && job->distill.hpd.source == VECTORS_ENCODER)
-        status = hash_encoder(run->encoder_hash, job->distill.hpd.encoder, err);
-    if (!status && job->distill.hpd.source == VECTORS_FILE) {
-        char *ids = given_ids_path(job->distill.hpd.targets);
-        const char *const both[] = {job->distill.hpd.targets, ids};
-        const struct string_list paths = {.items = (const char **)both, .count = 2};
-        status = hash_given(run->targets_hash, &paths, err);
-        free(ids);
-    }
-    return status;
-}
-
-static int hash_teacher(struct job_run *run, struct error *err)
-{
-    if (run->job->teacher.absent) {
-        snprintf(run->teacher_hash, sizeof run->teacher_hash, "none");
-        return 0;
-    }
-    if (run->job->teacher.taught) return hash_taught(run->teacher_hash, run->job, err);
-    if (!job_run_teacher(run, err)) return -1;
-    hash_hex(run->teacher_hash, cross_encoder_fingerprint(run->teacher));
-    return 0;
-}
-
 static int open_folder(struct job_run *run, struct error *err)
 {
     if (make_folder(run->folder, err)) return -1;
@@ -550,8 +375,7 @@ static int open_all(struct job_run *run, const char *until, struct error *err)
     if (job_collection_read(&run->collection, job, err)) return -1;
     hash_collection(run->collection_hash, &run->collection);
     if ((job_has_pairs(job) ? open_pairs(run, test, err) : open_queries(run, test, err)) ||
-        hash_teacher(run, err) || hash_init(run->init_hash, job, err) || hash_outside(run, err) ||
-        open_folder(run, err) || write_job(run, err))
+        hash_models(run, err) || open_folder(run, err) || write_job(run, err))
         return -1;
     size_t documents = run->collection.documents.count;
     if (job_has_pairs(job))

@@ -49,8 +49,9 @@ struct job_run {
     /* of the teacher; of what it is taught from, where it is taught; "none" where it is absent */
     char teacher_hash[33];
     char init_hash[33]; /* of student.init.from, or "" */
-    /* of the files of teacher.scores, distill.hpd.encoder and distill.hpd.targets, or "" */
-    char scores_hash[33], encoder_hash[33], targets_hash[33];
+    /* of the files of teacher.scores, distill.hpd.encoder, distill.hpd.targets and
+     * evaluate.baselines, or "" */
+    char scores_hash[33], encoder_hash[33], targets_hash[33], baselines_hash[33];
 };
 
 /* Reads the collection, makes queries where the job does, splits them or the pairs, makes the

@@ -44,17 +44,32 @@ void job_derive_teacher(struct job *job)
                                                                        : VECTORS_TEACHER;
     if (!job_has_scores(job) && !job->places[KEY_OF(distill.loss.listwise_kl)])
         job->distill.loss.listwise_kl = 0;
-    if (job->distill.hpd.source != VECTORS_NONE) return;
-    if (!job->places[KEY_OF(mine.sources)]) job->mine.sources &= ~MINE_TEACHER;
-    if (!job->places[KEY_OF(distill.hpd.epochs)]) job->distill.hpd.epochs = 0;
-    if (!job->places[KEY_OF(distill.loss.hpd)])
-        job->distill.loss.hpd.start = job->distill.loss.hpd.end = 0;
+    /* Vectors that the job names are searched and copied. */
+    bool named =
+        job->distill.hpd.source == VECTORS_ENCODER || job->distill.hpd.source == VECTORS_FILE;
+    if (named && !job->places[KEY_OF(mine.sources)]) job->mine.sources |= MINE_TEACHER;
+    if (named && !job->places[KEY_OF(distill.hpd.epochs)]) job->distill.hpd.epochs = 2;
+    if (job->distill.hpd.epochs > 0 && !job->places[KEY_OF(distill.loss.hpd)])
+        job->distill.loss.hpd.start = 1, job->distill.loss.hpd.end = 0.1;
 }
 
 bool job_uses_hpd(const struct job *job)
 {
     return job->distill.hpd.epochs > 0 || job->distill.loss.hpd.start > 0 ||
            job->distill.loss.hpd.end > 0;
+}
+
+bool job_copies_targets(const struct job *job)
+{
+    return job_uses_hpd(job) || job->distill.loss.align.start > 0 ||
+           job->distill.loss.align.end > 0;
+}
+
+bool job_uses_vectors(const struct job *job)
+{
+    if (job->distill.hpd.source == VECTORS_NONE) return false;
+    bool pairs = job_has_pairs(job), searched = !pairs && job->mine.sources & MINE_TEACHER;
+    return job_copies_targets(job) || searched || (pairs && job->teacher.absent);
 }
 
 static int check_weights(const struct job *job, struct error *err)
@@ -92,6 +107,23 @@ static int check_align(const struct job *job, struct error *err)
     return 0;
 }
 
+/* Keys of HPD, given without those that switch it on. */
+static int check_hpd(const struct job *job, struct error *err)
+{
+    const int rows[] = {KEY_OF(distill.hpd.centred), KEY_OF(distill.hpd.loss),
+                        KEY_OF(distill.hpd.batch_texts), KEY_OF(distill.hpd.max_texts),
+                        KEY_OF(distill.hpd.learning_rate)};
+    if (job_copies_targets(job) || job->places[KEY_OF(distill.hpd.epochs)] ||
+        job->places[KEY_OF(distill.loss.hpd)])
+        return 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (job->places[rows[i]])
+            return contradiction(job, rows[i], err,
+                                 "is of HPD, which is off by default; set distill.hpd.epochs, "
+                                 "too, for example to 2");
+    return 0;
+}
+
 /* Who the teachers are. */
 static int check_teachers(const struct job *job, struct error *err)
 {
@@ -111,7 +143,7 @@ static int check_teachers(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(distill.hpd.layer), err,
                              "and distill.hpd.form choose among the teacher's layers, whose "
                              "vectors are not what HPD copies; leave them away");
-    return check_weights(job, err) || check_align(job, err) ? -1 : 0;
+    return check_weights(job, err) || check_align(job, err) || check_hpd(job, err) ? -1 : 0;
 }
 
 static int check_teach_losses(const struct job *job, struct error *err)

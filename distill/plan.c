@@ -106,7 +106,7 @@ static void plan_embed(struct plan_stage *out, const struct job *job,
                        const struct plan_facts *facts)
 {
     double texts = (double)(facts->documents + facts->queries);
-    out->wanted = job->distill.hpd.source != VECTORS_NONE;
+    out->wanted = job_uses_vectors(job);
     if (!out->wanted) {
         snprintf(out->work, sizeof out->work, "not needed: no vectors are copied or searched");
         return;
@@ -232,8 +232,10 @@ static void plan_train(struct plan_stage *out, const struct job *job,
         pairs ? sentences(facts, (double)facts->dev)
               : least((double)facts->documents, (double)facts->dev * (job->mine.scored + 1));
     double evaluations = job->distill.epochs * job->distill.evaluations_per_epoch;
-    snprintf(out->work, sizeof out->work, "%.0f HPD steps, %.0f steps%s", hpd_steps, steps,
-             runs > 1 ? ", the latter also without the teacher" : "");
+    char before[32] = "";
+    if (hpd_steps > 0) snprintf(before, sizeof before, "%.0f HPD steps, ", hpd_steps);
+    snprintf(out->work, sizeof out->work, "%s%.0f steps%s", before, steps,
+             runs > 1 ? ", these also without the teacher" : "");
     double trained =
         texts * mean * job->distill.hpd.epochs + runs * steps * step_tokens(job, facts);
     out->seconds = student_seconds(

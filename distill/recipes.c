@@ -36,7 +36,7 @@ static const struct {
     const char *summary, *keys;
 } recipes[NUM_RECIPES] = {
     [RECIPE_RETORT] = {
-        "labels, the teacher's distributions, self-distillation and HPD at all of student.taps",
+        "labels, the teacher's distributions and self-distillation at all of student.taps",
         ""},
     [RECIPE_2DMSE] = {
         "labels at a drawn layer and the last, at a drawn width and the full one; the drawn layer "

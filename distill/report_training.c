@@ -300,18 +300,18 @@ int page_probe(struct page *page, struct error *err)
     html_section(&page->out, "probe", "Layer probe");
     html_paragraph(&page->out,
                    "How good the mean of a layer's vectors is for single texts, for every layer of "
-                   "the teacher: the best one gives the targets of phase hpd%s. Centred: less the "
+                   "the teacher: the best one gives %sthe targets of HPD. Centred: less the "
                    "mean of all vectors of its kind.",
-                   pairs ? "" : " and candidates for mining");
+                   pairs ? "" : "candidates for mining and ");
     if (pairs)
         html_paragraph(&page->out, "Measured on at most %d dev pairs.", page->job->probe.documents);
     else
         html_paragraph(&page->out,
                        "Measured on at most %d dev queries against at most %d documents.",
                        page->job->probe.queries, page->job->probe.documents);
-    if (page->job->distill.hpd.source != VECTORS_TEACHER)
-        html_missing(&page->out,
-                     "This job copies no vectors of the teacher's layers: none is probed.");
+    if (page->job->distill.hpd.source != VECTORS_TEACHER || !job_uses_vectors(page->job))
+        html_missing(&page->out, "This job needs no vectors of the teacher's layers: none is "
+                                 "probed.");
     else if (!status && table.count[0])
         probe_figure(page, &table);
     else if (!status)

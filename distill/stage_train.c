@@ -498,17 +498,10 @@ static int save_init(struct train_stage *stage, struct error *err)
     return status;
 }
 
-/* Whether any step copies targets. */
-static bool copies_targets(const struct job *job)
-{
-    return job_uses_hpd(job) || job->distill.loss.align.start > 0 ||
-           job->distill.loss.align.end > 0;
-}
-
 static int train_all(struct train_stage *stage, struct error *err)
 {
     struct job_run *run = stage->run;
-    if ((copies_targets(run->job) && targets_read(&stage->targets, run, err)) ||
+    if ((job_copies_targets(run->job) && targets_read(&stage->targets, run, err)) ||
         read_start(stage, err) || start_student(stage, &stage->start, err) || save_init(stage, err))
         return -1;
     add_version_targets(stage);

@@ -88,9 +88,7 @@ int embedder_fingerprint(char hex[33], const struct embedder *embedder, struct e
     int status = add_file(&all, encoder->folder, "tokenizer.json", err);
     if (status == 0) status = add_file(&all, encoder->folder, "tokenizer_config.json", err);
     if (status == 0) status = add_file(&all, encoder->folder, "vocab.txt", err);
-    struct hash128 hash = hash128(all.bytes, all.length);
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)hash.high,
-             (unsigned long long)hash.low);
+    hash_hex(hex, hash128(all.bytes, all.length));
     text_free(let_go(&all));
     return status;
 }

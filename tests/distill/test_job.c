@@ -53,13 +53,13 @@ START_TEST(defaults_and_what_follows_from_them)
     ck_assert_str_eq(job.data.collection, collection);
     ck_assert_str_eq(job.teacher.model, model);
     ck_assert_str_eq(job.data.query_prefix, "");
-    ck_assert_int_eq(job.mine.sources, MINE_BM25 | MINE_TEACHER);
+    ck_assert_int_eq(job.mine.sources, MINE_BM25);
     ck_assert_int_eq(job.student.init.kind, INIT_TEACHER);
     ck_assert_int_eq(job.student.projection, 128);
     ck_assert_int_eq(job.distill.hpd.layer, BY_PROBE);
     ck_assert_int_eq(job.distill.hpd.form, BY_PROBE);
-    ck_assert_double_eq(job.distill.loss.hpd.start, 1);
-    ck_assert_double_eq(job.distill.loss.hpd.end, 0.1);
+    ck_assert(!job_uses_hpd(&job) && !job_uses_vectors(&job));
+    ck_assert_double_eq(job.distill.loss.hpd.start, 0);
     ck_assert_int_eq(job.evaluate.systems, 63);
     ck_assert_uint_eq(job.evaluate.measures.count, 4);
     ck_assert_str_eq(job.evaluate.measures.items[3], "map");
@@ -262,13 +262,13 @@ START_TEST(contradictions_are_refused)
         {"evaluate.measures=[num_rel]", "evaluate.measures", "a count"},
         {"evaluate.measures=[ndgc]", "evaluate.measures", "ndgc"},
         {"mine.sources=[]", "mine.sources", "is empty"},
-        {"mine.scored=201", "is 201", "mine.depth 100 give at most 200"},
+        {"mine.scored=101", "is 101", "mine.depth 100 give at most 100"},
         {"mine.negatives_per_query=33", "is 33", "mine.scored 32"},
         {"mine.negatives_per_query=0", "listwise_kl", "compare"},
         {"data.dev_split=test", "data.test_split", "both test"},
         {"data.train_split=test", "data.test_split", "both test"},
         {"data.dev_split=train", "data.train_split", "data.dev_fraction"},
-        {"distill.loss={info_nce: 0, listwise_kl: 0, hpd: 0}", "distill.epochs is 3", "is 0"},
+        {"distill.loss={info_nce: 0, listwise_kl: 0, hpd: 0}", "distill.epochs is 4", "is 0"},
         {"distill={epochs: 0, hpd: {epochs: 0}}", "distill.epochs", "nothing is trained"},
         {"name=a/b", "name is a/b", "folder"},
         {"name=..", "name is ..", "folder"},
@@ -414,18 +414,21 @@ START_TEST(models_complete_a_job)
     const struct {
         const char *setting, *words, *more;
         const struct encoder_config *start;
+        const char *and_setting;
     } rows[] = {
-        {"student.init.layers=[1, 2, 7]", "has 7", "6 layers", &teacher},
-        {"distill.hpd.layer=7", "is 7", "teacher has 6 layers", &teacher},
-        {"student={projection: 512, taps: [[3, 512]]}", "512 wide", "width 384", &teacher},
-        {"student={projection: none, taps: [[3, 128]]}", "must end with", "[3, 384]", &teacher},
-        {"student.projection=none", "768 wide", "width 384", &wide},
-        {"distill.align.layers=[1, 2, 7]", "has 7", "6 layers", &teacher},
-        {"distill={align: {layers: [1, 2, 3]}, hpd: {epochs: 0}, loss: {hpd: 0}}",
-         "a student 128 wide", "width 96", &teacher},
+        {"student.init.layers=[1, 2, 7]", "has 7", "6 layers", &teacher, NULL},
+        {"distill.hpd.layer=7", "is 7", "teacher has 6 layers", &teacher, NULL},
+        {"student={projection: 512, taps: [[3, 512]]}", "512 wide", "width 384", &teacher,
+         "distill.hpd.epochs=1"},
+        {"student={projection: none, taps: [[3, 128]]}", "must end with", "[3, 384]", &teacher,
+         NULL},
+        {"student.projection=none", "768 wide", "width 384", &wide, "distill.loss.hpd=1"},
+        {"distill.align.layers=[1, 2, 7]", "has 7", "6 layers", &teacher, NULL},
+        {"distill.align.layers=[1, 2, 3]", "a student 128 wide", "width 96", &teacher, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        check_ok(read_with(&job, smallest, (const char *[]){rows[i].setting, NULL}, &err), &err);
+        const char *const settings[] = {rows[i].setting, rows[i].and_setting, NULL};
+        check_ok(read_with(&job, smallest, settings, &err), &err);
         models.start = rows[i].start;
         models.aligned_width = strstr(rows[i].more, "96") ? 96 : 384;
         int result = job_fit(&job, &models, &err);

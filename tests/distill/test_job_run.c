@@ -8,7 +8,8 @@
 
 #include "data/output.h"
 
-static const char text[] = "name: x\ndata: {collection: /c}\nteacher: {model: /t}\n";
+static const char text[] = "name: x\ndata: {collection: /c}\nteacher: {model: /t}\n"
+                           "mine: {sources: [bm25, teacher]}\n";
 static const char labels_alone[] = "name: x\ndata: {collection: /c}\nteacher: {model: none}\n"
                                    "student: {init: {from: /s}}\n";
 static const char pairs_alone[] = "name: x\ndata: {pairs: /p}\nteacher: {model: none}\n"
@@ -126,6 +127,9 @@ START_TEST(a_taught_teacher_is_the_first_stage)
     ck_assert_str_eq(job_stages[1].name, "queries");
     ck_assert(!stage_is_wanted(&job_stages[1], &given));
     ck_assert(stage_is_wanted(&job_stages[2], &given));
+    struct job words = job_with("mine.sources=[bm25]");
+    ck_assert(!stage_is_wanted(&job_stages[2], &words));
+    job_free(&words);
     const struct job_run run = {.job = &taught};
     struct hash128 before = job_run_stage_hash(&run, "report");
     taught.teach.epochs++;

@@ -31,6 +31,8 @@ START_TEST(a_teacher_may_be_absent)
     ck_assert_int_eq(job.distill.hpd.source, VECTORS_ENCODER);
     ck_assert_int_eq(job.mine.sources, MINE_BM25 | MINE_TEACHER);
     ck_assert_int_eq(job.distill.hpd.epochs, 2);
+    ck_assert_double_eq(job.distill.loss.hpd.start, 1);
+    ck_assert_double_eq(job.distill.loss.hpd.end, 0.1);
     ck_assert_double_eq(job.distill.loss.listwise_kl, 1);
     job_free(&job);
     static const char *const refused[][2] = {
@@ -77,6 +79,36 @@ START_TEST(several_teachers)
 }
 END_TEST
 
+/* Vectors are made where they are copied or searched, and HPD's term follows from its stage. */
+START_TEST(hpd_is_asked_for)
+{
+    static const struct {
+        const char *yaml;
+        bool hpd, vectors;
+        double term;
+    } rows[] = {
+        {"", false, false, 0},
+        {"mine: {sources: [bm25, teacher]}\n", false, true, 0},
+        {"distill: {hpd: {epochs: 1, centred: true}}\n", true, true, 1},
+        {"distill: {hpd: {epochs: 1}, loss: {hpd: 0}}\n", true, true, 0},
+        {"distill: {loss: {hpd: 0.5}}\n", true, true, 0.5},
+        {"distill: {hpd: {epochs: 0, centred: true}}\n", false, false, 0},
+        {"distill: {hpd: {encoder: e}}\n", true, true, 1},
+        {"distill: {align: {layers: [1, 2, 3]}, loss: {align: 1}}\n", false, true, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct job job;
+        struct error err;
+        char *yaml = xasprintf("%s%s", smallest, rows[i].yaml);
+        check_ok(read_job_text(&job, yaml, NULL, &err), &err);
+        ck_assert(job_uses_hpd(&job) == rows[i].hpd && job_uses_vectors(&job) == rows[i].vectors);
+        ck_assert_double_eq(job.distill.loss.hpd.start, rows[i].term);
+        job_free(&job);
+        free(yaml);
+    }
+}
+END_TEST
+
 START_TEST(contradictions_are_refused)
 {
     static const char *const rows[][3] = {
@@ -90,6 +122,7 @@ START_TEST(contradictions_are_refused)
         {"distill.hpd={encoder: e, layer: 1}", "distill.hpd.layer", "leave them away"},
         {"distill.align.layers=[1, 2]", "has 2", "student 3"},
         {"distill.loss.align=0.5", "is not 0", "distill.align.layers is empty"},
+        {"distill.hpd.learning_rate=0.1", "distill.hpd.learning_rate", "set distill.hpd.epochs"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct job job;
@@ -104,6 +137,7 @@ int main(void)
 {
     const struct test_row rows[] = {TEST(a_teacher_may_be_absent),
                                     TEST(several_teachers),
+                                    TEST(hpd_is_asked_for),
                                     TEST(contradictions_are_refused),
                                     {0}};
     return run_tests("distill/job_teacher", rows);

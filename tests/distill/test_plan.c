@@ -39,6 +39,7 @@ static struct plan_facts facts(void)
 static struct plan plan_with(const struct plan_facts *given, const char *setting)
 {
     static const char yaml[] = "data: {collection: c}\nteacher: {model: m}\n"
+                               "mine: {sources: [bm25, teacher]}\n"
                                "distill: {hpd: {layer: 2, form: single}}\n";
     const char *items[] = {setting};
     const struct string_list settings = {.items = items, .count = setting ? 1 : 0};
@@ -100,13 +101,17 @@ START_TEST(stages_count_what_they_read)
     ck_assert_double_eq_tol(stage_of(&plan, "embed")->seconds,
                             (102000. * 2 + 3 * 100200. * 6) / 1e5, 1e-9);
     ck_assert_double_eq(stage_of(&plan, "embed")->disk_bytes, 1200 * 384 * 4);
-    ck_assert_str_eq(stage_of(&plan, "train")->work,
-                     "18 HPD steps, 12 steps, the latter also without the teacher");
+    ck_assert_str_eq(stage_of(&plan, "train")->work, "16 steps, these also without the teacher");
     ck_assert_str_eq(stage_of(&plan, "evaluate")->work,
                      "3 layers x 4 dims; 5000 pairs for the teacher to re-rank");
-    double trained = 1100 * 85 * 2 + 2 * 12 * 32 * (10 + 8 * 100), watched = 2 * 6 * 660 * 100;
+    double trained = 2 * 16 * 32 * (10 + 8 * 100), watched = 2 * 8 * 660 * 100;
     ck_assert_double_eq_tol(stage_of(&plan, "train")->seconds, (3 * trained + watched) * 3 / 1e5,
                             1e-9);
+    struct plan copies = plan_with(&given, "distill.hpd.epochs=2");
+    ck_assert_str_eq(stage_of(&copies, "train")->work,
+                     "18 HPD steps, 16 steps, these also without the teacher");
+    ck_assert_double_eq_tol(stage_of(&copies, "train")->seconds,
+                            stage_of(&plan, "train")->seconds + 3. * 1100 * 85 * 2 * 3 / 1e5, 1e-9);
     double seconds = 0;
     for (int i = 0; i < PLAN_STAGES; i++) seconds += plan.stages[i].seconds;
     ck_assert_double_eq_tol(plan.seconds, seconds, 1e-9);
@@ -123,8 +128,10 @@ START_TEST(estimates_follow_the_job)
     struct plan probed = plan_with(&given, "distill.hpd.layer=probe");
     struct plan alone = plan_with(&given, "evaluate.systems=[student]");
     struct plan longer = plan_with(&given, "distill.epochs=6");
+    struct plan unsearched = plan_with(&given, "mine.sources=[bm25]");
     struct plan_facts unknown = given;
     unknown.rate = 0;
+    ck_assert(stage_of(&plain, "embed")->wanted && !stage_of(&unsearched, "embed")->wanted);
     ck_assert_double_lt(stage_of(&half, "score")->seconds, stage_of(&plain, "score")->seconds);
     ck_assert_double_eq_tol(stage_of(&paired, "embed")->seconds,
                             stage_of(&plain, "embed")->seconds + 102000. * 2 / 1e5, 1e-9);

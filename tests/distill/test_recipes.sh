@@ -17,7 +17,7 @@ trains() { # trains RECIPE LOSSES...: no others in the log of the last phase
     [ "$got" = "$* " ] || wrong "$recipe trains $got"
 }
 
-trains retort hpd info_nce listwise_kl self_kl
+trains retort hpd info_nce listwise_kl self_kl # the job has HPD
 trains 2dmse coordinate_kl info_nce
 trains ese compress info_nce
 trains adaptive-layer coordinate_kl info_nce

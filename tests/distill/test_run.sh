@@ -173,7 +173,7 @@ expect_skipped "fewer candidates" "embed "
 
 # ---- jobs of other kinds; what they start from is the run before ----
 run wide --set student.projection=48 --set 'student.taps=[[1, 8], [2, 48]]' \
-    --set distill.hpd.epochs=0 --set 'distill.loss.hpd=[0, 0]' --until train
+    --set distill.hpd.epochs=0 --until train
 run bare --set student.projection=none --set 'student.taps=[]' --set 'evaluate.dims=[]' \
     --set student.pooling=cls --set 'export.pick=layers = 1 dim = 32' \
     --set 'evaluate.systems=[student]'
@@ -181,19 +181,27 @@ run bare --set student.projection=none --set 'student.taps=[]' --set 'evaluate.d
 run short --set distill.epochs=0 --set 'evaluate.systems=[student]'
 cmp -s "$folder/short/train/hpd.best.safetensors" "$folder/short/train/distil.best.safetensors" ||
     wrong "0 epochs change weights"
-for layer in 0 1; do # without HPD nothing of the student comes from the vectors that it would copy
-    run "plain$layer" --set distill.hpd.epochs=0 --set distill.loss.hpd=0 --set distill.hpd.layer=$layer \
-        --set 'mine.sources=[bm25]' --set distill.epochs=1 --until train
+for sources in bm25 "bm25, teacher"; do # without HPD nothing of the student comes from the vectors
+    run "plain $sources" --set distill.hpd.epochs=0 --set "mine.sources=[$sources]" --set distill.epochs=1 \
+        --until train
 done
-cmp -s "$folder/plain0/train/init.safetensors" "$folder/plain1/train/init.safetensors" ||
-    wrong "without HPD its layer decides where the student begins"
-cmp -s "$folder/plain0/train/init.safetensors" "$folder/one/train/init.safetensors" &&
+[ ! -e "$folder/plain bm25/representations/documents.npy" ] || wrong "vectors that nothing needs are made"
+cmp -s "$folder/plain bm25/train/init.safetensors" "$folder/plain bm25, teacher/train/init.safetensors" ||
+    wrong "vectors that are only searched decide where the student begins"
+cmp -s "$folder/plain bm25/train/init.safetensors" "$folder/one/train/init.safetensors" &&
     wrong "with HPD the student does not begin at its targets"
-run other --set "student.init.from=$folder/bare/student" --set distill.similarity=dot \
-    --set data.drop_same_id=true --set distill.loss.margin_mse=1 --set data.max_train_queries=5 \
-    --set 'mine.sources=[bm25]' --set "evaluate.baselines=[$folder/two/export]" \
-    --set 'evaluate.systems=[student]'
-grep -q "^export	2	8	" "$folder/other/grid.tsv" || wrong "the baseline is not in the grid"
+cp -r "$folder/two/export" "$folder/baseline"
+other() {
+    run other --set "student.init.from=$folder/bare/student" --set distill.similarity=dot \
+        --set data.drop_same_id=true --set distill.loss.margin_mse=1 --set data.max_train_queries=5 \
+        --set 'mine.sources=[bm25]' --set "evaluate.baselines=[$folder/baseline]" \
+        --set 'evaluate.systems=[student]'
+}
+other
+grep -q "^baseline	2	8	" "$folder/other/grid.tsv" || wrong "the baseline is not in the grid"
+printf ' ' >>"$folder/baseline/config.json"
+other
+expect_skipped "another baseline in the place of the first" "embed mine score train "
 
 # ---- the world and the call are wrong ----
 refuses 1 "config.json" "$folder/job.yaml" --set teacher.model=/nowhere

@@ -32,7 +32,8 @@ static char *run_folder(const char *name)
     char *stages = path_join(folder, "stages"), *train = path_join(folder, "train");
     check_ok(make_folder(stages, &err), &err);
     check_ok(make_folder(train, &err), &err);
-    put(folder, "job.yaml", "data: {collection: c}\nteacher: {model: m}\n");
+    put(folder, "job.yaml",
+        "data: {collection: c}\nteacher: {model: m}\nmine: {sources: [bm25, teacher]}\n");
     free(stages);
     free(train);
     return folder;
