@@ -1,6 +1,6 @@
-"""Cross-encoders beside each other, as re-rankers: a Markdown table, nDCG@10 on test splits.
+"""Cross-encoders beside each other, as re-rankers: a Markdown table, nDCG@10 on test splits, or on others.
 
-    python3 scripts/compare_teachers.py [--depth 50] [--encoder MODEL] TEACHER... --on COLLECTION...
+    python3 scripts/compare_teachers.py [--split test] [--depth 50] [--encoder MODEL] TEACHER... --on COLLECTION...
 
 Every teacher re-ranks the first documents that BM25 finds and, with --encoder, those that this dual encoder finds;
 their own rankings stand beside.  A query that nothing is found for counts as 0.  Intervals are of 95 %, by bootstrap
@@ -36,7 +36,7 @@ def first_stage(folder, collection, queries, encoder, depth):
     index = folder / f"{name}.index"
     if not index.exists():
         retort("index", "--quiet", *(["--model", encoder] if encoder else ["--bm25"]), "--output", index, collection)
-    run = folder / f"{name}-{depth}.trec"
+    run = queries.with_name(f"{name}-{depth}.trec")
     to_file(run, "search", "--quiet", "--index", index, "--top", depth, queries)
     return name, run
 
@@ -44,10 +44,11 @@ def first_stage(folder, collection, queries, encoder, depth):
 def rows_of(collection, call):
     name = Path(collection).name.removesuffix(".tar.gz")
     folder = Path("build/teachers") / name
-    folder.mkdir(parents=True, exist_ok=True)
-    judged = experiments.qrels(collection, "test")
-    judgements = experiments.write_judgements(folder / "judgements.tsv", judged)
-    queries = folder / "queries.tsv"
+    of_split = folder / call.split
+    of_split.mkdir(parents=True, exist_ok=True)
+    judged = experiments.qrels(collection, call.split)
+    judgements = experiments.write_judgements(of_split / "judgements.tsv", judged)
+    queries = of_split / "queries.tsv"
     texts = (json.loads(line) for line in experiments.member(collection, "queries.jsonl").decode().splitlines() if line)
     queries.write_text("".join(f"{row['_id']}\t{' '.join(row['text'].split())}\n" for row in texts
                                if str(row["_id"]) in judged))
@@ -56,7 +57,7 @@ def rows_of(collection, call):
         found = []
         for teacher in call.teachers:
             tag = "-".join(Path(teacher).resolve().parts[-2:])
-            reranked = folder / f"{first}-{call.depth}-{tag}-{call.max_length}.trec"
+            reranked = of_split / f"{first}-{call.depth}-{tag}-{call.max_length}.trec"
             to_file(reranked, "rerank", "--teacher", teacher, "--max-length", call.max_length, "--depth", call.depth,
                     "--cache", folder / "scores.cache", "--queries", queries, collection, run)
             found.append(experiments.per_query(judged, judgements, reranked))
@@ -68,6 +69,7 @@ def rows_of(collection, call):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", default="test")
     parser.add_argument("--depth", type=int, default=50)
     parser.add_argument("--max-length", type=int, default=256)
     parser.add_argument("--encoder")

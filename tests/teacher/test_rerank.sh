@@ -54,6 +54,13 @@ cp "$folder/out" "$folder/all"
 rerank --cache "$folder/cache" "$c" - <"$folder/run.trec" | cmp -s - "$folder/all" || wrong "with a cache, from stdin"
 rerank --cache "$folder/cache" --threads 1 "$c" "$folder/run.trec" | cmp -s - "$folder/all" || wrong "from the cache"
 
+# Pairs that stand twice are scored once, and all of them are done.
+printf 'a\train\nb\train\n' >"$folder/twins.tsv"
+for twin in a b; do sed -n "s/^q2/$twin/p" "$folder/run.trec"; done >"$folder/twins.trec"
+"$RETORT" rerank --teacher "$model" --precision f32 --cache "$folder/new" --queries "$folder/twins.tsv" "$c" \
+    "$folder/twins.trec" >"$folder/out" 2>"$folder/said" || wrong "twins: $(cat "$folder/said")"
+grep -q 'scoring: 4 pairs in' "$folder/said" || wrong "twins: $(cat "$folder/said")"
+
 # The first of a list by its scores, not by its lines.
 rerank --depth 1 --tag one "$c" "$folder/run.trec" >"$folder/out"
 [ "$(awk '{ print $1, $3, $6 }' "$folder/out" | tr '\n' ' ')" = "q1 d3 one q2 d3 one " ] ||
