@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "data/options.h"
 #include "data/output.h"
 #include "data/progress.h"
 #include "distill/job_hashes.h"
@@ -98,6 +99,27 @@ const char *const *stage_files(const char *stage)
     for (size_t i = 0; i < sizeof left_by / sizeof *left_by; i++)
         if (strcmp(left_by[i].stage, stage) == 0) return left_by[i].files;
     return NULL;
+}
+
+int stage_check_name(const char *until, struct error *err)
+{
+    const char *names[32];
+    struct text all = {0};
+    size_t count = 0;
+    for (const struct stage *stage = job_stages; stage->name; stage++) {
+        text_printf(&all, "%s%s", count ? ", " : "", stage->name);
+        names[count++] = stage->name;
+    }
+    bool known = false;
+    for (size_t s = 0; s < count; s++) known = known || strcmp(names[s], until) == 0;
+    const char *nearest = nearest_name(until, names, count);
+    int status = 0;
+    if (!known && nearest)
+        status = fail_usage(err, "--until %s: no such stage; did you mean %s?", until, nearest);
+    else if (!known)
+        status = fail_usage(err, "--until %s: no such stage; they are %s", until, all.bytes);
+    text_free(&all);
+    return status;
 }
 
 char *job_run_path(const struct job_run *run, const char *name)
@@ -315,7 +337,7 @@ static int write_job(const struct job_run *run, struct error *err)
     return status;
 }
 
-static bool needs_test(const char *until)
+bool stages_need_test(const char *until)
 {
     for (const struct stage *stage = job_stages; stage->name; stage++) {
         if (stage->work == evaluate_stage) return true;
@@ -371,7 +393,7 @@ static int open_queries(struct job_run *run, bool test, struct error *err)
 static int open_all(struct job_run *run, const char *until, struct error *err)
 {
     const struct job *job = run->job;
-    bool test = needs_test(until);
+    bool test = stages_need_test(until);
     if (job_collection_read(&run->collection, job, err)) return -1;
     hash_collection(run->collection_hash, &run->collection);
     if ((job_has_pairs(job) ? open_pairs(run, test, err) : open_queries(run, test, err)) ||

@@ -92,6 +92,10 @@ struct stage {
 };
 bool stage_is_wanted(const struct stage *stage, const struct job *job);
 extern const struct stage job_stages[]; /* ends with a zeroed row */
+/* Of `--until NAME`: fails where no stage has that name, and says which there are; whether a run up
+ * to and including it (NULL: to the end) asks for test queries. */
+int stage_check_name(const char *until, struct error *err);
+bool stages_need_test(const char *until);
 /* What it leaves in the run's folder, files and folders, NULL at the end; NULL: nothing to list. */
 const char *const *stage_files(const char *stage);
 

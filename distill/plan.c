@@ -319,9 +319,12 @@ void plan_estimate(struct plan *out, const struct job *job, const struct plan_fa
                              {"evaluate", plan_evaluate}, {"export", plan_export}};
     const int first_own = (int)seeds_own_stage();
     *out = (struct plan){.memory_bytes = peak_memory(job, facts)};
+    bool ended = false;
     for (int i = 0; i < PLAN_STAGES; i++) {
         struct plan_stage *stage = &out->stages[i];
         stage->name = stages[i].name;
+        if (ended) continue;
+        ended = facts->until && strcmp(facts->until, stage->name) == 0;
         stage->wanted = true;
         stages[i].plan(stage, job, facts);
         if (i >= first_own) /* rows of job_stages */

@@ -26,6 +26,7 @@ struct plan_facts {
     int vector_width;                               /* of the vectors that HPD copies */
     int baseline_layers;                            /* of all evaluate.baselines together */
     int threads, seeds; /* trainings of retort run --seeds; 1 without it */
+    const char *until;  /* the last stage that is planned; NULL: all */
     double rate;        /* tokens times layers a second of `teacher`; 0: unknown, no times */
 };
 

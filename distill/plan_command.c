@@ -148,7 +148,8 @@ static int count_pairs(struct planning *planning, struct error *err)
     uint32_t *learnt;
     pair_sets_split(&train, &dev, collection, job);
     pair_set_of(&test, collection, job->data.test_split);
-    int status = pair_sets_check(&train, &dev, &test, job, err);
+    bool tests = stages_need_test(facts->until);
+    int status = pair_sets_check(&train, &dev, tests ? &test : NULL, job, err);
     size_t most = (size_t)job->data.max_train_queries;
     facts->learnt = pair_set_documents(&learnt, &train, facts->documents);
     facts->train = most && most < train.count ? most : train.count;
@@ -169,7 +170,9 @@ static int count_queries(struct planning *planning, struct error *err)
     if (made_queries_add(&planning->made, &planning->collection, job, err)) return -1;
     query_sets_split(&planning->train, &planning->dev, collection, job);
     query_set_measured(&planning->test, &planning->dev, collection, job);
-    if (query_sets_check(&planning->train, &planning->dev, &planning->test, collection, job, err))
+    bool tests = stages_need_test(facts->until);
+    if (query_sets_check(&planning->train, &planning->dev, tests ? &planning->test : NULL,
+                         collection, job, err))
         return -1;
     size_t most = (size_t)job->data.max_train_queries;
     facts->learnt = facts->documents;
@@ -414,9 +417,9 @@ static int make_plan(struct planning *planning, bool quick, struct text *out, st
 }
 
 static int plan_job(const char *path, const struct string_list *settings, bool resolved, bool quick,
-                    int seeds, struct text *out, struct error *err)
+                    const char *until, int seeds, struct text *out, struct error *err)
 {
-    struct planning planning = {.facts = {.seeds = seeds}};
+    struct planning planning = {.facts = {.seeds = seeds, .until = until}};
     int status = job_read(&planning.job, path, settings, err);
     if (status == 0 && resolved)
         job_print(&planning.job, out);
@@ -430,9 +433,12 @@ int plan_command(int argc, char **argv, struct error *err)
 {
     struct job_options job = {0};
     bool resolved = false, reference = false, schema = false, quick = false;
+    const char *until = NULL;
     int seeds = 1;
     const struct option options[] = {
         JOB_OPTIONS(&job),
+        {"until", OPTION_STRING, &until, "STAGE",
+         "of a run with --until STAGE: no stage behind it"},
         {"quick", OPTION_FLAG, &quick, NULL, "do not measure the teacher's speed: no times"},
         {"seeds", OPTION_INT, &seeds, "N", "of a run with --seeds N: so many trainings (1)"},
         {"resolved", OPTION_FLAG, &resolved, NULL, "only print the job with all its keys, as YAML"},
@@ -442,7 +448,7 @@ int plan_command(int argc, char **argv, struct error *err)
     };
     const struct command_help help = {
         .command = "plan",
-        .usage = "[--set KEY=VALUE]... JOB.yaml",
+        .usage = "[--set KEY=VALUE]... [--until STAGE] JOB.yaml",
         .summary = "Checks a job and everything it names, says what each stage will do, how long "
                    "it will take and what it will need, and does nothing.",
         .options = options,
@@ -459,9 +465,11 @@ int plan_command(int argc, char **argv, struct error *err)
         status = fail_usage(err, "give one JOB.yaml");
     else if (first > 0 && (seeds < 1 || seeds > MOST_SEEDS))
         status = fail_usage(err, "--seeds %d: from 1 to %d", seeds, MOST_SEEDS);
+    else if (first > 0 && until && stage_check_name(until, err))
+        status = -1;
     else if (first > 0) {
         job_options_finish(&job);
-        status = plan_job(argv[first], &job.settings, resolved, quick, seeds, &out, err);
+        status = plan_job(argv[first], &job.settings, resolved, quick, until, seeds, &out, err);
     }
     if (status == 0 && out.length) status = print_facts(&out, err);
     text_free(&out);

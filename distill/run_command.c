@@ -9,27 +9,6 @@
 #include "distill/job_run.h"
 #include "distill/seeds.h"
 
-static int check_until(const char *until, struct error *err)
-{
-    const char *names[32];
-    struct text all = {0};
-    size_t count = 0;
-    for (const struct stage *stage = job_stages; stage->name; stage++) {
-        text_printf(&all, "%s%s", count ? ", " : "", stage->name);
-        names[count++] = stage->name;
-    }
-    bool known = false;
-    for (size_t s = 0; s < count; s++) known = known || strcmp(names[s], until) == 0;
-    const char *nearest = nearest_name(until, names, count);
-    int status = 0;
-    if (!known && nearest)
-        status = fail_usage(err, "--until %s: no such stage; did you mean %s?", until, nearest);
-    else if (!known)
-        status = fail_usage(err, "--until %s: no such stage; they are %s", until, all.bytes);
-    text_free(&all);
-    return status;
-}
-
 static int run_job(const struct job *job, const char *output, const char *until, struct error *err)
 {
     struct job_run run;
@@ -88,7 +67,7 @@ int run_command(int argc, char **argv, struct error *err)
     int first = options_parse(&help, argc, argv, err);
     int status = first < 0 ? first : 0;
     if (!status && argc - first != 1) status = fail_usage(err, "one job file is needed");
-    if (!status && until) status = check_until(until, err);
+    if (!status && until) status = stage_check_name(until, err);
     if (!status && seeds > MOST_SEEDS)
         status = fail_usage(err, "--seeds %d: at most %d", seeds, MOST_SEEDS);
     if (!status) {

@@ -76,6 +76,11 @@ grep -q '"teacher/model.safetensors"' "$folder/one/manifest.json" || wrong "the 
 [ "$(grep -c 'done before' "$folder/said")" -eq 8 ] || wrong "the resolved job does work again: $(cat "$folder/said")"
 "$RETORT" watch --once "$folder/one" 2>/dev/null | grep -q '^  teach ' || wrong "watch shows no stage teach"
 "$RETORT" plan "$folder/teach.yaml" --quick 2>/dev/null | grep -q '^teach ' || wrong "plan shows no stage teach"
+"$RETORT" plan "$folder/teach.yaml" --quick --set data.test_split=none --until teach >"$folder/out" 2>&1 ||
+    wrong "plan --until teach: $(cat "$folder/out")"
+[ "$(grep -c '^teach \|^mine \|^train ' "$folder/out")" = 1 ] || wrong "plan --until teach: $(cat "$folder/out")"
+fails 1 "split none" plan "$folder/teach.yaml" --quick --set data.test_split=none --until export
+fails 2 "did you mean mine" plan "$folder/teach.yaml" --until mina
 
 # ---- from a re-ranker, with a guide, all sources ----
 teach init --set teach.init="$teacher" --set teach.epochs=1 --set teach.loss.bce=0.5 \
