@@ -206,7 +206,7 @@ int scorer_run(const struct scorer *scorer, size_t n, scorer_pair *pair, const v
         for (size_t i = 0; i < count; i++) pair(list, first + i, &queries[i], &documents[i]);
         status = scorer_block(scorer, queries, documents, count, scores + first, &progress, err);
     }
-    if (!status) progress_add(&progress, n - progress.done); /* pairs that stand twice in the list */
+    if (!status) progress_add(&progress, n - progress.done); /* pairs that stand twice */
     progress_end(&progress);
     free(queries);
     free(documents);
