@@ -42,8 +42,8 @@ void hash_collection(char hex[33], const struct collection *collection)
     for (size_t s = 0; s < collection->num_pair_splits; s++)
         hash_pairs(&all, &collection->pair_splits[s]);
     uint64_t texts = hash_texts(&collection->queries, hash_texts(&collection->documents, 1));
-    snprintf(hex, 33, "%016llx%016llx", (unsigned long long)texts,
-             (unsigned long long)hash64(all.bytes ? all.bytes : "", all.length, 2));
+    uint64_t rest = hash64(all.bytes ? all.bytes : "", all.length, 2);
+    hash_hex(hex, (struct hash128){.high = texts, .low = rest});
     text_free(&all);
 }
 
@@ -97,20 +97,28 @@ static int hash_taught(char hex[33], const struct job *job, struct error *err)
     return status ? -1 : 0;
 }
 
-/* Of files by any program; one that is not there yet counts as such. */
-static int hash_given(char hex[33], const struct string_list *paths, struct error *err)
+/* Of several, each by `hash`; "" where there are none. */
+static int hash_each(char hex[33], const struct string_list *paths,
+                     int (*hash)(char hex[33], const char *path, struct error *err),
+                     struct error *err)
 {
     struct text all = {0};
     int status = 0;
     *hex = '\0';
     for (size_t i = 0; i < paths->count && !status; i++) {
-        char of_file[33] = "";
-        if (path_exists(paths->items[i])) status = hash_file(of_file, paths->items[i], err);
-        text_printf(&all, "%s\n", of_file);
+        char of_one[33] = "";
+        status = hash(of_one, paths->items[i], err);
+        text_printf(&all, "%s\n", of_one);
     }
     if (all.length) hash_hex(hex, hash128(all.bytes, all.length));
     text_free(&all);
     return status;
+}
+
+/* Of a file by any program; one that is not there yet counts as such. */
+static int hash_given(char hex[33], const char *path, struct error *err)
+{
+    return path_exists(path) ? hash_file(hex, path, err) : 0;
 }
 
 /* Of all of a dual encoder's folder that its vectors depend on. */
@@ -142,34 +150,20 @@ static int hash_encoder(char hex[33], const char *folder, struct error *err)
     return status;
 }
 
-static int hash_baselines(char hex[33], const struct string_list *folders, struct error *err)
-{
-    struct text all = {0};
-    int status = 0;
-    *hex = '\0';
-    for (size_t i = 0; i < folders->count && !status; i++) {
-        char of_folder[33] = "";
-        status = hash_encoder(of_folder, folders->items[i], err);
-        text_printf(&all, "%s\n", of_folder);
-    }
-    if (all.length) hash_hex(hex, hash128(all.bytes, all.length));
-    text_free(&all);
-    return status;
-}
-
 /* Of what comes from outside: scores, vectors, and encoders to compare with. */
 static int hash_outside(struct job_run *run, struct error *err)
 {
     const struct job *job = run->job;
-    int status = hash_given(run->scores_hash, &job->teacher.scores, err);
-    if (!status) status = hash_baselines(run->baselines_hash, &job->evaluate.baselines, err);
+    int status = hash_each(run->scores_hash, &job->teacher.scores, hash_given, err);
+    if (!status)
+        status = hash_each(run->baselines_hash, &job->evaluate.baselines, hash_encoder, err);
     if (!status && job->distill.hpd.source == VECTORS_ENCODER)
         status = hash_encoder(run->encoder_hash, job->distill.hpd.encoder, err);
     if (!status && job->distill.hpd.source == VECTORS_FILE) {
         char *ids = given_ids_path(job->distill.hpd.targets);
         const char *const both[] = {job->distill.hpd.targets, ids};
         const struct string_list paths = {.items = (const char **)both, .count = 2};
-        status = hash_given(run->targets_hash, &paths, err);
+        status = hash_each(run->targets_hash, &paths, hash_given, err);
         free(ids);
     }
     return status;

@@ -372,7 +372,8 @@ the same size; their keys stand in the README. *separate* are five models, each 
 is; *pca* is the full student's vectors cut by their own PCA; *start* is the student before training; all-MiniLM-L6-v2
 is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries (or pairs of sentences) of
 the means over seeds; differences are paired. Choices were made on dev splits. The test splits were measured once, but
-for the default on wikiqa: HPD was a part of it when it was first measured, and left it by what dev splits showed then.
+for wikiqa's: there the default, 2dmse, ese, adaptive-layer and matryoshka were measured before HPD left the default and
+early-layer vectors the candidates, by what dev splits showed then; all were measured again.
 """
 
 
