@@ -27,7 +27,7 @@ LIBS = -ldnnl -lgomp $(PACKAGE_LIBS) -lm -pthread
 FOLDERS  = data nn teacher student distill
 SOURCES := $(filter-out distill/main.c,$(wildcard $(FOLDERS:=/*.c)))
 # What is compiled once for each instruction set: see nn/kernels_best.c.
-SETS     = avx2 avx512 avx512_bf16
+SETS     = avx2 avx512 avx512_bf16 amx
 KERNELS  = $(foreach set,$(SETS),$(patsubst %.c,$(BUILD)/%_$(set).o,$(wildcard nn/kernels.c nn/kernels_int8.c nn/dots.c)))
 OBJECTS  = $(SOURCES:%.c=$(BUILD)/%.o) $(KERNELS)
 LIBRARY  = $(BUILD)/libretort.a
@@ -64,9 +64,12 @@ $(BUILD)/%.o: %.c Makefile
 
 AVX2   = -mavx2 -mfma -mpopcnt
 AVX512 = $(AVX2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
-$(BUILD)/nn/%_avx2.o: SET = $(AVX2)
-$(BUILD)/nn/%_avx512.o: SET = $(AVX512)
-$(BUILD)/nn/%_avx512_bf16.o: SET = $(AVX512) -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
+AVX512_BF16 = $(AVX512) -mavx512bf16 -mavx512vnni -mavx512vpopcntdq
+AMX    = $(AVX512_BF16) -mamx-tile -mamx-bf16 -mamx-int8
+$(BUILD)/nn/%_avx2.o: SET = -DNAME='"avx2"' $(AVX2)
+$(BUILD)/nn/%_avx512.o: SET = -DNAME='"avx512"' $(AVX512)
+$(BUILD)/nn/%_avx512_bf16.o: SET = -DNAME='"avx512_bf16"' $(AVX512_BF16)
+$(BUILD)/nn/%_amx.o: SET = -DNAME='"amx"' $(AMX)
 define FOR_A_SET
 	@mkdir -p $(@D)
 	$(CC) $(RETORT_CFLAGS) $(SET) -ffp-contract=fast -fno-trapping-math -DTABLE=$(@F:.o=) -c -o $@ $<
@@ -76,6 +79,8 @@ $(BUILD)/nn/%_avx2.o: nn/%.c Makefile
 $(BUILD)/nn/%_avx512.o: nn/%.c Makefile
 	$(FOR_A_SET)
 $(BUILD)/nn/%_avx512_bf16.o: nn/%.c Makefile
+	$(FOR_A_SET)
+$(BUILD)/nn/%_amx.o: nn/%.c Makefile
 	$(FOR_A_SET)
 
 # ---- what others link: student/retort.c and what it needs of the rest, no symbol seen but those of retort.h ----

@@ -12,7 +12,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 24 }; /* queries; a multiple of the product kernel's rows, and even */
+enum { BLOCK = 32 }; /* room for as many queries as the kernels' block_rows */
 
 /* The panels of one head of one sequence of n tokens, d its size.  void: of the pass's element,
  * with room for f32. */
@@ -234,9 +234,9 @@ static void head_forward(const struct attention *at, void *context, const struct
     pack_columns(at, panels.k_by_dim, head->k, head);
     pack_rows(at, panels.v, head->v, head->qkv_row, head);
     struct left q = head_rows(at, panels.q_rows, head->q, head->qkv_row, head);
-    int queries = at->first_only ? 1 : head->n;
-    for (int first = 0; first < queries; first += BLOCK) {
-        int rows = queries - first < BLOCK ? queries - first : BLOCK;
+    int queries = at->first_only ? 1 : head->n, block = at->kernels->block_rows;
+    for (int first = 0; first < queries; first += block) {
+        int rows = queries - first < block ? queries - first : block;
         struct left p = probabilities(at, &panels, head, left_from(at, q, first), first, rows);
         multiply(at, panels.out + (size_t)first * flat, (struct shape){rows, head->d, head->n}, p,
                  panels.v, false);
@@ -257,7 +257,8 @@ static void block_backward(const struct attention *at, const struct panels *pane
                            const struct head *head, struct left q, struct left d_out, int first)
 {
     const struct kernels *kernels = at->kernels;
-    int n = head->n, d = head->d, rows = n - first < BLOCK ? n - first : BLOCK;
+    int n = head->n, d = head->d, block = kernels->block_rows;
+    int rows = n - first < block ? n - first : block;
     int token = head->start + first;
     size_t flat = kernel_padded(d), by_dim = kernel_padded(n);
     float *p = panels->p, *d_p = panels->d_p;
@@ -296,7 +297,7 @@ static void head_backward(const struct attention *at, void *d_qkv, const void *d
     at->kernels->row_dots(panels.dots, out, d_out, at->element, head->n, head->d, head->hidden);
     memset(panels.d_k, 0, bytes);
     memset(panels.d_v, 0, bytes);
-    for (int first = 0; first < head->n; first += BLOCK)
+    for (int first = 0; first < head->n; first += at->kernels->block_rows)
         block_backward(at, &panels, head, q_rows, d_out_rows, first);
     scatter_head(at, d_qkv, panels.d_q, head->n, head, 0, 3);
     scatter_head(at, d_qkv, panels.d_k, head->n, head, 1, 3);

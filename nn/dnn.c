@@ -68,7 +68,7 @@ struct dnn {
     struct room {
         void *memory;
         size_t size;
-    } scratch, columns; /* of products; of part of one's columns */
+    } scratch, columns; /* of products; of some of one's columns */
 };
 
 struct dnn_weights {
@@ -333,12 +333,18 @@ static enum element element_of_x(const struct dnn_weights *weights)
     return weights->element == ELEMENT_INT8 ? ELEMENT_UINT8 : weights->element;
 }
 
-/* A layout of columns without blocks has blocks of 1.  In a plain block, rows (in bf16, pairs of
- * rows) follow each other. */
+/* How many numbers a word of 4 bytes holds: of so many rows, one below the other, in a plain block. */
+static int word_of(enum element element)
+{
+    return 4 / (int)element_size(element);
+}
+
+/* A layout of columns without blocks has blocks of 1.  In a plain block, rows (of bf16 pairs of
+ * rows, of bytes fours) follow each other. */
 static void find_blocks(struct dnn_weights *weights)
 {
     const dnnl_blocking_desc_t *blocks = &weights->layout.format_desc.blocking;
-    int inner = blocks->inner_nblks, pairs = weights->element == ELEMENT_BF16 ? 2 : 1;
+    int inner = blocks->inner_nblks, word = word_of(weights->element);
     dnnl_dim_t columns = 1, all = 1;
     for (int i = 0; i < inner; i++) {
         all *= blocks->inner_blks[i];
@@ -346,10 +352,10 @@ static void find_blocks(struct dnn_weights *weights)
     }
     weights->block = (int)columns;
     weights->block_size = (size_t)blocks->strides[1] * element_size(weights->element);
-    weights->plain_blocks =
-        inner == 1 + pairs && blocks->inner_idxs[0] == 0 && blocks->inner_idxs[1] == 1 &&
-        (pairs == 1 || blocks->inner_blks[2] == 2) && blocks->strides[0] == all &&
-        columns % KERNEL_LANES == 0 && weights->element != ELEMENT_INT8;
+    weights->plain_blocks = inner == (word > 1 ? 3 : 2) && blocks->inner_idxs[0] == 0 &&
+                            blocks->inner_idxs[1] == 1 &&
+                            (word == 1 || blocks->inner_blks[2] == word) &&
+                            blocks->strides[0] == all && columns % KERNEL_LANES == 0;
 }
 
 /* The layout that oneDNN prefers for a tall product; measured to be the same, and as fast, for any
@@ -426,12 +432,14 @@ struct columns {
 
 /* Whether a product is nn/kernels.h's: faster than oneDNN's where weights come from a cache behind
  * the second level, as with few rows, and no slower with many; writes a share of columns where it
- * belongs, and gives a row the same bytes whatever the others. */
+ * belongs, and gives a row the same bytes whatever the others and however columns are shared. */
 static bool is_ours(const struct dnn_weights *weights, enum dnn_store store)
 {
+    const struct kernels *kernels = kernels_best();
     bool fast = weights->element == ELEMENT_F32 ||
-                (kernels_best()->multiplies_bf16 && weights->inputs % 2 == 0);
-    return fast && weights->plain_blocks && weights->outputs % KERNEL_LANES == 0 &&
+                (weights->element == ELEMENT_BF16 && kernels->multiplies_bf16) ||
+                (weights->element == ELEMENT_INT8 && kernels->multiplies_int8);
+    return fast && weights->plain_blocks && weights->inputs % word_of(weights->element) == 0 &&
            store != DNN_ADD_F32;
 }
 
@@ -440,12 +448,27 @@ static const void *block_at(const struct dnn_weights *weights, int column)
     return (const char *)weights->packed + (size_t)(column / weights->block) * weights->block_size;
 }
 
-static void multiply_blocks(void *y, const void *x, const struct dnn_weights *weights,
-                            const float *bias, int rows, enum dnn_store store,
-                            struct columns columns)
+/* By way of memory of our own, where the rows of y have no room for whole vectors. */
+static void multiply_ragged(struct dnn *dnn, const struct product *product)
 {
-    const struct kernels *kernels = kernels_best();
-    size_t pair = weights->element == ELEMENT_BF16 ? 2 : 1;
+    size_t size = element_size(product->c_element), n = (size_t)product->n;
+    size_t room = (size_t)kernel_padded(product->n), row = room * size;
+    reserve(&dnn->columns, (size_t)product->m * row + room * sizeof(float));
+    char *c = dnn->columns.memory;
+    struct product padded = *product;
+    padded.c = c;
+    padded.c_row = room;
+    if (product->bias) padded.bias = memcpy(c + product->m * row, product->bias, n * sizeof(float));
+    kernels_best()->multiply(&padded);
+    for (int i = 0; i < product->m; i++)
+        memcpy((char *)product->c + i * product->c_row * size, c + i * row, n * size);
+}
+
+static void multiply_blocks(struct dnn *dnn, void *y, const void *x,
+                            const struct dnn_weights *weights, const float *bias, int rows,
+                            enum dnn_store store, struct columns columns)
+{
+    size_t word = (size_t)word_of(weights->element);
     struct product product = {.element = weights->element,
                               .m = rows,
                               .k = weights->inputs,
@@ -453,15 +476,18 @@ static void multiply_blocks(void *y, const void *x, const struct dnn_weights *we
                               .c_row = (size_t)weights->outputs,
                               .a = x,
                               .a_row = (size_t)weights->inputs,
-                              .a_col = pair,
-                              .b_row = pair * (size_t)weights->block};
+                              .a_col = word,
+                              .b_row = word * (size_t)weights->block};
     int end = columns.first + columns.count;
     for (int first = columns.first; first < end; first += weights->block) {
         product.n = end - first < weights->block ? end - first : weights->block;
         product.c = (char *)y + (size_t)first * element_size(product.c_element);
         product.b = block_at(weights, first);
         product.bias = bias ? bias + first : NULL;
-        kernels->multiply(&product);
+        if (product.n % KERNEL_LANES == 0)
+            kernels_best()->multiply(&product);
+        else
+            multiply_ragged(dnn, &product);
     }
 }
 
@@ -499,7 +525,7 @@ void dnn_linear_forward_share(struct dnn *dnn, void *y, const void *x,
                       .layouts = LAYOUT_B_PACKED | (bias ? LAYOUT_BIAS : 0)};
     if (columns.count == 0) return;
     if (is_ours(weights, store))
-        multiply_blocks(y, x, weights, bias, rows, store, columns);
+        multiply_blocks(dnn, y, x, weights, bias, rows, store, columns);
     else if (columns.count == outputs)
         execute(dnn, &key, &weights->layout, y, x, weights->packed, bias);
     else

@@ -16,16 +16,7 @@
 
 #ifndef TABLE
 #define TABLE dots_portable
-#endif
-
-#if defined(__AVX512BF16__)
-#define NAME "avx512_bf16"
-#elif defined(__AVX512F__)
-#define NAME "avx512"
-#elif defined(__AVX2__)
-#define NAME "avx2"
-#else
-#define NAME "portable"
+#define NAME  "portable"
 #endif
 
 #if defined(__AVX512F__)

@@ -35,7 +35,7 @@ struct turned_signs {
 };
 
 struct dots {
-    const char *name; /* "portable", "avx2", "avx512", "avx512_bf16" */
+    const char *name; /* "portable", "avx2", "avx512", "avx512_bf16", "amx" */
     dots_one *one[VECTOR_TYPES];
     /* Of signs: where fewer differ between a row of [count, dim] and one of many queries than its
      * limit.  places: row * queries + query, rising by row; differ: how many do; both have room for
@@ -48,7 +48,7 @@ struct dots {
                     size_t rows, size_t cols);
 };
 
-extern const struct dots dots_portable, dots_avx2, dots_avx512, dots_avx512_bf16;
+extern const struct dots dots_portable, dots_avx2, dots_avx512, dots_avx512_bf16, dots_amx;
 /* The fastest that this processor runs. */
 const struct dots *dots_best(void);
 

@@ -14,23 +14,26 @@
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
+#if defined(__AMX_BF16__)
+#include "nn/tiles.h"
+enum { BLOCK_ROWS = 2 * TILE, MULTIPLIES_INT8 = true };
+#else
+enum { BLOCK_ROWS = 4 * 6, MULTIPLIES_INT8 = false }; /* rows of multiply_columns */
+#endif
 
 #ifndef TABLE
 #define TABLE kernels_portable
+#define NAME  "portable"
 #endif
 
 #if defined(__AVX512BF16__)
 enum { LANES = 16, WIDEST = 4, MULTIPLIES_BF16 = true };
-#define NAME "avx512_bf16"
 #elif defined(__AVX512F__)
 enum { LANES = 16, WIDEST = 4, MULTIPLIES_BF16 = false };
-#define NAME "avx512"
 #elif defined(__AVX2__)
 enum { LANES = 8, WIDEST = 2, MULTIPLIES_BF16 = false };
-#define NAME "avx2"
 #else
 enum { LANES = 4, WIDEST = 2, MULTIPLIES_BF16 = false };
-#define NAME "portable"
 #endif
 
 /* n rounded up to KERNEL_LANES; the compiler sees that no remainder is left. */
@@ -394,6 +397,12 @@ INLINE void multiply_of(const struct product *p, enum element element)
 
 static void multiply(const struct product *p)
 {
+#if defined(__AMX_BF16__)
+    if (p->element != ELEMENT_F32) {
+        multiply_by_tiles(p);
+        return;
+    }
+#endif
     BY_ELEMENT(p->element, multiply_of, p);
 }
 
@@ -569,6 +578,8 @@ static void scatter(void *out, enum element element, const float *in, int rows, 
 
 const struct kernels TABLE = {.name = NAME,
                               .multiplies_bf16 = MULTIPLIES_BF16,
+                              .multiplies_int8 = MULTIPLIES_INT8,
+                              .block_rows = BLOCK_ROWS,
                               .to_bf16 = to_bf16,
                               .to_f32 = to_f32,
                               .add = add,

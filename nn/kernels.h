@@ -49,7 +49,8 @@ struct norm_backward {
  * Along k, bf16 go in pairs, as the processors that multiply them want it: b holds rows 2 l and
  * 2 l + 1 side by side, [(k + 1) / 2, n, 2], with a zero row behind an odd k, and a's pair l of row
  * i, whose second must be finite beyond an odd k, begins at a + i * a_row + l * a_col.  In f32, b
- * is [k, n] and a + i * a_row + l * a_col is a(i, l).
+ * is [k, n] and a + i * a_row + l * a_col is a(i, l).  Bytes, of which b's are signed and a's are
+ * not, go in fours in the same way; k is a multiple of 4, sums are exact, c is f32 and bias NULL.
  *
  * Rows of b and c have room for kernel_padded(n), of which c's surplus is overwritten. */
 struct product {
@@ -72,8 +73,10 @@ struct dropout {
 };
 
 struct kernels {
-    const char *name;     /* "portable", "avx2", "avx512", "avx512_bf16" */
+    const char *name;     /* "portable", "avx2", "avx512", "avx512_bf16", "amx" */
     bool multiplies_bf16; /* faster than f32 */
+    bool multiplies_int8; /* `multiply` does */
+    int block_rows;       /* of attention: even, at most 32 */
     /* Nearest, ties to even; a denormal may become 0, as the processors' products take it. */
     void (*to_bf16)(uint16_t *out, const float *in, size_t n);
     void (*to_f32)(float *out, const void *in, enum element element, size_t n);
@@ -115,7 +118,8 @@ struct kernels {
                      int n, size_t stride);
 };
 
-extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_avx512_bf16;
+extern const struct kernels kernels_portable, kernels_avx2, kernels_avx512, kernels_avx512_bf16,
+    kernels_amx;
 /* The fastest that this processor runs. */
 const struct kernels *kernels_best(void);
 

@@ -1,14 +1,34 @@
 /* The run-time choice among the builds of nn/kernels.c, nn/kernels_int8.c and nn/dots.c. */
+#define _GNU_SOURCE /* syscall */
+
 #include "nn/dots.h"
 #include "nn/kernels.h"
 #include "nn/kernels_int8.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 int kernel_padded(int columns)
 {
     return (columns + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
 }
 
-enum set { PORTABLE, AVX2, AVX512, AVX512_BF16 };
+enum set { PORTABLE, AVX2, AVX512, AVX512_BF16, AMX };
+
+/* Whether Linux lets this process use tiles, for which it keeps 8 KiB a thread: asked for once. */
+static bool may_use_tiles(void)
+{
+#if defined(__x86_64__) && defined(__linux__)
+    enum { ASK_FOR_STATE = 0x1023, TILE_DATA = 18 }; /* ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA */
+    return syscall(SYS_arch_prctl, ASK_FOR_STATE, TILE_DATA) == 0;
+#else
+    return false;
+#endif
+}
 
 /* The sets asked for are those that the Makefile lets the compiler use. */
 static enum set best_set(void)
@@ -20,27 +40,42 @@ static enum set best_set(void)
                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     bool bf16 = avx512 && __builtin_cpu_supports("avx512bf16") &&
                 __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vpopcntdq");
-    return bf16 ? AVX512_BF16 : avx512 ? AVX512 : avx2 ? AVX2 : PORTABLE;
+    bool amx = bf16 && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+               __builtin_cpu_supports("amx-int8") && may_use_tiles();
+    return amx ? AMX : bf16 ? AVX512_BF16 : avx512 ? AVX512 : avx2 ? AVX2 : PORTABLE;
+}
+
+static enum set chosen;
+static void choose(void)
+{
+    chosen = best_set();
+}
+
+static enum set chosen_set(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, choose);
+    return chosen;
 }
 
 const struct kernels *kernels_best(void)
 {
-    static const struct kernels *const builds[] = {&kernels_portable, &kernels_avx2,
-                                                   &kernels_avx512, &kernels_avx512_bf16};
-    return builds[best_set()];
+    static const struct kernels *const builds[] = {
+        &kernels_portable, &kernels_avx2, &kernels_avx512, &kernels_avx512_bf16, &kernels_amx};
+    return builds[chosen_set()];
 }
 
 const struct int8_kernels *int8_kernels_best(void)
 {
-    static const struct int8_kernels *const builds[] = {&kernels_int8_portable, &kernels_int8_avx2,
-                                                        &kernels_int8_avx512,
-                                                        &kernels_int8_avx512_bf16};
-    return builds[best_set()];
+    static const struct int8_kernels *const builds[] = {
+        &kernels_int8_portable, &kernels_int8_avx2, &kernels_int8_avx512, &kernels_int8_avx512_bf16,
+        &kernels_int8_amx};
+    return builds[chosen_set()];
 }
 
 const struct dots *dots_best(void)
 {
     static const struct dots *const builds[] = {&dots_portable, &dots_avx2, &dots_avx512,
-                                                &dots_avx512_bf16};
-    return builds[best_set()];
+                                                &dots_avx512_bf16, &dots_amx};
+    return builds[chosen_set()];
 }

@@ -41,7 +41,7 @@ struct int8_kernels {
 };
 
 extern const struct int8_kernels kernels_int8_portable, kernels_int8_avx2, kernels_int8_avx512,
-    kernels_int8_avx512_bf16;
+    kernels_int8_avx512_bf16, kernels_int8_amx;
 /* The fastest that this processor runs. */
 const struct int8_kernels *int8_kernels_best(void);
 

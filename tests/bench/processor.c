@@ -6,9 +6,11 @@
 #include "tests/bench/bench.h"
 
 #include "data/base.h"
+#include "nn/kernels.h"
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -75,6 +77,29 @@ __attribute__((target("avx512f,avx512vnni"))) static float spin_int8_avx512(void
     return (float)_mm512_reduce_add_epi32(total);
 }
 
+#define SPIN_AMX(name, product)                                                                    \
+    __attribute__((target("amx-tile,amx-bf16,amx-int8"))) static float name(void)                  \
+    {                                                                                              \
+        struct {                                                                                   \
+            uint8_t palette, rest[15];                                                             \
+            uint16_t row_bytes[16];                                                                \
+            uint8_t rows[16];                                                                      \
+        } shapes = {.palette = 1};                                                                 \
+        for (int tile = 0; tile < 8; tile++) shapes.rows[tile] = 16, shapes.row_bytes[tile] = 64;  \
+        __asm__ volatile("" ::"r"(&shapes) : "memory");                                            \
+        _tile_loadconfig(&shapes);                                                                 \
+        for (int i = 0; i < STEPS / 16; i++) {                                                     \
+            product(0, 4, 6);                                                                      \
+            product(1, 4, 7);                                                                      \
+            product(2, 5, 6);                                                                      \
+            product(3, 5, 7);                                                                      \
+        }                                                                                          \
+        _tile_release();                                                                           \
+        return 0;                                                                                  \
+    }
+SPIN_AMX(spin_bf16_amx, _tile_dpbf16ps)
+SPIN_AMX(spin_int8_amx, _tile_dpbusd)
+
 /* A bit is a sign: signs are multiplied by xor, and products added up by counting bits. */
 __attribute__((target("avx512f,avx512vpopcntdq"))) static float spin_binary_avx512(void)
 {
@@ -130,14 +155,14 @@ static void release_loop(void *object)
     free(loop);
 }
 
-/* lanes: multiply-adds of one instruction. */
+/* multiply_adds: of one call. */
 static void add_loop(struct bench *bench, const char *precision, enum peak peak, body *spin,
-                     int lanes)
+                     double multiply_adds)
 {
     struct loop *loop = xcalloc(1, sizeof *loop);
     *loop = (struct loop){.pool = bench->pool,
                           .spin = spin,
-                          .cost = 2.0 * lanes * SUMS * STEPS,
+                          .cost = 2 * multiply_adds,
                           .items = bench_size(bench, 128, 8) * (size_t)pool_size(bench->pool)};
     loop->results = xcalloc(loop->items, sizeof *loop->results);
     double cost = loop->cost * (double)loop->items;
@@ -154,24 +179,29 @@ static void add_loop(struct bench *bench, const char *precision, enum peak peak,
 
 void add_processor(struct bench *bench)
 {
+    const double in_all = (double)SUMS * STEPS; /* instructions of one call */
 #ifdef __x86_64__
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f"))
-        add_loop(bench, "f32", PEAK_F32, spin_f32_avx512, 16);
+        add_loop(bench, "f32", PEAK_F32, spin_f32_avx512, 16 * in_all);
     else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        add_loop(bench, "f32", PEAK_F32, spin_f32_avx2, 8);
+        add_loop(bench, "f32", PEAK_F32, spin_f32_avx2, 8 * in_all);
     else
-        add_loop(bench, "f32", PEAK_F32, spin_f32, 4);
+        add_loop(bench, "f32", PEAK_F32, spin_f32, 4 * in_all);
+    if (strcmp(kernels_best()->name, "amx") == 0) { /* tiles of 16 by 16, and 64 bytes deep */
+        add_loop(bench, "bf16", PEAK_BF16, spin_bf16_amx, 16 * 16 * 32 * (STEPS / 4.0));
+        add_loop(bench, "int8", PEAK_INT8, spin_int8_amx, 16 * 16 * 64 * (STEPS / 4.0));
+    }
     if (__builtin_cpu_supports("avx512bf16"))
-        add_loop(bench, "bf16", PEAK_BF16, spin_bf16_avx512, 32);
+        add_loop(bench, "bf16", PEAK_BF16, spin_bf16_avx512, 32 * in_all);
     if (__builtin_cpu_supports("avx512vnni"))
-        add_loop(bench, "int8", PEAK_INT8, spin_int8_avx512, 64);
+        add_loop(bench, "int8", PEAK_INT8, spin_int8_avx512, 64 * in_all);
     if (__builtin_cpu_supports("avx512vpopcntdq"))
-        add_loop(bench, "binary", PEAK_BINARY, spin_binary_avx512, 512);
+        add_loop(bench, "binary", PEAK_BINARY, spin_binary_avx512, 512 * in_all);
     else
-        add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64);
+        add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64 * in_all);
 #else
-    add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64);
-    add_loop(bench, "f32", PEAK_F32, spin_f32, 4);
+    add_loop(bench, "binary", PEAK_BINARY, spin_binary, 64 * in_all);
+    add_loop(bench, "f32", PEAK_F32, spin_f32, 4 * in_all);
 #endif
 }

@@ -26,7 +26,7 @@ expect 0 'retort 0.' "$retort" --version
 for name in oneDNN libarchive zlib libyaml jansson utf8proc LAPACK xxHash; do
     grep -qE "^$name [1-9]?[0-9]\.[0-9.]+$" "$folder/out" || wrong "--version does not name $name"
 done
-grep -qxE 'kernels (portable|avx2|avx512(_bf16)?)' "$folder/out" || wrong '--version: no instruction set'
+grep -qxE 'kernels (portable|avx2|avx512(_bf16)?|amx)' "$folder/out" || wrong '--version: no instruction set'
 grep -qxE 'bf16 (fast|slow)' "$folder/out" || wrong '--version: no bf16'
 grep -qxE 'int8 (fast|slow)' "$folder/out" || wrong '--version: no int8'
 [ "$(wc -l <"$folder/out")" -eq 12 ] || wrong "--version: other lines: $(cat "$folder/out")"

@@ -14,7 +14,8 @@ enum { DIMS = sizeof dims / sizeof *dims };
 /* Calls check for every build up to the best that this processor runs. */
 static void with_each_build(void (*check)(const struct dots *dots))
 {
-    const struct dots *builds[] = {&dots_portable, &dots_avx2, &dots_avx512, &dots_avx512_bf16};
+    const struct dots *builds[] = {&dots_portable, &dots_avx2, &dots_avx512, &dots_avx512_bf16,
+                                   &dots_amx};
     int i = 0;
     do check(builds[i]);
     while (builds[i++] != dots_best());

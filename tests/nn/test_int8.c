@@ -31,7 +31,8 @@ static void fill(float *values, uint64_t stream, size_t n, double by)
 static void with_each_table(void (*check)(const struct int8_kernels *k))
 {
     const struct int8_kernels *all[] = {&kernels_int8_portable, &kernels_int8_avx2,
-                                        &kernels_int8_avx512, &kernels_int8_avx512_bf16};
+                                        &kernels_int8_avx512, &kernels_int8_avx512_bf16,
+                                        &kernels_int8_amx};
     int i = 0;
     do check(all[i]);
     while (all[i++] != int8_kernels_best());

@@ -26,7 +26,7 @@ static void fill(float *values, uint64_t stream, size_t n, double scale)
 static void with_each_table(void (*check)(const struct kernels *k))
 {
     const struct kernels *all[] = {&kernels_portable, &kernels_avx2, &kernels_avx512,
-                                   &kernels_avx512_bf16};
+                                   &kernels_avx512_bf16, &kernels_amx};
     int i = 0;
     do check(all[i]);
     while (all[i++] != kernels_best());
@@ -368,10 +368,11 @@ static void check_product(const struct kernels *k, enum element element, const s
 
 static void check_products(const struct kernels *k)
 {
-    static const int rows[] = {0, 1, 2, 3, 5, 6, 7, 11, 24}, depths[] = {0, 1, 2, 15, 17, 64};
-    static const int cols[] = {1, 15, 16, 17, 33, 64, 80, 129};
-    for (int i = 0; i < 9; i++)
-        for (int j = 0; j < 8; j++)
+    static const int rows[] = {0, 1, 2, 3, 6, 11, 16, 24, 33, 49};
+    static const int depths[] = {0, 1, 17, 32, 47, 64};
+    static const int cols[] = {1, 15, 17, 33, 64, 80};
+    for (int i = 0; i < 10; i++)
+        for (int j = 0; j < 6; j++)
             for (int l = 0; l < 6; l++)
                 for (int bits = 0; bits < 32; bits++) {
                     struct product size = {.m = rows[i],
@@ -385,9 +386,48 @@ static void check_products(const struct kernels *k)
                 }
 }
 
+/* Bytes as pack_rows would lay them, were they words: four rows of b side by side. */
+static void check_bytes(const struct kernels *k)
+{
+    static const int sizes_of[][3] = {{0, 16, 4},   {1, 1, 4},     {7, 33, 20},  {16, 32, 64},
+                                      {33, 48, 68}, {49, 80, 128}, {65, 64, 384}};
+    if (!k->multiplies_int8) return;
+    for (size_t s = 0; s < sizeof sizes_of / sizeof *sizes_of; s++) {
+        int m = sizes_of[s][0], n = sizes_of[s][1], depth = sizes_of[s][2];
+        size_t room = (size_t)kernel_padded(n);
+        uint8_t *left = (uint8_t *)room_a;
+        int8_t *right = (int8_t *)room_b;
+        for (int i = 0; i < m * depth; i++) left[i] = (uint8_t)random_bits(1, s, (uint64_t)i);
+        memset(right, 0, room * (size_t)depth);
+        for (int l = 0; l < depth; l++)
+            for (int j = 0; j < n; j++)
+                right[(l / 4 * room + j) * 4 + l % 4] =
+                    (int8_t)random_bits(2, (uint64_t)l, (uint64_t)j);
+        k->multiply(&(struct product){.element = ELEMENT_INT8,
+                                      .m = m,
+                                      .n = n,
+                                      .k = depth,
+                                      .c = got,
+                                      .c_row = room,
+                                      .a = left,
+                                      .a_row = (size_t)depth,
+                                      .a_col = 4,
+                                      .b = right,
+                                      .b_row = 4 * room});
+        for (int i = 0; i < m; i++)
+            for (int j = 0; j < n; j++) {
+                int32_t total = 0;
+                for (int l = 0; l < depth; l++)
+                    total += left[i * depth + l] * right[(l / 4 * room + j) * 4 + l % 4];
+                ck_assert_float_eq(got[i * room + j], (float)total);
+            }
+    }
+}
+
 START_TEST(small_products_equal_naive_sums)
 {
     with_each_table(check_products);
+    with_each_table(check_bytes);
 }
 END_TEST
 

@@ -383,8 +383,8 @@ END_TEST
 
 START_TEST(a_team_is_refused_anything)
 {
-    check_call(try_first_text, false, 40);
-    check_call(try_first_text, true, 40);
+    check_call(try_first_text, false, 30); /* more where oneDNN multiplies */
+    check_call(try_first_text, true, 30);
 }
 END_TEST
 
