@@ -299,8 +299,8 @@ static bool multiplies_by(struct key key, const char *implementation, const char
 
 bool dnn_has_fast_bf16(void)
 {
-    return multiplies_by((struct key){512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED},
-                         "brg", "bf16");
+    struct key key = {512, 384, 384, ELEMENT_BF16, DNN_WRITE_BF16, LAYOUT_B_PACKED};
+    return kernels_best()->multiplies_bf16 && multiplies_by(key, "brg", "bf16");
 }
 
 bool dnn_has_fast_int8(void)
@@ -333,7 +333,7 @@ static enum element element_of_x(const struct dnn_weights *weights)
     return weights->element == ELEMENT_INT8 ? ELEMENT_UINT8 : weights->element;
 }
 
-/* How many numbers a word of 4 bytes holds: of so many rows, one below the other, in a plain block. */
+/* Numbers in a word of 4 bytes: of so many rows, one below the other, in a plain block. */
 static int word_of(enum element element)
 {
     return 4 / (int)element_size(element);

@@ -1,8 +1,8 @@
-/* Products of bf16 and of bytes by AMX, which multiplies tiles of 16 rows of 64 bytes: compiled into
+/* Products of bf16 and of bytes by AMX, which multiplies tiles of 16 rows of 64 bytes: a part of
  * nn/kernels.c for processors that have it.
  *
- * Eight tiles there are.  A block of c is two tiles of rows by two of columns, four tiles of sums,
- * for each of which two tiles of a and two of b are read: as many as are left. */
+ * Of eight tiles, four hold the sums of a block of c, two by two, for which two tiles of a (4, 5)
+ * and two of b (6, 7) are read: one of each where no more is left. */
 #ifndef RETORT_TILES_H
 #define RETORT_TILES_H
 
