@@ -275,7 +275,15 @@ def facts_of(row, source, runs, notes):
             "teacher_minutes": f"{mean(lambda run: seconds_of(run, ['embed', 'mine', 'score'])) / 60:.1f}",
             "train_minutes": f"{train / 60:.1f}",
             "minutes": f"{(train + mean(lambda run: seconds_of(run, ['evaluate', 'export', 'report']))) / 60:.1f}",
-            "peak_megabytes": f"{max(peak for run in runs for _, _, peak in costs_of(run)) / 1024:.0f}"}
+            "peak_megabytes": f"{max(peak for run in runs for _, _, peak in costs_of(run)) / 1024:.0f}",
+            "processor": processor()}
+
+
+def processor():
+    """Its name, and the instructions that retort uses of it: minutes are comparable where both are the same."""
+    said = subprocess.run([RETORT, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    name = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()).group(1)
+    return f"{name}, {re.search('kernels (.*)', said).group(1)}"
 
 
 def collect(row, settings, split, notes, path):

@@ -290,8 +290,13 @@ def beside(collection):
     pairs = [(system, next((name for name in collection.systems("recipe")
                             if system.removeprefix("st-").endswith(name)), DEFAULT)) for system in systems]
 
-    def minutes(system):
-        return next(p.facts["train_minutes"] for p in collection.points if p.system == system)
+    def fact(name, system):
+        return next(p.facts[name] for p in collection.points if p.system == system)
+
+    def minutes(own, st):
+        both = f"{fact('train_minutes', own)} : {fact('train_minutes', st)}"
+        same = fact("processor", own) == fact("processor", st)
+        return both if same else f"{both}, on different processors"
 
     both = list(dict.fromkeys(name for pair in pairs for name in pair[::-1]))
     lines = ["sentence-transformers' trainer with the same student, data and steps (st-):", "",
@@ -302,16 +307,17 @@ def beside(collection):
             found = difference(collection.find(own, *tap), collection.find(st, *tap))
             if found:
                 rows.append([f"{own} less {st}", f"{tap[0]}, {tap[1]}", words(found, True),
-                             f"{minutes(own)} : {minutes(st)}"])
+                             minutes(own, st)])
     return lines + (markdown(["", "layers, dims", "difference", "minutes of training"], rows) if rows else [])
 
 
 def costs(collection):
     rows = [[f"{row['system']} {of_size(collection, row)}".strip(), row["seeds"].count(" ") + 1, row["steps"],
-             row["pairs_scored"], row["teacher_minutes"], row["train_minutes"], row["minutes"], row["peak_megabytes"]]
+             row["pairs_scored"], row["teacher_minutes"], row["train_minutes"], row["minutes"], row["peak_megabytes"],
+             row["processor"]]
             for row in collection.rows]
     return markdown(["row", "seeds", "steps", "pairs scored", "minutes of the teacher", "of training",
-                     "of training and measuring", "peak MB"], rows)
+                     "of training and measuring", "peak MB", "processor"], rows)
 
 
 def of_size(collection, row):

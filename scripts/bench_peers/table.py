@@ -1,6 +1,6 @@
 """build/bench_peers.tsv, and the same for people.
 
-    python3 scripts/bench_peers/table.py README.md        puts it between the file's marks "speed"
+    python3 scripts/bench_peers/table.py FILE.md        puts it between the file's marks "speed"
 """
 import csv
 import os

@@ -26,6 +26,7 @@ row() {
             print "fact", "train_minutes", group == "sentence-transformers" ? "9.0" : "3.0"
             print "fact", "minutes", "4.0"
             print "fact", "peak_megabytes", 99
+            print "fact", "processor", "one of them, avx2"
             print "fact", "split", "test"
             print "fact", "queries", "a hash"
         }
