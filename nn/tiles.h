@@ -74,14 +74,15 @@ INLINE void add_tiles(const struct tile_operands *from, int row_tiles, int col_t
     }
 }
 
-/* A block of c, by the words of a row of a. */
+/* A block of c. */
 struct tile_block {
     int row, col, rows; /* its first row and column; rows, in row_tiles tiles */
     int row_tiles, col_tiles;
 };
 
-/* The same for `words` <= TILE words from word `first` on, where tiles as they lie in memory would
- * reach beyond the operands, or a's words are apart: by way of copies, filled up with zeros. */
+/* The same from word `first` of a's rows on, for `words` <= TILE of them, where tiles as they lie in
+ * memory would reach beyond the operands, or a's words are apart: by way of copies, filled up with
+ * zeros. */
 INLINE void add_copied_tiles(const struct product *p, const struct tile_block *block, int first,
                              int words, enum element element)
 {
