@@ -80,9 +80,9 @@ struct tile_block {
     int row_tiles, col_tiles;
 };
 
-/* The same from word `first` of a's rows on, for `words` <= TILE of them, where tiles as they lie in
- * memory would reach beyond the operands, or a's words are apart: by way of copies, filled up with
- * zeros. */
+/* The same from word `first` of a's rows on, for `words` <= TILE of them, where tiles as they lie
+ * in memory would reach beyond the operands, or a's words are apart: by way of copies, filled up
+ * with zeros. */
 INLINE void add_copied_tiles(const struct product *p, const struct tile_block *block, int first,
                              int words, enum element element)
 {

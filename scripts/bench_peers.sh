@@ -13,7 +13,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 if [ "${1:-}" = --into ]; then
-    exec python3 scripts/bench_peers/table.py "$2"
+    exec python3 scripts/bench_peers/table.py "${2:?--into needs a file}"
 fi
 python=$(sh scripts/venv.sh onnxruntime==1.32.0 onnx==1.23.2 onnxscript==0.7.2 openvino==2026.4.1 bm25s==0.3.16 \
     faiss-cpu==1.15.1 numba==0.68.1)

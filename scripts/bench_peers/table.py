@@ -103,7 +103,11 @@ def markdown(rows):
 
 
 def put_into(path):
-    before, _, after = re.split("(?s)(?<=<!-- speed begins -->\n)(.*)(?=<!-- speed ends -->)", path.read_text())
+    parts = re.split("(?s)(?<=<!-- speed begins -->\n)(.*)(?=<!-- speed ends -->)",
+                     path.read_text() if path.exists() else "")
+    if len(parts) != 3:
+        sys.exit(f"{path}: has no lines <!-- speed begins --> and <!-- speed ends --> to put the tables between")
+    before, _, after = parts
     path.write_text(before + "".join(line + "\n" for line in markdown(read())) + after)
 
 
