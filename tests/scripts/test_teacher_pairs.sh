@@ -11,7 +11,8 @@ make_collection "$folder/tiny"
 sed -n '1p;/^q1\t/p' "$folder/tiny/qrels/train.tsv" >"$folder/tiny/qrels/dev.tsv"
 encoder=$teacher # its hidden states
 make_them() { # ARGUMENTS...
-    python3 scripts/teacher_pairs.py --teacher "$teacher" --encoder "$encoder" --max-length 40 --per-query 6 --depth 8 "$@"
+    python3 scripts/teacher_pairs.py --teacher "$teacher" --encoder "$encoder" --max-length 40 --per-query 6 \
+        --depth 8 "$@"
 }
 make_them --weight 3 "$folder/tiny" "$folder/pairs" 2>"$folder/err" || wrong "teacher_pairs: $(cat "$folder/err")"
 
