@@ -231,6 +231,7 @@ static void add_works(struct bench *bench, bool growth)
     add_processor(bench);
     add_products(bench);
     add_encoders(bench);
+    add_commands(bench);
     add_search(bench);
     add_lexical(bench);
 }

@@ -81,6 +81,7 @@ size_t bench_size(const struct bench *bench, size_t real, size_t tiny);
 void add_processor(struct bench *bench); /* processor.c: loops of one instruction */
 void add_products(struct bench *bench);  /* product.c: oneDNN's best */
 void add_encoders(struct bench *bench);  /* encoders.c */
+void add_commands(struct bench *bench);  /* commands.c: the program's, whole */
 void add_search(struct bench *bench);    /* search.c: with the read bandwidth */
 void add_lexical(struct bench *bench);   /* lexical.c: BM25, tokenising */
 void add_growth(struct bench *bench);    /* growth.c: works of several sizes, in place of these */

@@ -76,6 +76,11 @@ struct cross_encoder *open_model(struct bench *bench, const struct shape *shape,
     return ce;
 }
 
+enum precision best_precision(void)
+{
+    return dnn_has_fast_bf16() ? PRECISION_BF16 : PRECISION_F32;
+}
+
 /* ---- flops ---- */
 
 /* Adds those of one block on n tokens, of which the first `outputs` are wanted. */
@@ -130,7 +135,7 @@ void free_inputs(struct inputs *inputs)
     free(inputs->first), free(inputs->second);
 }
 
-static enum peak peak_of(const struct encoder *encoder)
+enum peak peak_of(const struct encoder *encoder)
 {
     static const enum peak peaks[] = {
         [PRECISION_F32] = PEAK_F32, [PRECISION_BF16] = PEAK_BF16, [PRECISION_INT8] = PEAK_INT8};

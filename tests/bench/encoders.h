@@ -19,6 +19,9 @@ struct cross_encoder *open_model(struct bench *bench, const struct shape *shape,
 /* A student of the cross-encoder's own weights, which it borrows: mean pooling, no projection. */
 void borrow_encoder(struct embedder *out, const struct cross_encoder *ce, struct pool *pool);
 
+/* The fastest of those that keep to f32's results: not int8. */
+enum precision best_precision(void);
+
 struct inputs {
     struct pool *pool;
     const char **first, **second; /* [count]; second NULL: not pairs */
@@ -32,5 +35,6 @@ void free_inputs(struct inputs *inputs);
 /* Fills the flops.  first_only: the last block is wanted for each first token alone. */
 void count_flops(struct inputs *inputs, const struct encoder_config *config, size_t length,
                  bool first_only);
+enum peak peak_of(const struct encoder *encoder);
 
 #endif

@@ -17,11 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum precision best_precision(void)
-{
-    return dnn_has_fast_bf16() ? PRECISION_BF16 : PRECISION_F32;
-}
-
 /* ---- encoders: by tokens of a text, texts in a call, threads ---- */
 
 struct encoding {

@@ -9,11 +9,12 @@
 }
 bench=${BENCH:-build/tests/bench/bench}
 works='peak-loop peak-product score-mix embed-64 embed-128 latency-16 train-64 train-mix score-mix-base
-    score-mix-small peak-read search-one search-many bm25-build bm25-query tokenise'
+    score-mix-small score-command embed-command peak-read search-one search-many bm25-build bm25-query tokenise'
 without_peak='bm25-build bm25-query tokenise'
 
-ROUNDS=1 SCALE=tiny "$bench" "$folder/bench.tsv" >"$folder/out" 2>"$folder/err" ||
+ROUNDS=1 SCALE=tiny RETORT=$RETORT "$bench" "$folder/bench.tsv" >"$folder/out" 2>"$folder/err" ||
     wrong "the bench failed: $(cat "$folder/err")"
+[ ! -e "$folder/bench.tsv.files" ] || wrong 'the bench left its files'
 for work in $works; do
     awk -F '\t' -v work="$work" '$1 == work { found = 1 } END { exit !found }' "$folder/bench.tsv" ||
         wrong "$work is not in the table"
