@@ -477,13 +477,16 @@ static void multiply_blocks(struct dnn *dnn, void *y, const void *x,
                               .a = x,
                               .a_row = (size_t)weights->inputs,
                               .a_col = word,
-                              .b_row = word * (size_t)weights->block};
+                              .b_row = word * (size_t)weights->block,
+                              .next_bytes = weights->block_size};
     int end = columns.first + columns.count;
     for (int first = columns.first; first < end; first += weights->block) {
         product.n = end - first < weights->block ? end - first : weights->block;
         product.c = (char *)y + (size_t)first * element_size(product.c_element);
         product.b = block_at(weights, first);
         product.bias = bias ? bias + first : NULL;
+        int next = first + weights->block;
+        product.next = next < end ? block_at(weights, next) : NULL;
         if (product.n % KERNEL_LANES == 0)
             kernels_best()->multiply(&product);
         else

@@ -62,6 +62,10 @@ struct product {
     const float *bias;                 /* [kernel_padded(n)], or NULL */
     size_t c_row, a_row, a_col, b_row; /* in elements of theirs; b_row: as it lies in memory */
     bool add;                          /* to c in f32, without bias */
+    /* What the next product reads as b, or NULL: where it waits behind the second-level cache for
+     * too long, it is fetched meanwhile. */
+    const void *next;
+    size_t next_bytes;
 };
 
 /* Inverted dropout: an element is kept, times scale, where hash(key, its index) >= threshold, else

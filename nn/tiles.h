@@ -163,6 +163,29 @@ INLINE void end_sums(const struct product *p, const struct tile_block *block, en
         }
 }
 
+/* The part of p->next that a block fetches: so many lines of the cache in each of its steps. */
+struct tile_ahead {
+    const char *at;
+    size_t lines;
+};
+enum { LINE = 64, FEW_ROWS = 64 }; /* of c: the time that they take does not hide it */
+
+INLINE struct tile_ahead part_of_next(const struct product *p, int row, int col, int steps)
+{
+    size_t side = 2 * TILE, across = (p->n + side - 1) / side, down = (p->m + side - 1) / side;
+    size_t all = across * down * (size_t)steps;
+    if (!p->next || p->m < FEW_ROWS || all == 0) return (struct tile_ahead){0};
+    size_t lines = (p->next_bytes / LINE + all - 1) / all;
+    size_t before = (row / side * across + col / side) * (size_t)steps;
+    return (struct tile_ahead){(const char *)p->next + before * lines * LINE, lines};
+}
+
+INLINE void fetch(struct tile_ahead *ahead)
+{
+    for (size_t i = 0; i < ahead->lines; i++, ahead->at += LINE)
+        _mm_prefetch(ahead->at, _MM_HINT_T1);
+}
+
 /* row_tiles, col_tiles and element: constants where this is inlined. */
 INLINE void multiply_tiles(const struct product *p, int row, int rows, int col, int row_tiles,
                            int col_tiles, enum element element)
@@ -174,9 +197,11 @@ INLINE void multiply_tiles(const struct product *p, int row, int rows, int col, 
     const char *a = (const char *)p->a + row * a_row;
     struct tile_operands next = {
         {a, a + TILE * a_row}, (const char *)p->b + 4 * (size_t)col, a_row, b_row};
+    struct tile_ahead ahead = part_of_next(p, row, col, words / TILE);
     begin_sums(p, &block);
     if (p->a_col == (size_t)together)
         for (; first + TILE <= words; first += TILE) {
+            fetch(&ahead);
             add_tiles(&next, row_tiles, col_tiles, element);
             next.a[0] += TILE_BYTES;
             next.a[1] += TILE_BYTES;
