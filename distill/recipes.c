@@ -47,7 +47,7 @@ static const struct {
         "  taps: drawn\n"
         "  sample: {layers: 1, dims: 1, full_width: all, same_widths: true}\n"
         "  coordinate_kl: {temperature: 1, detached: false}\n"
-        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1, hpd: 0}\n"},
     [RECIPE_ESE] = {
         "labels at 128 dimensions of every layer, which copy a projection of their layer, and at "
         "the last one's full width (Li et al. 2025)",
@@ -57,7 +57,7 @@ static const struct {
         "  taps: drawn\n"
         "  sample: {layers: all, embeddings: true, dims: all, widths: [128], full_width: last}\n"
         "  tap_weights: log\n"
-        "  loss: {listwise_kl: 0, self_kl: 0, compress: 1}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, compress: 1, hpd: 0}\n"},
     [RECIPE_ADAPTIVE_LAYER] = {
         "labels at a drawn layer and the last, whose coordinates it copies (AdaptiveLayerLoss)",
         "student: {projection: none}\n"
@@ -65,7 +65,7 @@ static const struct {
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
         "  sample: {layers: 1, embeddings: true, dims: 0, full_width: all}\n"
-        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1, hpd: 0}\n"},
     [RECIPE_MATRYOSHKA] = {
         "labels at every width of the last layer (Kusupati et al. 2022)",
         "student: {projection: none}\n"
@@ -73,7 +73,7 @@ static const struct {
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
         "  sample: {layers: 0, dims: all, full_width: none}\n"
-        "  loss: {listwise_kl: 0, self_kl: 0}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, hpd: 0}\n"},
     [RECIPE_MATRYOSHKA2D] = {
         "adaptive-layer at one drawn width for each of the two layers (Matryoshka2dLoss)",
         "student: {projection: none}\n"
@@ -81,7 +81,7 @@ static const struct {
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
         "  sample: {layers: 1, embeddings: true, dims: 1, full_width: none}\n"
-        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, coordinate_kl: 1, hpd: 0}\n"},
     [RECIPE_STARBUCKS] = {
         "labels at all of student.taps, whose dot products copy the full model's (Zhuang et al. "
         "2024)",
@@ -90,7 +90,7 @@ static const struct {
         "  hpd: {epochs: 0}\n"
         "  similarity: dot\n"
         "  temperature: 1\n"
-        "  loss: {listwise_kl: 0, self_kl: 1}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 1, hpd: 0}\n"},
     [RECIPE_HPD] = {
         "the full model alone copies the teacher's vectors, without labels (Zhao et al. 2022)",
         "distill:\n"
@@ -106,7 +106,7 @@ static const struct {
         "  hpd: {epochs: 0}\n"
         "  taps: drawn\n"
         "  sample: {layers: 0, dims: 0, full_width: last}\n"
-        "  loss: {listwise_kl: 0, self_kl: 0}\n"},
+        "  loss: {listwise_kl: 0, self_kl: 0, hpd: 0}\n"},
     [RECIPE_MARGIN_MSE] = {
         "the full model alone copies the teacher's margins by dot products (Hofstätter et al. "
         "2020)",
@@ -117,7 +117,7 @@ static const struct {
         "  sample: {layers: 0, dims: 0, full_width: last}\n"
         "  similarity: dot\n"
         "  temperature: 1\n"
-        "  loss: {info_nce: 0, listwise_kl: 0, margin_mse: 1, self_kl: 0}\n"},
+        "  loss: {info_nce: 0, listwise_kl: 0, margin_mse: 1, self_kl: 0, hpd: 0}\n"},
 };
 /* clang-format on */
 
