@@ -168,7 +168,10 @@ struct tile_ahead {
     const char *at;
     size_t lines;
 };
-enum { LINE = 64, FEW_ROWS = 64 }; /* of c: the time that they take does not hide it */
+enum {
+    LINE = 64,    /* bytes */
+    FEW_ROWS = 64 /* of c: less time than fetching takes */
+};
 
 INLINE struct tile_ahead part_of_next(const struct product *p, int row, int col, int steps)
 {
