@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-enum { TEXTS = 4096, TINY_TEXTS = 64, MAX_LENGTH = 512 };
+enum { TEXTS = 4096, TINY_TEXTS = 64 };
 
 /* ---- a child that is waited for ---- */
 

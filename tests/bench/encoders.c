@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VOCABULARY = 30522, TINY_VOCABULARY = 8000, MAX_LENGTH = 512 };
+enum { VOCABULARY = 30522, TINY_VOCABULARY = 8000 };
 
 /* ---- models ---- */
 

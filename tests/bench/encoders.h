@@ -6,6 +6,8 @@
 #include "teacher/cross_encoder_parts.h"
 #include "tests/bench/bench.h"
 
+enum { MAX_LENGTH = 512 }; /* tokens that a model takes */
+
 struct shape {
     const char *name; /* of its scoring */
     int layers, hidden, inner, heads;
@@ -35,6 +37,7 @@ void free_inputs(struct inputs *inputs);
 /* Fills the flops.  first_only: the last block is wanted for each first token alone. */
 void count_flops(struct inputs *inputs, const struct encoder_config *config, size_t length,
                  bool first_only);
+/* What its works are held against. */
 enum peak peak_of(const struct encoder *encoder);
 
 #endif
