@@ -121,6 +121,7 @@ struct job {
         enum schedule schedule;
         enum average_kind average; /* of the weights that dev sees and that are kept */
         double ema_decay, average_share;
+        double init_share; /* of init's weights, in those that are left */
     } teach;
     struct {
         int sources; /* enum mine_source bits */

@@ -176,6 +176,10 @@ static int check_teach(const struct job *job, struct error *err)
         return contradiction(job, KEY_OF(teach.shape.positions), err,
                              "is %d, less than teacher.max_length %d", job->teach.shape.positions,
                              job->teacher.max_length);
+    if (job->teach.init_share > 0 && strcmp(job->teach.init, "random") == 0)
+        return contradiction(job, KEY_OF(teach.init_share), err,
+                             "is %g, but teach.init is random, whose weights know nothing",
+                             job->teach.init_share);
     if (!scored && !job->teach.sources)
         return contradiction(job, KEY_OF(teach.sources), err, "is empty");
     if (job->teach.sources & TEACH_GUIDE && !guided)

@@ -297,9 +297,9 @@ static double peak_memory(const struct job *job, const struct plan_facts *facts)
     double average = job->distill.average != AVERAGE_NONE;
     double training = (gradients + average) * student_parameters(job, facts) * sizeof(float) +
                       sizeof(float) * vectors + least(kept, train_memory);
-    double taught = 0;
+    double taught = 0, means = (job->teach.average != AVERAGE_NONE) + (job->teach.init_share > 0);
     if (job->teacher.taught)
-        taught = gradients * (double)sizeof(float) *
+        taught = (gradients + means) * (double)sizeof(float) *
                      encoder_parameters(facts->teacher, facts->teacher->num_layers) +
                  least((double)sizeof(float) * 24 * facts->teacher->hidden_size *
                            facts->teacher->num_layers * job->teach.batch_queries *

@@ -134,17 +134,36 @@ static int teach(struct teaching *teaching, struct error *err)
     return status;
 }
 
+/* The job's share of the weights before, put into those after: WiSE-FT (Wortsman et al. 2022). */
+static void mix_in(struct teaching *teaching, const float *before)
+{
+    struct job_run *run = teaching->run;
+    struct encoder *encoder = cross_encoder_trained(teaching->ce);
+    double share = run->job->teach.init_share, value = teach_evaluate(teaching, NULL);
+    average_add(encoder->params->values, before, encoder->params->size, share, run->pool);
+    encoder_refresh_by(encoder, run->pool);
+    note("teach: dev %.4f; with %g of teach.init's weights %.4f", value, share,
+         teach_evaluate(teaching, NULL));
+}
+
 int teach_stage(struct job_run *run, struct error *err)
 {
     struct teaching teaching = {.run = run};
+    float *before = NULL;
     int status = teach_start(&teaching.ce, run->job, &run->collection, run->pool, err);
     if (!status) status = teach_data_make(&teaching.data, run, err);
     if (!status) {
         teaching.max_length = cross_encoder_max_length(teaching.ce, run->job->teacher.max_length);
         teaching.tape = cross_encoder_tape(teaching.ce, run->pool, tape_keep_bytes);
         teaching.dev_logits = xcalloc(teaching.data.num_dev, sizeof(float));
+        const struct params *params = cross_encoder_trained(teaching.ce)->params;
+        if (run->job->teach.init_share > 0) {
+            before = xaligned(params->size, sizeof *before);
+            memcpy(before, params->values, params->size * sizeof *before);
+        }
         status = teach(&teaching, err);
     }
+    if (!status && before) mix_in(&teaching, before);
     if (!status)
         status = cross_encoder_write(teaching.ce, run->teacher_folder, teaching.max_length, err);
     tape_close(teaching.tape);
@@ -156,5 +175,6 @@ int teach_stage(struct job_run *run, struct error *err)
     free(teaching.d_logits);
     free(teaching.distribution);
     free(teaching.dev_logits);
+    free(before);
     return status;
 }

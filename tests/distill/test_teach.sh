@@ -89,6 +89,21 @@ teach init --set teach.init="$teacher" --set teach.epochs=1 --set teach.loss.bce
 cmp -s "$folder/init/teacher/vocab.txt" "$teacher/vocab.txt" || [ ! -f "$teacher/vocab.txt" ] ||
     wrong "it has another vocabulary than it began with"
 
+# ---- a share of what it began from: all of it gives its scores again, none those of the taught one ----
+scores_of() { # scores_of MODEL
+    printf 'where is the cat\tthe cat sat by the house\n' | "$RETORT" score --quiet --teacher "$1"
+}
+for share in 0 0.25 1; do
+    teach share-$share --set teach.init="$teacher" --set teach.epochs=1 --set teach.init_share=$share
+    scores_of "$folder/share-$share/teacher" >"$folder/scores-$share"
+done
+grep -q "^retort: teach: dev .* with 1 of teach.init's weights" "$folder/said" ||
+    wrong "init_share: not said what dev thinks of it: $(cat "$folder/said")"
+scores_of "$teacher" | cmp -s - "$folder/scores-1" || wrong "init_share 1 does not give the first weights"
+cmp -s "$folder/scores-0" "$folder/scores-1" && wrong "a teacher that was taught scores as before"
+cmp -s "$folder/scores-0.25" "$folder/scores-0" && wrong "init_share 0.25 changes nothing"
+cmp -s "$folder/scores-0.25" "$folder/scores-1" && wrong "init_share 0.25 leaves nothing of what was taught"
+
 # ---- from scored pairs ----
 mkdir "$folder/scored-pairs"
 for split in train dev; do
@@ -117,6 +132,7 @@ refuses 2 "teach.loss.mse" "$folder/teach.yaml" --set teach.loss.mse=1
 refuses 2 "does not divide" "$folder/teach.yaml" --set teach.shape.heads=3
 refuses 2 "teach.guide is none" "$folder/teach.yaml" --set "teach.sources=[guide]"
 refuses 2 "teach.shape.positions" "$folder/teach.yaml" --set teach.shape.positions=32
+refuses 2 "teach.init is random" "$folder/teach.yaml" --set teach.init_share=0.3
 refuses 1 "no/such" "$folder/teach.yaml" --set teach.init=no/such
 refuses 1 "no/such" "$folder/teach.yaml" --set teach.guide=no/such
 refuses 1 "no/such.tsv" "$folder/teach.yaml" --set teach.pairs=no/such.tsv
