@@ -57,6 +57,7 @@ row made-start baseline start 0.01 0,0,0.45,bm25 0,0,0.7,teacher 1,32,0.01
 row made-separate-1-32 separate separate 0.05 1,32,0.3
 row made-separate-2-64 separate separate 0.02 2,64,0.55
 row made-separate-6-384 separate separate 0.03 6,384,0.58 6,128,0.5,pca
+row made-longer longer longer 0.02 1,32,0.45 2,64,0.55
 row made-from-random 'start of' from-random 0.02 1,32,0.2
 row made-no-labels ablation no-labels 0.02 1,32,0.35
 row made-with-hpd HPD with-hpd 0.02 1,32,0.35
@@ -87,6 +88,8 @@ says '| 1, 32 | +.040 ['
 says '| the default is |'
 grep -q '^| 1, 32 | +.040 .* | better |$' "$folder/results.md" || wrong "(1, 32) is not better than separate"
 grep -q '^| 2, 64 | -.050 .* | worse |$' "$folder/results.md" || wrong "(2, 64) is not worse than separate"
+grep -q '^| 1, 32 | +.090 .* | better |$' "$folder/results.md" || wrong "longer, (1, 32) is not better than separate"
+says '| longer | +.050 [.050, .050] | +.050 [.050, .050] |  |  |  | +.050 [.050, .050] |'
 grep -q '^| 6, 384 | .* | not told apart |$' "$folder/results.md" || wrong "(6, 384) is told apart"
 says '(3, 128) keeps 96.9 % ['
 says 'wanted are 97 %: missed.'
