@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fills the parts of README.md that are copies: the job file and the programs of the examples, the table of job keys,
-# the table of growth (docs/growth.tsv: a copy of what make growth leaves in build/growth.tsv).
+# the table of growth (docs/growth.tsv: a copy of what make growth leaves in build/growth.tsv), that of results
+# (docs/results.md).
 #   sh scripts/readme.sh            rewrites README.md
 #   sh scripts/readme.sh --check    fails if the job file or the table in README.md is stale (needs ./retort)
 set -eu
@@ -21,11 +22,17 @@ growth_table() {
     } END { for (i = 1; i <= count; i++) print line[names[i]] " |" }' docs/growth.tsv
 }
 
+# The first table of the page.
+results_table() {
+    awk '/^\|/ { found = 1; print } found && !/^\|/ { exit }' docs/results.md | sed 's|](#|](docs/results.md#|'
+}
+
 part() { # NAME: what belongs between its markers
     case $1 in
     job) printf '```yaml\n' && cat configs/scifact.yaml && printf '```\n' ;;
     reference) "$program" plan --reference ;;
     growth) growth_table ;;
+    results) results_table ;;
     c) printf '```c\n' && cat tests/student/example.c && printf '```\n' ;;
     python) printf '```python\n' && cat tests/student/ctypes_caller.py && printf '```\n' ;;
     esac

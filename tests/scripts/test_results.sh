@@ -131,4 +131,12 @@ says '| published, 12 layers: 2DMSE | 85.9 | 88.8 | 90.3 |'
 cp "$folder/results.md" "$folder/first.md"
 make_page
 cmp -s "$folder/results.md" "$folder/first.md" || wrong "the same results make another page"
+
+# The project's own page is of the project's own results.
+mkdir "$folder/own"
+cp -r docs/results "$folder/own"
+python3 scripts/results.py "$folder/own" || wrong "no page of the project's own results"
+for file in results.md results.tsv; do
+    cmp -s "docs/$file" "$folder/own/$file" || wrong "docs/$file is stale: python3 scripts/results.py"
+done
 exit $wrong
