@@ -196,7 +196,7 @@ fuzz:
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus $$seeds || exit 1; done
 
-## experiments   the rows of configs/experiments that docs/results lacks, then docs/results.md: about nine hours for all
+## experiments   the rows of configs/experiments that docs/results lacks, then docs/results.md: about ten hours for all
 experiments: $(PROGRAM)
 	@python3 scripts/experiments.py && python3 scripts/results.py
 

@@ -129,7 +129,7 @@ def rows():
         yield row("HPD", "with-hpd", 1.3, COLLECTIONS[collection][3], seeds)
         for layers, dim in TAPS:
             yield row("separate", "separate", layers / 6, separate(layers, dim), seeds, name=f"separate-{layers}-{dim}")
-        if collection in ("wikiqa", "nfcorpus"):
+        if collection in ("wikiqa", "scifact"):
             epochs = COLLECTIONS[collection][2]["distill.epochs"]
             yield row("longer", "longer", AS_LONG, {"distill.epochs": AS_LONG * epochs})
         if collection == "wikiqa":
