@@ -390,7 +390,7 @@ static int prepare(struct evaluate_stage *stage, struct error *err)
                             err))
         return -1;
     stage->test = stage->dev = common;
-    stage->dev.collection = &run->dev_collection;
+    if (!pairs) stage->dev.collection = &run->dev_collection;
     if (run->test_is_dev) stage->test.collection = stage->dev.collection;
     stage->test.queries = &run->test;
     stage->test.trec_folder = stage->trec_folder;

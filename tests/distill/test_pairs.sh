@@ -12,8 +12,12 @@ run() { # run OUTPUT [OPTIONS...]: must succeed; messages in $folder/said
         wrong "run $output $*: status $?: $(cat "$folder/said")"
 }
 
-value_of() { # value_of RUN SYSTEM LAYERS DIM: Spearman's correlation
-    awk -F '\t' -v s="$2" -v l="$3" -v d="$4" '$1 == s && $2 == l && $3 == d {print $4}' "$folder/$1/grid.tsv"
+value_in() { # value_in GRID SYSTEM LAYERS DIM: Spearman's correlation
+    awk -F '\t' -v s="$2" -v l="$3" -v d="$4" '$1 == s && $2 == l && $3 == d {print $4}' "$1"
+}
+
+value_of() { # value_of RUN SYSTEM LAYERS DIM: the same, on test
+    value_in "$folder/$1/grid.tsv" "$2" "$3" "$4"
 }
 
 make_pairs "$folder/pairs"
@@ -49,15 +53,18 @@ for file in pairs/teacher.tsv export/2_Dense/model.safetensors; do
     grep -q "\"$file\"" "$folder/one/manifest.json" || wrong "the manifest has no $file"
 done
 
-# ---- the picked model gives the grid's value elsewhere ----
-"$RETORT" evaluate --model "$folder/one/export" --precision f32 "$folder/pairs" >"$folder/out" 2>/dev/null
-best=$(awk -F '\t' '$1 == "student" {print $4}' "$folder/one/grid_dev.tsv" | sort -g | tail -1)
+# ---- the picked model gives the grids' values elsewhere: on test, and on dev, by which it was picked ----
 picked=$(sed -n 's/.*picked on dev by .*: layers \([0-9]*\), dim \([0-9]*\).*/\1 \2/p' "$folder/said")
 [ -n "$picked" ] || wrong "nothing is picked: $(cat "$folder/said")"
-# shellcheck disable=SC2086 # two numbers
-expected=$(value_of one student $picked)
-awk -v a="$expected" 'NR == 2 {d = $3 - a; exit !(d < 1e-3 && d > -1e-3)}' "$folder/out" ||
-    wrong "evaluate says $(cat "$folder/out"), the grid $expected (dev $best)"
+for split in test dev; do
+    grid=$folder/one/grid.tsv
+    [ $split = test ] || grid=$folder/one/grid_dev.tsv
+    # shellcheck disable=SC2086 # two numbers
+    expected=$(value_in "$grid" student $picked)
+    "$RETORT" evaluate --model "$folder/one/export" --precision f32 --split $split "$folder/pairs" >"$folder/out" 2>/dev/null
+    awk -v a="$expected" 'NR == 2 {d = $3 - a; exit !(d < 1e-3 && d > -1e-3)}' "$folder/out" ||
+        wrong "evaluate says $(cat "$folder/out"), the grid of $split $expected"
+done
 
 # ---- a second run does nothing; another target trains again ----
 run one
@@ -112,3 +119,4 @@ fails 1 'test.tsv:2: the score "x"' run --output "$folder/failed" "$folder/job.y
 rm "$folder/pairs/test.tsv"
 fails 1 'data.test_split' run --output "$folder/failed" "$folder/job.yaml"
 [ ! -e "$folder/failed" ] || wrong "a failed run left a folder"
+exit $wrong

@@ -73,8 +73,9 @@ make_pairs() { # FOLDER
                     a = k * 7 % 5; b = i % 4 ? a : (a + 1) % 5
                     c = k * 3 % 5; d = i % 3 ? c : (c + 2) % 5
                     e = k * 5 % 4; f = i % 2 ? e : (e + 1) % 4
+                    first = k == 1 ? "grey" : colour[e + 1] # of train alone: splits number sentences differently
                     printf "%.1f\tthe %s %s sat by the %s\ta %s %s in the %s\n", \
-                        2 * (a == b) + 2 * (c == d) + (e == f), colour[e + 1], subject[a + 1], \
+                        2 * (a == b) + 2 * (c == d) + (e == f), first, subject[a + 1], \
                         place[c + 1], colour[f + 1], subject[b + 1], place[d + 1] > file
                 }
             }
