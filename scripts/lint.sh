@@ -154,9 +154,15 @@ check_width() { # at most 100 characters; 120 in scripts, where quotes are hard 
     }
 }
 
-check_shell() {
+check_shell() { # and that a test which counts what is wrong (tests/support.sh) can fail by it
     bad=0
     for script in $(find scripts tests -name '*.sh'); do sh -n "$script" || bad=1; done
+    for script in $(find tests -name 'test_*.sh' | xargs -r grep -lw wrong); do
+        [ "$(tail -n 1 "$script")" = "exit \$wrong" ] || {
+            echo "$script: does not end with exit \$wrong"
+            bad=1
+        }
+    done
     [ ! -f .ci/run ] || bash -n .ci/run || bad=1
     return $bad
 }

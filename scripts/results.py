@@ -206,7 +206,8 @@ def introduction(collection):
     measured = f", {collection.points[0].count} queries" if collection.points[0].count else ""
     spread = f"with ±, the standard deviation over {len(seeds.split())} seeds" if " " in seeds else "one seed"
     lines = [f"{NAMES.get(measure, measure)} on the {facts['split']} split{measured}; {spread}.",
-             f"The teacher is {teacher}, which has seen {seen}."]
+             f"Labels are learnt; the student starts from {teacher}'s layers, and no pair is scored."
+             if collection.points[0].measure == "spearman" else f"The teacher is {teacher}, which has seen {seen}."]
     alone = [f"{name} {words(p.interval)}" for name, p in
              (("BM25", collection.find("bm25")), ("the teacher, re-ranking BM25's first 100,",
                                                   collection.find("teacher"))) if p]

@@ -61,7 +61,8 @@ for split in test dev; do
     [ $split = test ] || grid=$folder/one/grid_dev.tsv
     # shellcheck disable=SC2086 # two numbers
     expected=$(value_in "$grid" student $picked)
-    "$RETORT" evaluate --model "$folder/one/export" --precision f32 --split $split "$folder/pairs" >"$folder/out" 2>/dev/null
+    "$RETORT" evaluate --model "$folder/one/export" --precision f32 --split $split "$folder/pairs" \
+        >"$folder/out" 2>/dev/null
     awk -v a="$expected" 'NR == 2 {d = $3 - a; exit !(d < 1e-3 && d > -1e-3)}' "$folder/out" ||
         wrong "evaluate says $(cat "$folder/out"), the grid of $split $expected"
 done

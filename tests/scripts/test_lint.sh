@@ -88,6 +88,8 @@ expect width 'scripts/x.sh:1:'
 
 echo 'if true; then' >scripts/x.sh
 expect shell scripts/x.sh
+printf 'false || wrong "it"\n' >tests/test_x.sh
+expect shell 'tests/test_x.sh: does not end with exit'
 
 printf '#include "data/a.h"\n\nint answer(void)\n{\n    int unused;\n    return 42;\n}\n' >data/a.c
 expect warnings data/a.c unused build-lint-gcc build-lint-clang
