@@ -198,7 +198,7 @@ fuzz:
 
 ## experiments   the rows of configs/experiments that docs/results lacks, then docs/results.md: about ten hours for all
 experiments: $(PROGRAM)
-	@python3 scripts/experiments.py && python3 scripts/results.py
+	@python3 scripts/experiments.py && python3 scripts/results.py && sh scripts/readme.sh
 
 ## lint          warnings of gcc and clang, format, arrows between folders, budgets: scripts/lint.sh
 lint:
