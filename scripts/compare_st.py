@@ -20,6 +20,7 @@ Leaves, as a run does, DIR/grid.tsv, DIR/trec/student-lL-dD.trec or DIR/pairs/st
 (its seconds).
 """
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -201,9 +202,10 @@ class Retrieval:
         mined = candidates_of(run / "candidates.trec")
         self.dev_queries = [query for query in mined if query not in self.candidates]
         relevant = defaultdict(dict)
-        for name in {job["data"]["train_split"], job["data"]["dev_split"]}:
-            for query, found in experiments.qrels(collection, name).items():
-                relevant[query].update({d: grade for d, grade in found.items() if d in self.documents})
+        for name in ("train_split", "dev_split"):
+            with contextlib.suppress(FileNotFoundError):  # no dev split: part of the train queries is dev
+                for query, found in experiments.qrels(collection, job["data"][name]).items():
+                    relevant[query].update({d: grade for d, grade in found.items() if d in self.documents})
         self.relevant = {query: relevant[query] for query in self.dev_queries}
         pool = {c[0] for query in self.dev_queries for c in mined[query]}
         self.dev_documents = sorted(pool.union(*self.relevant.values()))

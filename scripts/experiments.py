@@ -63,8 +63,10 @@ def member(path, name):
     if path.is_dir():
         return (path / name).read_bytes()
     with tarfile.open(path) as archive:
-        found = next(m for m in archive.getmembers() if f"/{m.name}".endswith(f"/{name}"))
-        return archive.extractfile(found).read()
+        for found in archive.getmembers():
+            if f"/{found.name}".endswith(f"/{name}"):
+                return archive.extractfile(found).read()
+    raise FileNotFoundError(f"{path} has no {name}")
 
 
 def qrels(collection, split):
