@@ -88,7 +88,7 @@ def initial_student(run, job):
     """RUN/student with the weights that the run began with."""
     model = SentenceTransformer(str(run / "student"), device="cpu", config_kwargs={
         "hidden_dropout_prob": job["distill"]["dropout"], "attention_probs_dropout_prob": job["distill"]["dropout"]})
-    model.max_seq_length = job["data"]["max_document_tokens"]
+    model.max_seq_length = job["distill"]["max_document_tokens"]
     weights = load_file(run / "train/init.safetensors")  # a row of biases is [1, size] there
     modules = {"": model[0].auto_model, "projection.": model[2].linear if len(model) > 2 else None}
     for prefix, module in modules.items():
@@ -157,11 +157,12 @@ def learn(model, rows, loss, job, measure):
 
 # ---- measuring ----
 
-def layers_of(model, texts, layers, batch=64):
+def layers_of(model, texts, layers, job, batch=64):
     """{layer: vectors [texts, width]}: the shared pooling and projection after each of these layers."""
     out = {layer: [None] * len(texts) for layer in layers}
     order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     model.eval()
+    model.max_seq_length = job["data"]["max_document_tokens"]
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         for at in range(0, len(order), batch):
             rows = order[at:at + batch]
@@ -175,6 +176,7 @@ def layers_of(model, texts, layers, batch=64):
                 for i, vector in zip(rows, z["sentence_embedding"].float()):
                     out[layer][i] = vector
     model.train()
+    model.max_seq_length = job["distill"]["max_document_tokens"]
     return {layer: torch.stack(vectors) for layer, vectors in out.items()}
 
 
@@ -215,7 +217,7 @@ class Retrieval:
 
     def ranked(self, model, queries, documents, taps):
         layers = sorted({layer for layer, _ in taps})
-        z = [layers_of(model, [texts[i] for i in ids], layers)
+        z = [layers_of(model, [texts[i] for i in ids], layers, self.job)
              for texts, ids in ((self.queries, queries), (self.documents, documents))]
         return {tap: rankings(*z, tap, self.job["distill"]["similarity"] == "cosine") for tap in taps}
 
@@ -256,7 +258,7 @@ class Pairs:
         """The labels of a split, and the cosines of its pairs at each point."""
         texts, other_texts, labels = zip(*self.pairs(split))
         layers = sorted({layer for layer, _ in points})
-        first, second = layers_of(model, list(texts), layers), layers_of(model, list(other_texts), layers)
+        first, second = (layers_of(model, list(side), layers, self.job) for side in (texts, other_texts))
         return np.array(labels), {(layer, dim): torch.cosine_similarity(first[layer][:, :dim],
                                                                         second[layer][:, :dim]).numpy()
                                   for layer, dim in points}
