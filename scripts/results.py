@@ -384,8 +384,8 @@ the five do; *pca* is the full student's vectors cut by their own PCA; *start* i
 all-MiniLM-L6-v2 is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries (or pairs
 of sentences) of the means over seeds; differences are paired. Choices were made on dev splits. The test splits were
 measured once, but for wikiqa's: there the default, 2dmse, ese, adaptive-layer and matryoshka were measured before HPD
-left the default and early-layer vectors the candidates, by what dev splits showed then; all were measured again.  So was
-scifact's st-matryoshka2d, which had learnt from longer texts than the others.
+left the default and early-layer vectors the candidates, by what dev splits showed then; all were measured again.
+scifact's st-matryoshka2d was, too: it had learnt from longer texts than the others.
 """
 
 
