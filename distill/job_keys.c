@@ -419,7 +419,9 @@ const struct key job_keys[] = {
     {KEY(distill.batch_queries), KEY_INT, "32", .help = "queries in a step",
      "queries", BETWEEN(1, 65536)},
     {KEY(distill.max_document_tokens), KEY_INT, "200",
-     .help = "longer documents are cut while training", "tokens", BETWEEN(3, 8192),
+     .help = "longer documents are cut while training; less is faster, and worse at few layers "
+             "where more is embedded",
+     "tokens", BETWEEN(3, 8192),
      .derived = "`data.max_document_tokens`"},
     {KEY(distill.learning_rate), KEY_DOUBLE, "5e-5",
      .help = "highest rate of the second stage", BETWEEN(0, 1)},

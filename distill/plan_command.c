@@ -348,6 +348,11 @@ static void print_models(const struct planning *planning, struct text *out)
                       encoder_parameters(&planning->start, (int)job->student.init.layers.count)));
     if (job->student.projection) fact(out, "", "projection to %d", job->student.projection);
     fact(out, "", "taps%s", taps.bytes);
+    if (job->distill.max_document_tokens < job->data.max_document_tokens)
+        fact(out, "",
+             "learns from %d tokens of a document and embeds %d: few layers lose by it "
+             "(distill.max_document_tokens)",
+             job->distill.max_document_tokens, job->data.max_document_tokens);
     text_free(&taps);
 }
 

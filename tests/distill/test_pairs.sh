@@ -77,6 +77,9 @@ grep -q 'train: [0-9]' "$folder/said" || wrong "does not train again: $(cat "$fo
 # ---- plan, report, inspect ----
 "$RETORT" plan --quick "$folder/job.yaml" >"$folder/out" 2>"$folder/said" || wrong "plan: $(cat "$folder/said")"
 grep -q '60 train, 20 dev, 24 test' "$folder/out" || wrong "plan: $(cat "$folder/out")"
+grep -q 'learns from' "$folder/out" && wrong "plan: learns from all that it embeds: $(cat "$folder/out")"
+"$RETORT" plan --quick --set distill.max_document_tokens=8 "$folder/job.yaml" 2>&1 |
+    grep -q 'learns from 8 tokens of a document' || wrong "plan does not say what training cuts"
 ! grep -q '^mine' "$folder/out" || wrong "plan mines: $(cat "$folder/out")"
 "$RETORT" report --output "$folder/page.html" "$folder/one" 2>"$folder/said" || wrong "report: $(cat "$folder/said")"
 for words in 'Spearman' 'pairs' 'spearman'; do
