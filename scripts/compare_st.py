@@ -203,12 +203,11 @@ class Retrieval:
         self.candidates = candidates_of(run / "scores.trec")
         mined = candidates_of(run / "candidates.trec")
         self.dev_queries = [query for query in mined if query not in self.candidates]
-        relevant = defaultdict(dict)
-        for name in ("train_split", "dev_split"):
-            with contextlib.suppress(FileNotFoundError):  # no dev split: part of the train queries is dev
-                for query, found in experiments.qrels(collection, job["data"][name]).items():
-                    relevant[query].update({d: grade for d, grade in found.items() if d in self.documents})
-        self.relevant = {query: relevant[query] for query in self.dev_queries}
+        judged = experiments.qrels(collection, job["data"]["train_split"])
+        with contextlib.suppress(FileNotFoundError):  # no dev split: part of the train queries is dev
+            judged |= experiments.qrels(collection, job["data"]["dev_split"])
+        self.relevant = {query: {d: grade for d, grade in judged.get(query, {}).items() if d in self.documents}
+                         for query in self.dev_queries}
         pool = {c[0] for query in self.dev_queries for c in mined[query]}
         self.dev_documents = sorted(pool.union(*self.relevant.values()))
 
