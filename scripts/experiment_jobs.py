@@ -39,11 +39,11 @@ COLLECTIONS = {
         "data.max_document_tokens": 128, "teacher.max_length": 160, "mine.scored": 32, "mine.negatives_per_query": 3,
         "probe.queries": 100, "probe.documents": 2000, **RETRIEVAL, "distill.epochs": 6},
         {**HPD_RETRIEVAL, "distill.hpd.max_texts": 13000}),
-    "scifact": (6.5, 14, {
+    "scifact": (6.8, 14, {
         "data.collection": f"{SHARED}/datasets/scifact.tar.gz", "data.max_query_tokens": 64,
         "data.max_document_tokens": 128, "data.dev_fraction": 0.1, "teacher.max_length": 256, "mine.scored": 24,
         "mine.negatives_per_query": 1, "probe.queries": 100, "probe.documents": 1000, **RETRIEVAL,
-        "distill.epochs": 10, "distill.max_document_tokens": 64}, HPD_RETRIEVAL),
+        "distill.epochs": 7}, HPD_RETRIEVAL),
     "nfcorpus": (5.5, 14, {
         "data.collection": f"{SHARED}/datasets/nfcorpus.tar.gz", "data.max_query_tokens": 32,
         "data.max_document_tokens": 64, "teacher.max_length": 160, "mine.positives": 8, "mine.scored": 8,
