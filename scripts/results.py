@@ -385,7 +385,7 @@ all-MiniLM-L6-v2 is cut to its first layers and dimensions. Intervals are of 95 
 of sentences) of the means over seeds; differences are paired. Choices were made on dev splits. The test splits were
 measured once, but for wikiqa's: there the default, 2dmse, ese, adaptive-layer and matryoshka were measured before HPD
 left the default and early-layer vectors the candidates, by what dev splits showed then; all were measured again.
-scifact's were all measured again after dev had shown what learning from fewer tokens than are embedded costs (methods.md).
+scifact's were all measured again after dev showed what learning from fewer tokens than are embedded costs (methods.md).
 """
 
 
