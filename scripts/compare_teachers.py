@@ -10,6 +10,7 @@ that a stopped call goes on.  From the project's root; $RETORT is the program (.
 import argparse
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import experiments
@@ -78,7 +79,12 @@ def main():
     call = parser.parse_args()
     head = ["collection", "queries", "first stage", "alone", *call.teachers,
             *(f"first less {Path(teacher).name}" for teacher in call.teachers[1:])]
-    print("\n".join(markdown(head, [row for collection in call.on for row in rows_of(collection, call)])))
+    try:
+        print("\n".join(markdown(head, [row for collection in call.on for row in rows_of(collection, call)])))
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
+    except subprocess.CalledProcessError:  # retort has said why
+        sys.exit(1)
 
 
 if __name__ == "__main__":

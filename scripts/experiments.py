@@ -15,6 +15,7 @@ A results file has lines of words divided by tabs:
     draws    SYSTEM  LAYERS  DIM  MEASURE  VALUE...                 of sentence pairs: per resample, the mean over seeds
 """
 import argparse
+import errno
 import hashlib
 import os
 import re
@@ -62,11 +63,14 @@ def member(path, name):
     path = Path(path)
     if path.is_dir():
         return (path / name).read_bytes()
-    with tarfile.open(path) as archive:
-        for found in archive.getmembers():
-            if f"/{found.name}".endswith(f"/{name}"):
-                return archive.extractfile(found).read()
-    raise FileNotFoundError(f"{path} has no {name}")
+    try:
+        with tarfile.open(path) as archive:
+            for found in archive.getmembers():
+                if f"/{found.name}".endswith(f"/{name}"):
+                    return archive.extractfile(found).read()
+    except (tarfile.TarError, EOFError) as error:
+        raise OSError(errno.EINVAL, "neither a folder nor a whole archive", str(path)) from error
+    raise FileNotFoundError(errno.ENOENT, f"it has no {name}", str(path))
 
 
 def qrels(collection, split):
