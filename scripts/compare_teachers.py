@@ -43,11 +43,11 @@ def first_stage(folder, collection, queries, encoder, depth):
 
 
 def rows_of(collection, call):
+    judged = experiments.qrels(collection, call.split)
     name = Path(collection).name.removesuffix(".tar.gz")
     folder = Path("build/teachers") / name
     of_split = folder / call.split
     of_split.mkdir(parents=True, exist_ok=True)
-    judged = experiments.qrels(collection, call.split)
     judgements = experiments.write_judgements(of_split / "judgements.tsv", judged)
     queries = of_split / "queries.tsv"
     texts = (json.loads(line) for line in experiments.member(collection, "queries.jsonl").decode().splitlines() if line)
