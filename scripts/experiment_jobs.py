@@ -97,10 +97,12 @@ ADDITIONS = {
 
 
 def separate(layers, dim):
-    """A model of that size alone."""
+    """A model of that size alone; the largest is cut by a PCA, too, to the sizes that others of its layers have."""
+    largest = [layers, dim] == TAPS[-1]
     return {"student.init.layers": list(range(1, layers + 1)), "student.projection": dim,
-            "student.taps": [[layers, dim]], "evaluate.layers": [layers], "evaluate.dims": [dim],
-            "evaluate.systems": ["student", "pca"] if [layers, dim] == TAPS[-1] else ["student"]}
+            "student.taps": [[layers, dim]], "evaluate.layers": [layers],
+            "evaluate.dims": [d for l, d in TAPS if l == layers] if largest else [dim],
+            "evaluate.systems": ["student", "pca"] if largest else ["student"]}
 
 
 def rows():

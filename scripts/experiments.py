@@ -299,8 +299,11 @@ def collect(row, settings, split, notes, path):
     lines.append(["fact", "split", split])
     lines += [["fact", "setting", setting] for setting in settings]
     points, taps = {}, [(0, 0), *(tuple(map(int, tap.split(","))) for tap in notes["taps"])]
+    own = key_of(source[0], "student.taps") if row["group"] == "separate" else None
     for run, seed in zip(runs, row["seeds"].split()):
         for system, layers, dim, measure, values in points_of(run, taps):
+            if own and system == "student" and f"[{layers}, {dim}]" not in own:
+                continue  # that size has a model of its own
             lines.append(["value", system, layers, dim, measure, seed, *values])
             points[system, layers, dim] = measure
     if MEASURE in points.values():

@@ -380,7 +380,7 @@ Written by scripts/results.py from docs/results/*.tsv, which `make experiments` 
 Rows are the job files of configs/experiments. Recipes of one collection take the same number of distillation steps of
 the same size; their keys stand in the README. *separate* are five models, each trained for its tap alone as the
 default is, of as many steps each; *longer* is the default with the steps of three full-size models, which cost what
-the five do; *pca* is the full student's vectors cut by their own PCA; *start* is the student before training;
+the five do; *pca of separate* is the largest of these, cut by its vectors' PCA; *start* is the student before training;
 all-MiniLM-L6-v2 is cut to its first layers and dimensions. Intervals are of 95 %, by bootstrap over queries (or pairs
 of sentences) of the means over seeds; differences are paired. Choices were made on dev splits. The test splits were
 measured once, but for wikiqa's: there the default, 2dmse, ese, adaptive-layer and matryoshka were measured before HPD
