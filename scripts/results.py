@@ -391,7 +391,8 @@ scifact's were all measured again after dev showed what learning from fewer toke
 
 # ---- the plot ----
 
-COLOURS = ["#000000", "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf"]
+COLOURS = ["#000000", "#d62728", "#1f77b4", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf",
+           "#bcbd22", "#393b79"]
 
 
 def plot(collection):
