@@ -21,6 +21,16 @@ def retort(*arguments, out=None):
     subprocess.run([experiments.RETORT, *map(str, arguments)], check=True, stdout=out)
 
 
+def or_say_why(main):
+    """Runs it; where a file is not what it should be, one sentence and status 1."""
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")
+    except subprocess.CalledProcessError:  # retort has said why
+        sys.exit(1)
+
+
 def to_file(path, *arguments):
     """What a command prints, whole or not at all; nothing is done where the file is there."""
     if path.exists():
@@ -79,13 +89,8 @@ def main():
     call = parser.parse_args()
     head = ["collection", "queries", "first stage", "alone", *call.teachers,
             *(f"first less {Path(teacher).name}" for teacher in call.teachers[1:])]
-    try:
-        print("\n".join(markdown(head, [row for collection in call.on for row in rows_of(collection, call)])))
-    except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}")
-    except subprocess.CalledProcessError:  # retort has said why
-        sys.exit(1)
+    print("\n".join(markdown(head, [row for collection in call.on for row in rows_of(collection, call)])))
 
 
 if __name__ == "__main__":
-    main()
+    or_say_why(main)

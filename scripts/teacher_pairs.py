@@ -15,12 +15,10 @@ import ast
 import json
 import math
 import operator
-import subprocess
-import sys
 from pathlib import Path
 
 import experiments
-from compare_teachers import first_stage, retort, to_file
+from compare_teachers import first_stage, or_say_why, retort, to_file
 from teacher_collection import order
 
 
@@ -119,9 +117,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as error:
-        sys.exit(f"{error.filename}: {error.strerror}")
-    except subprocess.CalledProcessError:  # retort has said why
-        sys.exit(1)
+    or_say_why(main)
