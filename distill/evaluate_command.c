@@ -145,11 +145,11 @@ static int evaluate_points(const struct evaluate_call *call, const struct points
         status = is_sts ? read_pairs(&collection, &pairs, call, path, err)
                         : read_queries(&collection, &queries, call, path, err);
     if (!status) {
-        struct document_vectors documents;
-        document_vectors_make(&documents, &evaluation, points->de, &points->layers);
+        struct layer_vectors documents;
+        documents_at_layers(&documents, &evaluation, points->de, &points->layers);
         status = evaluate_encoder(&evaluation, "retort", points->de, &points->layers, &points->dims,
                                   &documents, err);
-        document_vectors_free(&documents);
+        layer_vectors_free(&documents);
     }
     if (!status) status = print_grid(&evaluation, call->output, err);
     evaluation_free(&evaluation);

@@ -214,58 +214,69 @@ static double encode_rate(const struct evaluation *evaluation, const struct dual
     return best;
 }
 
-void document_vectors_make(struct document_vectors *out, const struct evaluation *evaluation,
-                           const struct dual_encoder *de, const struct int_list *layers)
+/* texts: the request's, whose layers are those of the list. */
+static void embed_at_layers(struct layer_vectors *out, const struct evaluation *evaluation,
+                            const struct dual_encoder *de, const struct int_list *layers,
+                            struct embed_request request)
 {
-    const struct texts *documents = &evaluation->collection->documents;
-    *out = (struct document_vectors){.z = xcalloc(layers->count, sizeof *out->z),
-                                     .num_layers = layers->count};
+    *out = (struct layer_vectors){.z = xcalloc(layers->count, sizeof *out->z),
+                                  .num_layers = layers->count};
     for (size_t l = 0; l < layers->count; l++)
-        out->z[l] = xaligned(documents->count * (size_t)de->output_size, sizeof(float));
-    const struct embed_request request = {.texts = documents->values,
-                                          .count = documents->count,
-                                          .prompt = prompt_of(evaluation, de),
-                                          .max_length = evaluation->max_document_tokens,
-                                          .layers = layers->items,
-                                          .num_layers = (int)layers->count};
+        out->z[l] = xaligned(request.count * (size_t)de->output_size, sizeof(float));
+    request.layers = layers->items;
+    request.num_layers = (int)layers->count;
     dual_encoder_embed(de, evaluation->pool, &request, out->z);
 }
 
-void document_vectors_free(struct document_vectors *vectors)
+void documents_at_layers(struct layer_vectors *out, const struct evaluation *evaluation,
+                         const struct dual_encoder *de, const struct int_list *layers)
+{
+    const struct texts *documents = &evaluation->collection->documents;
+    embed_at_layers(out, evaluation, de, layers,
+                    (struct embed_request){.texts = documents->values,
+                                           .count = documents->count,
+                                           .prompt = prompt_of(evaluation, de),
+                                           .max_length = evaluation->max_document_tokens});
+}
+
+void queries_at_layers(struct layer_vectors *out, const struct evaluation *evaluation,
+                       const struct dual_encoder *de, const struct int_list *layers)
+{
+    const char **texts =
+        evaluation->pairs ? NULL : query_texts(evaluation->queries, evaluation->collection);
+    embed_at_layers(out, evaluation, de, layers,
+                    (struct embed_request){.texts = texts,
+                                           .count = texts ? evaluation->queries->count : 0,
+                                           .prompt = de->query_prompt,
+                                           .max_length = evaluation->max_query_tokens});
+    free(texts);
+}
+
+void layer_vectors_free(struct layer_vectors *vectors)
 {
     for (size_t l = 0; l < vectors->num_layers; l++) free(vectors->z[l]);
     free(vectors->z);
-    *vectors = (struct document_vectors){0};
+    *vectors = (struct layer_vectors){0};
 }
 
 int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
-                     const struct int_list *dims, const struct document_vectors *documents,
+                     const struct int_list *dims, const struct layer_vectors *documents,
                      struct error *err)
 {
-    size_t queries = evaluation->pairs ? 0 : evaluation->queries->count;
-    const char **texts =
-        evaluation->pairs ? NULL : query_texts(evaluation->queries, evaluation->collection);
-    float *zq = xaligned(queries * (size_t)de->output_size, sizeof *zq);
+    struct layer_vectors queries;
+    queries_at_layers(&queries, evaluation, de, layers);
     int status = 0;
     for (size_t l = 0; l < layers->count && !status; l++) {
         int layer = layers->items[l];
-        const struct embed_request request = {.texts = texts,
-                                              .count = queries,
-                                              .prompt = de->query_prompt,
-                                              .max_length = evaluation->max_query_tokens,
-                                              .layers = &layer,
-                                              .num_layers = 1};
-        dual_encoder_embed(de, evaluation->pool, &request, &zq);
         const struct vector_pair vectors = {
-            .zq = zq,
+            .zq = queries.z[l],
             .zd = documents->z[l],
             .width = de->output_size,
             .texts_per_s = evaluation->timed ? encode_rate(evaluation, de, layer) : NAN};
         status = evaluate_vectors(evaluation, system, layer, dims, &vectors, err);
     }
-    free(zq);
-    free(texts);
+    layer_vectors_free(&queries);
     return status;
 }
 

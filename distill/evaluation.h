@@ -40,19 +40,22 @@ struct evaluation {
 /* names: measures, of pairs correlations; sets depth to the deepest cut, 100 at least. */
 int evaluation_measures(struct evaluation *evaluation, const char *const *names, size_t count,
                         struct error *err);
-/* z of all documents at every layer of a list: z[i] is [documents, output_size]. */
-struct document_vectors {
+/* z of texts at every layer of a list: z[i] is [texts, output_size]. */
+struct layer_vectors {
     float **z;
     size_t num_layers;
 };
-void document_vectors_make(struct document_vectors *out, const struct evaluation *evaluation,
-                           const struct dual_encoder *de, const struct int_list *layers);
-void document_vectors_free(struct document_vectors *vectors);
+/* Of all documents; of the queries, of which pairs have none. */
+void documents_at_layers(struct layer_vectors *out, const struct evaluation *evaluation,
+                         const struct dual_encoder *de, const struct int_list *layers);
+void queries_at_layers(struct layer_vectors *out, const struct evaluation *evaluation,
+                       const struct dual_encoder *de, const struct int_list *layers);
+void layer_vectors_free(struct layer_vectors *vectors);
 /* A dual encoder at every layer of layers x every dim of dims (dims beyond its width are left out);
  * documents: made with the same layers. */
 int evaluate_encoder(struct evaluation *evaluation, const char *system,
                      const struct dual_encoder *de, const struct int_list *layers,
-                     const struct int_list *dims, const struct document_vectors *documents,
+                     const struct int_list *dims, const struct layer_vectors *documents,
                      struct error *err);
 /* Vectors of a split's queries (of pairs none) and of all documents, before they are cut. */
 struct vector_pair {

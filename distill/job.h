@@ -30,7 +30,7 @@ enum system {
     SYSTEM_NO_TEACHER = 4, /* the same steps with labels only */
     SYSTEM_BM25 = 8,
     SYSTEM_TEACHER = 16, /* re-ranking BM25's list; scoring the pairs */
-    SYSTEM_PCA = 32      /* the full student's vectors, cut by PCA */
+    SYSTEM_PCA = 32      /* the student's vectors of each layer, cut by a PCA */
 };
 enum pair_target { TARGET_LABELS = 1, TARGET_TEACHER = 2 }; /* what losses of pairs copy */
 enum export_format { FORMAT_SENTENCE_TRANSFORMERS = 1 };

@@ -187,7 +187,7 @@ static void fill_series(struct cost_plot *out, const struct grid *grid, enum cos
 {
     int num_layers, *layers = grid_axis(grid, "student", false, &num_layers);
     for (int l = 0; l < num_layers; l++) add_system(out, grid, "student", layers[l], cost);
-    add_system(out, grid, "pca", 0, cost);
+    if (num_layers) add_system(out, grid, "pca", layers[num_layers - 1], cost);
     for (size_t i = 0; i < grid->count; i++) /* baselines */
         if (grid->rows[i].dim && !has_grid(grid->rows[i].system))
             add_system(out, grid, grid->rows[i].system, 0, cost);
@@ -320,7 +320,7 @@ void page_grid(struct page *page)
         heat_map(page, "student", "the student");
         heat_map(page, "no-teacher", "the control without a teacher");
         heat_map(page, "init", "the student before training");
-        heat_map(page, "pca", "the full student, its vectors cut by PCA");
+        heat_map(page, "pca", "the student, its vectors cut by a PCA");
         text_puts(&page->out, "</div>\n<h3>Quality against cost</h3>\n<div class=\"plots\">\n");
         cost_figure(page, COST_BYTES);
         if (!job_has_pairs(page->job)) cost_figure(page, COST_MS);

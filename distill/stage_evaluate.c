@@ -121,94 +121,93 @@ static int evaluate_lexical(struct evaluate_stage *stage, struct error *err)
 
 /* ---- students ---- */
 
-/* Unit vectors of the full student, [count, output_size]. */
-static float *embed_full(const struct job_run *run, const struct dual_encoder *de,
-                         const char *const *texts, size_t count, bool queries)
+/* A PCA of unit vectors of documents, z [n, output_size]: so many have no more components. */
+static int fit_pca(struct pca *pca, const float *z, size_t n, int width, struct error *err)
 {
-    const struct embed_request request = {
-        .texts = texts,
-        .count = count,
-        .prompt = queries ? de->query_prompt : de->document_prompt,
-        .max_length =
-            queries ? run->job->data.max_query_tokens : run->job->data.max_document_tokens,
-        .layers = &de->encoder.config.num_layers,
-        .num_layers = 1};
-    return dual_encoder_vectors(de, run->pool, &request, de->output_size, true);
-}
-
-/* PCA fitted on unit vectors of the full student, those of the documents that training may look at:
- * what cutting costs without Matryoshka training.  So many documents have no more components. */
-static int fit_pca(struct pca *pca, const struct evaluate_stage *stage,
-                   const struct dual_encoder *de, const float *documents, struct error *err)
-{
-    const struct job_run *run = stage->run;
-    int width = de->output_size;
-    size_t n = run->collection.documents.count;
-    float *learnt = NULL;
-    if (stage->test.pairs) {
-        uint32_t *rows;
-        n = job_run_train_documents(&rows, run);
-        const char **texts = xcalloc(n, sizeof *texts);
-        for (size_t i = 0; i < n; i++) texts[i] = run->collection.documents.values[rows[i]];
-        learnt = embed_full(run, de, texts, n, false);
-        free(texts);
-        free(rows);
-    }
-    int size = n < (size_t)width ? (int)n : width;
-    int status = pca_fit(pca, learnt ? learnt : documents, n, width, size, false, err);
-    free(learnt);
+    float *unit = xaligned(n * (size_t)width, sizeof *unit);
+    vectors_cut(unit, z, n, width, width, true);
+    int status = pca_fit(pca, unit, n, width, n < (size_t)width ? (int)n : width, false, err);
+    free(unit);
     return status;
 }
 
-/* documents: those of stage->test, at the last layer. */
+/* Rows of z [n, pca->input_size], made unit and projected: [n, pca->output_size]. */
+static float *project_unit(const struct pca *pca, const float *z, size_t n)
+{
+    int width = pca->input_size;
+    float *unit = xaligned(n * (size_t)width, sizeof *unit);
+    float *out = xaligned(n * (size_t)pca->output_size, sizeof *out);
+    vectors_cut(unit, z, n, width, width, true);
+    pca_apply(pca, unit, n, out);
+    free(unit);
+    return out;
+}
+
+/* One layer of the student: zq of test's queries, zd of its documents, all its dimensions. */
+static int evaluate_pca_layer(struct evaluate_stage *stage, const struct pca *pca, int layer,
+                              const float *zq, const float *zd, struct error *err)
+{
+    float *q = project_unit(pca, zq, stage->run->test.count);
+    float *d = project_unit(pca, zd, stage->test.collection->documents.count);
+    const struct vector_pair vectors = {
+        .zq = q, .zd = d, .width = pca->output_size, .texts_per_s = NAN};
+    int status = evaluate_vectors(&stage->test, "pca", layer, &stage->run->job->evaluate.dims,
+                                  &vectors, err);
+    free(q);
+    free(d);
+    return status;
+}
+
+/* What cutting costs without Matryoshka training: at each layer a PCA of the documents that
+ * training may look at, which of pairs are those of train. */
 static int evaluate_pca(struct evaluate_stage *stage, const struct dual_encoder *de,
-                        const float *documents, struct error *err)
+                        const struct layer_vectors *documents, struct error *err)
 {
     const struct job_run *run = stage->run;
-    size_t nq = run->test.count, nd = stage->test.collection->documents.count;
-    int width = de->output_size;
-    struct pca pca = {0};
-    const char **queries = query_texts(&run->test, &run->collection);
-    float *uq = embed_full(run, de, queries, nq, true);
-    float *ud = xaligned(nd * (size_t)width, sizeof *ud);
-    vectors_cut(ud, documents, nd, width, width, true);
-    int status = fit_pca(&pca, stage, de, ud, err);
-    if (!status) {
-        size_t size = (size_t)pca.output_size;
-        float *zq = xaligned(nq * size, sizeof *zq), *zd = xaligned(nd * size, sizeof *zd);
-        pca_apply(&pca, uq, nq, zq);
-        pca_apply(&pca, ud, nd, zd);
-        const struct vector_pair vectors = {
-            .zq = zq, .zd = zd, .width = pca.output_size, .texts_per_s = NAN};
-        status = evaluate_vectors(&stage->test, "pca", de->encoder.config.num_layers,
-                                  &run->job->evaluate.dims, &vectors, err);
-        free(zq);
-        free(zd);
+    const struct int_list *layers = &run->job->evaluate.layers;
+    const struct layer_vectors *learnt = documents;
+    struct collection texts = *stage->test.collection;
+    struct layer_vectors train = {0}, queries;
+    int status = 0;
+    if (stage->test.pairs) {
+        struct evaluation of_train = stage->test;
+        texts.documents.count = job_run_sample_documents(&texts.documents.values, run, SIZE_MAX);
+        of_train.collection = &texts;
+        documents_at_layers(&train, &of_train, de, layers);
+        learnt = &train;
+        free(texts.documents.values);
     }
-    pca_free(&pca);
-    free(queries);
-    free(uq);
-    free(ud);
+    queries_at_layers(&queries, &stage->test, de, layers);
+    for (size_t l = 0; l < layers->count && !status; l++) {
+        struct pca pca = {0};
+        status = fit_pca(&pca, learnt->z[l], texts.documents.count, de->output_size, err);
+        if (!status)
+            status = evaluate_pca_layer(stage, &pca, layers->items[l], queries.z[l],
+                                        documents->z[l], err);
+        pca_free(&pca);
+    }
+    layer_vectors_free(&queries);
+    layer_vectors_free(&train);
     return status;
 }
 
 /* On dev, with the test split's document vectors where its documents are the same. */
 static int evaluate_dev(struct evaluate_stage *stage, const struct dual_encoder *de,
-                        const struct document_vectors *documents, struct error *err)
+                        const struct layer_vectors *documents, struct error *err)
 {
     const struct job *job = stage->run->job;
     const struct int_list *layers = &job->evaluate.layers, *dims = &job->evaluate.dims;
-    struct document_vectors own = {0};
+    struct layer_vectors own = {0};
     if (stage->dev.collection->documents.values != stage->test.collection->documents.values) {
-        document_vectors_make(&own, &stage->dev, de, layers);
+        documents_at_layers(&own, &stage->dev, de, layers);
         documents = &own;
     }
     int status = evaluate_encoder(&stage->dev, "student", de, layers, dims, documents, err);
-    document_vectors_free(&own);
+    layer_vectors_free(&own);
     return status;
 }
 
-/* The student itself is measured on dev too, and its last layer is what PCA is compared on. */
+/* The student itself is measured on dev too, and its vectors are what a PCA cuts. */
 static int evaluate_student(struct evaluate_stage *stage, const char *system, const char *weights,
                             struct error *err)
 {
@@ -216,18 +215,17 @@ static int evaluate_student(struct evaluate_stage *stage, const char *system, co
     const struct int_list *layers = &job->evaluate.layers, *dims = &job->evaluate.dims;
     bool is_student = strcmp(system, "student") == 0;
     struct dual_encoder de;
-    struct document_vectors documents;
+    struct layer_vectors documents;
     char *path = job_run_path(stage->run, weights);
     int status = student_load(&de, stage->run, path, err);
     free(path);
     if (status) return -1;
-    document_vectors_make(&documents, &stage->test, &de, layers);
+    documents_at_layers(&documents, &stage->test, &de, layers);
     status = evaluate_encoder(&stage->test, system, &de, layers, dims, &documents, err);
     if (!status && is_student) status = evaluate_dev(stage, &de, &documents, err);
-    if (!status && is_student && job->evaluate.systems & SYSTEM_PCA &&
-        layers->items[layers->count - 1] == de.encoder.config.num_layers)
-        status = evaluate_pca(stage, &de, documents.z[layers->count - 1], err);
-    document_vectors_free(&documents);
+    if (!status && is_student && job->evaluate.systems & SYSTEM_PCA)
+        status = evaluate_pca(stage, &de, &documents, err);
+    layer_vectors_free(&documents);
     dual_encoder_free(&de);
     return status;
 }
@@ -238,17 +236,17 @@ static int evaluate_baseline(struct evaluate_stage *stage, const char *folder, s
     if (dual_encoder_open(&de, folder, 0, stage->run->job->precision, err)) return -1;
     const char *slash = strrchr(folder, '/');
     struct int_list layers = {&de.encoder.config.num_layers, 1}, dims = {&de.output_size, 1};
-    struct document_vectors documents;
+    struct layer_vectors documents;
     struct evaluation *test = &stage->test;
     int query_tokens = test->max_query_tokens, document_tokens = test->max_document_tokens;
     test->max_query_tokens = test->max_document_tokens =
         0; /* its own limits, as it was published */
-    document_vectors_make(&documents, test, &de, &layers);
+    documents_at_layers(&documents, test, &de, &layers);
     int status = evaluate_encoder(test, slash && slash[1] ? slash + 1 : folder, &de, &layers, &dims,
                                   &documents, err);
     test->max_query_tokens = query_tokens;
     test->max_document_tokens = document_tokens;
-    document_vectors_free(&documents);
+    layer_vectors_free(&documents);
     dual_encoder_free(&de);
     return status;
 }

@@ -91,11 +91,11 @@ static double by_hand(const struct evaluation_case *c, struct tap tap, const uin
 static int evaluate_at(struct evaluation_case *c, struct int_list layers, struct int_list dims,
                        struct error *err)
 {
-    struct document_vectors documents;
-    document_vectors_make(&documents, &c->evaluation, &c->de, &layers);
+    struct layer_vectors documents;
+    documents_at_layers(&documents, &c->evaluation, &c->de, &layers);
     int status =
         evaluate_encoder(&c->evaluation, "student", &c->de, &layers, &dims, &documents, err);
-    document_vectors_free(&documents);
+    layer_vectors_free(&documents);
     return status;
 }
 

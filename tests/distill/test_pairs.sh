@@ -34,8 +34,14 @@ done
 [ ! -e "$folder/one/stages/mine" ] || wrong "the mine stage ran"
 head -1 "$folder/one/grid.tsv" | grep -q '^system	layers	dim	spearman	spearman_low' ||
     wrong "the grid's header: $(head -1 "$folder/one/grid.tsv")"
-# the teacher, 4 grids: init, no-teacher, student of 2 x 3 points, pca of 3
-[ "$(wc -l <"$folder/one/grid.tsv")" -eq 23 ] || wrong "rows of the grid: $(cat "$folder/one/grid.tsv")"
+# the teacher, 4 grids: init, no-teacher, student and pca of 2 x 3 points each
+[ "$(wc -l <"$folder/one/grid.tsv")" -eq 26 ] || wrong "rows of the grid: $(cat "$folder/one/grid.tsv")"
+for layer in 1 2; do # all components turn the vectors: no cosine changes
+    paste "$folder/one/pairs/pca-l$layer-d16.tsv" "$folder/one/pairs/student-l$layer-d16.tsv" |
+        awk -F '\t' 'NR > 1 && ($2 > $4 + 1e-4 || $2 < $4 - 1e-4) {bad = 1} END {exit bad || NR != 25}' ||
+        wrong "layer $layer: a PCA that keeps everything changes cosines"
+done
+cmp -s "$folder/one/pairs/pca-l1-d4.tsv" "$folder/one/pairs/student-l1-d4.tsv" && wrong "a PCA does not cut"
 [ "$(wc -l <"$folder/one/scores.tsv")" -eq 61 ] || wrong "rows of scores.tsv"
 [ "$(wc -l <"$folder/one/pairs/teacher.tsv")" -eq 25 ] || wrong "rows of pairs/teacher.tsv"
 awk -v before="$(value_of one init 2 16)" -v labels="$(value_of one no-teacher 2 16)" \

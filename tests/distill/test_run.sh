@@ -65,8 +65,8 @@ for stage in embed mine score train evaluate export report; do
 done
 left=$(find "$folder/one" -name '*tmp*' -o -name '*.part' -o -name '*.old*')
 [ -z "$left" ] || wrong "temporary files stay: $left"
-# bm25, teacher, 4 grids: init, no-teacher, student of 2 x 3 points, pca of 3
-[ "$(wc -l <"$folder/one/grid.tsv")" -eq 24 ] ||
+# bm25, teacher, 4 grids: init, no-teacher, student and pca of 2 x 3 points each
+[ "$(wc -l <"$folder/one/grid.tsv")" -eq 27 ] ||
     wrong "the grid has other rows: $(cat "$folder/one/grid.tsv")"
 [ "$(wc -l <"$folder/one/grid_dev.tsv")" -eq 7 ] || wrong "the dev grid has other rows"
 grep -q '^seed: 13$' "$folder/one/job.yaml" || wrong "job.yaml is not resolved"
