@@ -72,6 +72,8 @@ AS_LONG = sum(layers for layers, _ in TAPS) // 6
 # A job must train: a pass at rate 0.
 UNTRAINED = {"distill.epochs": 1, "distill.learning_rate": 0}
 ENCODER_ALONE = {**UNTRAINED, "student.init.from": ENCODER, "student.projection": "none"}
+# PCA truncation, of a model that was trained for its full size alone and of the default.
+CUT = {"evaluate.systems": ["student", "pca"]}
 # The default less one ingredient.
 ABLATIONS = {
     "no-listwise": {"distill.loss.listwise_kl": 0},
@@ -97,12 +99,11 @@ ADDITIONS = {
 
 
 def separate(layers, dim):
-    """A model of that size alone; the largest is cut by a PCA, too, to the sizes that others of its layers have."""
+    """A model of that size alone; the largest is cut to the other sizes by PCAs, too."""
     largest = [layers, dim] == TAPS[-1]
     return {"student.init.layers": list(range(1, layers + 1)), "student.projection": dim,
-            "student.taps": [[layers, dim]], "evaluate.layers": [layers],
-            "evaluate.dims": [d for l, d in TAPS if l == layers] if largest else [dim],
-            "evaluate.systems": ["student", "pca"] if largest else ["student"]}
+            "student.taps": [[layers, dim]],
+            **(CUT if largest else {"evaluate.layers": [layers], "evaluate.dims": [dim]})}
 
 
 def rows():
@@ -123,7 +124,7 @@ def rows():
             recipes = ["retort", "starbucks", "matryoshka2d"]
         for recipe in recipes:
             share = 0.33 if recipe == "de2ce" else 1
-            keys = {"student.recipe": recipe, **OF_RECIPE.get(recipe, {})}
+            keys = {"student.recipe": recipe, **OF_RECIPE.get(recipe, {}), **(CUT if recipe == "retort" else {})}
             if recipe == "hpd":
                 keys |= {"distill.hpd.epochs": HPD_EPOCHS[collection],
                          **({"distill.hpd.encoder": ENCODER} if pairs else {})}

@@ -51,7 +51,8 @@ make_page() { # with fewer draws than usual
 DRAWS=200 python3 scripts/results.py "$folder" 2>"$folder/err" && wrong "no results, and no failure"
 grep -q 'make experiments' "$folder/err" || wrong "without results it says $(cat "$folder/err")"
 
-row made-retort recipe retort 0.02 1,32,0.4 2,64,0.5 3,128,0.58 6,128,0.6 6,384,0.6
+row made-retort recipe retort 0.02 1,32,0.4 2,64,0.5 3,128,0.58 6,128,0.6 6,384,0.6 \
+    1,32,0.5,pca 2,64,0.5,pca 3,128,0.58,pca 6,128,0.6,pca 6,384,0.6,pca
 row made-matryoshka2d recipe matryoshka2d 0.02 1,32,0.1 6,384,0.6
 row made-start baseline start 0.01 0,0,0.45,bm25 0,0,0.7,teacher 1,32,0.01
 row made-separate-1-32 separate separate 0.05 1,32,0.3
@@ -73,6 +74,7 @@ line 'made	retort	1	32	ndcg_cut_10	0.4400	0.43[0-9]*	0.44[0-9]*	2	4.0'
 line 'made	no-labels	1	32	ndcg_cut_10 less retort	-0.0500	-0.0500	-0.0500	2	4.0'
 line 'made	separate	1	32	ndcg_cut_10 less retort	-0.0400	-0.0[0-9]*	-0.0[0-9]*	2	4.0'
 line 'made	bm25			ndcg_cut_10	0.4700	0.[0-9]*	0.[0-9]*	2	4.0'
+line 'made	pca of retort	1	32	ndcg_cut_10 less retort	0.1000	0.1000	0.1000	2	4.0'
 line 'made	pca of separate	6	128	ndcg_cut_10	0.5600	0.[0-9]*	0.[0-9]*	2	4.0'
 [ "$(awk -F '\t' 'NF != 10' "$folder/results.tsv" | wc -l)" -eq 0 ] || wrong "results.tsv has not ten columns"
 [ "$(sed -n 2p "$folder/results.tsv" | cut -f 2)" = bm25 ] || wrong "the rows' order is not that of rows.tsv"
@@ -80,6 +82,7 @@ line 'made	pca of separate	6	128	ndcg_cut_10	0.5600	0.[0-9]*	0.[0-9]*	2	4.0'
 says() { # WORDS: a fixed string of results.md
     grep -qF -- "$1" "$folder/results.md" || wrong "results.md does not say: $1"
 }
+grep -q 'pca of retort: ' "$folder/results.md" && wrong "the default cut by a PCA is taken for another recipe"
 says 'a teacher, which has seen nothing.'
 says 'BM25 .470 ['
 says '| **retort** | .440 ['
