@@ -31,27 +31,27 @@ OURS = {"student.recipe": "retort", "student.projection": 384}
 # HPD, for the rows that have it.
 HPD_RETRIEVAL = {"distill.hpd.epochs": 1, "distill.hpd.centred": True, "distill.hpd.learning_rate": 3e-4}
 HPD_PAIRS = {"distill.hpd.epochs": 1, "distill.hpd.encoder": ENCODER}
-# Of a collection: minutes on two cores of a row with six layers, and of what all its rows share (README, Speed); keys
-# of all rows; keys of HPD.
+# Of a collection: minutes of a row with six layers, and of what all its rows share, as measured on two cores with AMX
+# (without it about 1.7 times as long); keys of all rows; keys of HPD.
 COLLECTIONS = {
-    "wikiqa": (4.8, 14, {
+    "wikiqa": (2.7, 2, {
         "data.collection": f"{SHARED}/datasets/wikiqa.tar.gz", "data.max_query_tokens": 32,
         "data.max_document_tokens": 128, "teacher.max_length": 160, "mine.scored": 32, "mine.negatives_per_query": 3,
         "probe.queries": 100, "probe.documents": 2000, **RETRIEVAL, "distill.epochs": 6},
         {**HPD_RETRIEVAL, "distill.hpd.max_texts": 13000}),
-    "scifact": (6.8, 14, {
+    "scifact": (4.2, 2, {
         "data.collection": f"{SHARED}/datasets/scifact.tar.gz", "data.max_query_tokens": 64,
         "data.max_document_tokens": 128, "data.dev_fraction": 0.1, "teacher.max_length": 256, "mine.scored": 24,
         "mine.negatives_per_query": 1, "probe.queries": 100, "probe.documents": 1000, **RETRIEVAL,
         "distill.epochs": 7}, HPD_RETRIEVAL),
-    "nfcorpus": (5.5, 14, {
+    "nfcorpus": (2.5, 2, {
         "data.collection": f"{SHARED}/datasets/nfcorpus.tar.gz", "data.max_query_tokens": 32,
         "data.max_document_tokens": 64, "teacher.max_length": 160, "mine.positives": 8, "mine.scored": 8,
         "mine.negatives_per_query": 1, "probe.queries": 100, "probe.documents": 1000, **RETRIEVAL,
         "distill.epochs": 3}, HPD_RETRIEVAL),
-    "stsb": (2.5, 2, {"data.pairs": f"{SHARED}/datasets/stsb.tar.gz", "data.max_query_tokens": 64,
+    "stsb": (1.9, 0.1, {"data.pairs": f"{SHARED}/datasets/stsb.tar.gz", "data.max_query_tokens": 64,
                       "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, HPD_PAIRS),
-    "sickr": (2, 2, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
+    "sickr": (1.3, 0.1, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
                      "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, HPD_PAIRS),
 }
 # What a recipe leaves to the row: the widths that are measured, or that it has one full-size model; HPD's epochs, so
@@ -132,9 +132,8 @@ def rows():
         yield row("HPD", "with-hpd", 1.3, COLLECTIONS[collection][3], seeds)
         for layers, dim in TAPS:
             yield row("separate", "separate", layers / 6, separate(layers, dim), seeds, name=f"separate-{layers}-{dim}")
-        if collection in ("wikiqa", "scifact"):
-            epochs = COLLECTIONS[collection][2]["distill.epochs"]
-            yield row("longer", "longer", AS_LONG, {"distill.epochs": AS_LONG * epochs})
+        epochs = COLLECTIONS[collection][2]["distill.epochs"]
+        yield row("longer", "longer", AS_LONG, {"distill.epochs": AS_LONG * epochs})
         if collection == "wikiqa":
             yield row("start of", "from-encoder", 1, {"student.init.from": ENCODER})
             yield row("start of", "from-random", 1, {"student.init.from": "random"})
