@@ -423,7 +423,7 @@ const struct key job_keys[] = {
              "where more is embedded",
      "tokens", BETWEEN(3, 8192),
      .derived = "`data.max_document_tokens`"},
-    {KEY(distill.learning_rate), KEY_DOUBLE, "5e-5",
+    {KEY(distill.learning_rate), KEY_DOUBLE, "2e-4",
      .help = "highest rate of the second stage", BETWEEN(0, 1)},
     {KEY(distill.weight_decay), KEY_DOUBLE, "0.01",
      .help = "AdamW's, on matrices only", BETWEEN(0, 1)},

@@ -96,6 +96,8 @@ ADDITIONS = {
     "with-log-weights": {"distill.tap_weights": "log"},
     "with-made-queries": {"data.queries": "both", "data.made.queries": 3000, "distill.epochs": 3},
 }
+# Rates beside that of the rows, on dev as well.
+RATES = {"wikiqa": ["5e-5", "1e-4", "4e-4"], "nfcorpus": ["5e-5", "1e-4", "4e-4"], "stsb": ["1e-4", "2e-4", "4e-4"]}
 
 
 def separate(layers, dim):
@@ -139,9 +141,10 @@ def rows():
             yield row("start of", "from-random", 1, {"student.init.from": "random"})
         for name in {"wikiqa": ABLATIONS, "nfcorpus": NOT_TOLD_APART}.get(collection, []):
             yield row("ablation", name, 1, ABLATIONS[name])
-        if collection == "wikiqa":
-            for name, keys in ADDITIONS.items():
-                yield row("addition", name, 1, keys)
+        for name, keys in ADDITIONS.items() if collection == "wikiqa" else []:
+            yield row("addition", name, 1, keys)
+        for rate in RATES.get(collection, []):
+            yield row("addition", f"with-rate-{rate}", 1, {"distill.learning_rate": rate})
         of = f"of {collection}-{{}} --loss {'cosent' if pairs else 'mnrl'} --taps {{}}"
         for recipe in ["matryoshka2d"] + (["matryoshka", "adaptive-layer"] if collection == "wikiqa" else []):
             yield row("sentence-transformers", f"st-{recipe}", 2.2, None, program=of.format(recipe, recipe))
