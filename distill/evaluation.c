@@ -70,7 +70,7 @@ static int write_scores(const struct evaluation *evaluation, const struct evalua
     if (!status) {
         output_printf(&out, "label\tscore\n");
         for (size_t i = 0; i < evaluation->pairs->count; i++)
-            output_printf(&out, "%.6g\t%.6g\n", evaluation->pairs->pairs[i].score, row->scores[i]);
+            output_printf(&out, "%.6g\t%.12g\n", evaluation->pairs->pairs[i].score, row->scores[i]);
         status = output_commit(&out, err);
     }
     free(path);

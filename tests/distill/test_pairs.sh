@@ -41,6 +41,8 @@ for layer in 1 2; do # all components turn the vectors: no cosine changes
         awk -F '\t' 'NR > 1 && ($2 > $4 + 1e-4 || $2 < $4 - 1e-4) {bad = 1} END {exit bad || NR != 25}' ||
         wrong "layer $layer: a PCA that keeps everything changes cosines"
 done
+# cosines of a student that has hardly learnt are all near 1: six digits would make ties of them
+grep -Eq '	0\.[0-9]{10,}$' "$folder/one/pairs/student-l1-d4.tsv" || wrong "scores of pairs are rounded"
 cmp -s "$folder/one/pairs/pca-l1-d4.tsv" "$folder/one/pairs/student-l1-d4.tsv" && wrong "a PCA does not cut"
 [ "$(wc -l <"$folder/one/scores.tsv")" -eq 61 ] || wrong "rows of scores.tsv"
 [ "$(wc -l <"$folder/one/pairs/teacher.tsv")" -eq 25 ] || wrong "rows of pairs/teacher.tsv"
