@@ -51,9 +51,8 @@ COLLECTIONS = {
         "distill.epochs": 3}, HPD_RETRIEVAL),
     "stsb": (1.9, 0.1, {"data.pairs": f"{SHARED}/datasets/stsb.tar.gz", "data.max_query_tokens": 64,
                         "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, HPD_PAIRS),
-    "sickr": (1.3, 0.1, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
-                         "data.max_document_tokens": 64, **PAIRS, "distill.learning_rate": 5e-5, "distill.epochs": 4},
-              HPD_PAIRS),
+    "sickr": (1.9, 0.1, {"data.pairs": f"{SHARED}/datasets/sickr.tar.gz", "data.max_query_tokens": 64,
+                         "data.max_document_tokens": 64, **PAIRS, "distill.epochs": 4}, HPD_PAIRS),
 }
 # What a recipe leaves to the row: the widths that are measured, or that it has one full-size model; HPD's epochs, so
 # that it reads about as many texts as the others (published: five epochs), and DE-2 CE's layers.
@@ -68,6 +67,8 @@ OF_RECIPE = {
               "evaluate.layers": [1, 2]},
 }
 HPD_EPOCHS = {"wikiqa": 1, "scifact": 3, "stsb": 5, "sickr": 5}
+# Measured with three seeds: wikiqa's recipes, and ese on sickr, whose training goes well or ill by chance.
+SEEDS, OF_THREE_SEEDS = [13, 14, 15], ["wikiqa", "sickr-ese"]
 # What the models of TAPS that are trained separately cost together, in trainings of one with all six layers.
 AS_LONG = sum(layers for layers, _ in TAPS) // 6
 # A job must train: a pass at rate 0.
@@ -98,7 +99,7 @@ ADDITIONS = {
     "with-made-queries": {"data.queries": "both", "data.made.queries": 3000, "distill.epochs": 3},
 }
 # Rates beside that of all rows, on dev as well.
-RATES = {collection: ["5e-5", "1e-4", "4e-4"] for collection in ("wikiqa", "nfcorpus", "stsb")}
+RATES = {collection: ["5e-5", "1e-4", "4e-4"] for collection in ("wikiqa", "nfcorpus", "stsb", "sickr")}
 
 
 def separate(layers, dim):
@@ -112,7 +113,10 @@ def separate(layers, dim):
 def rows():
     """(row, collection, group, system, program, seeds, share of a full row's minutes, keys that differ)"""
     for collection in COLLECTIONS:
-        seeds, pairs = [13, 14, 15] if collection == "wikiqa" else [13], "data.pairs" in COLLECTIONS[collection][2]
+        pairs = "data.pairs" in COLLECTIONS[collection][2]
+
+        def seeds(name):
+            return SEEDS if {collection, f"{collection}-{name}"} & {*OF_THREE_SEEDS} else SEEDS[:1]
 
         def row(group, system, share, keys, seeds=(13,), program="retort", name=None):
             return f"{collection}-{name or system}", collection, group, system, program, seeds, share, keys
@@ -131,10 +135,11 @@ def rows():
             if recipe == "hpd":
                 keys |= {"distill.hpd.epochs": HPD_EPOCHS[collection],
                          **({"distill.hpd.encoder": ENCODER} if pairs else {})}
-            yield row("recipe", recipe, share, keys, seeds)
-        yield row("HPD", "with-hpd", 1.3, COLLECTIONS[collection][3], seeds)
+            yield row("recipe", recipe, share, keys, seeds(recipe))
+        yield row("HPD", "with-hpd", 1.3, COLLECTIONS[collection][3], seeds("with-hpd"))
         for layers, dim in TAPS:
-            yield row("separate", "separate", layers / 6, separate(layers, dim), seeds, name=f"separate-{layers}-{dim}")
+            yield row("separate", "separate", layers / 6, separate(layers, dim), seeds("separate"),
+                      name=f"separate-{layers}-{dim}")
         epochs = COLLECTIONS[collection][2]["distill.epochs"]
         yield row("longer", "longer", AS_LONG, {"distill.epochs": AS_LONG * epochs})
         if collection == "wikiqa":

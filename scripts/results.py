@@ -204,7 +204,8 @@ def introduction(collection):
     teacher, seen = facts["teacher"]
     seeds = sorted({row["seeds"] for row in collection.rows}, key=len)[-1]
     measured = f", {collection.points[0].count} queries" if collection.points[0].count else ""
-    spread = f"with ±, the standard deviation over {len(seeds.split())} seeds" if " " in seeds else "one seed"
+    of_several = f"with ±, the standard deviation over {len(seeds.split())} seeds, else one seed"
+    spread = of_several if " " in seeds else "one seed"
     lines = [f"{NAMES.get(measure, measure)} on the {facts['split']} split{measured}; {spread}.",
              f"Labels are learnt; the student starts from {teacher}'s layers, and no pair is scored."
              if collection.points[0].measure == "spearman" else f"The teacher is {teacher}, which has seen {seen}."]
@@ -389,7 +390,8 @@ of sentences) of the means over seeds; differences are paired. Choices were made
 measured once, but for wikiqa's: there the default, 2dmse, ese, adaptive-layer and matryoshka were measured before HPD
 left the default and early-layer vectors the candidates, by what dev splits showed then; all were measured again.
 scifact's were all measured again after dev showed what learning from fewer tokens than are embedded costs (methods.md),
-stsb's after its dev split showed that 5e-5, which sickr's rows still have, is too low a rate.
+stsb's and sickr's after their dev splits showed that 5e-5 is too low a rate; ese on sickr then got three seeds, since
+the first one's training came to nothing, and on dev had not.
 """
 
 
