@@ -347,7 +347,12 @@ static void print_models(const struct planning *planning, struct text *out)
          short_number(number,
                       encoder_parameters(&planning->start, (int)job->student.init.layers.count)));
     if (job->student.projection) fact(out, "", "projection to %d", job->student.projection);
-    fact(out, "", "taps%s", taps.bytes);
+    fact(out, "", "recipe %s; all keys: retort plan --resolved",
+         recipe_words[job->student.recipe].word);
+    if (job->distill.taps == TAPS_DRAWN)
+        fact(out, "", "taps drawn anew at each step; on dev it is measured at%s", taps.bytes);
+    else
+        fact(out, "", "taps%s", taps.bytes);
     if (job->distill.max_document_tokens < job->data.max_document_tokens)
         fact(out, "",
              "learns from %d tokens of a document and embeds %d: few layers lose by it "
