@@ -350,7 +350,7 @@ static void print_models(const struct planning *planning, struct text *out)
     fact(out, "", "recipe %s; all keys: retort plan --resolved",
          recipe_words[job->student.recipe].word);
     if (job->distill.taps == TAPS_DRAWN)
-        fact(out, "", "taps drawn anew at each step; on dev it is measured at%s", taps.bytes);
+        fact(out, "", "taps that distill.sample gives each step; dev measures at%s", taps.bytes);
     else
         fact(out, "", "taps%s", taps.bytes);
     if (job->distill.max_document_tokens < job->data.max_document_tokens)

@@ -30,7 +30,7 @@ trains margin-mse margin_mse
 named=$("$RETORT" plan --reference | sed -n 's/^| `student.recipe` .*one of \([^|]*\) |.*/\1/p' | tr -d ',' | wc -w)
 [ "$named" = 10 ] || wrong "there are $named recipes"
 "$RETORT" plan --quick "$folder/job.yaml" --set student.recipe=2dmse >"$folder/said" 2>&1
-grep -q 'recipe 2dmse' "$folder/said" && grep -q 'taps drawn anew' "$folder/said" ||
+grep -q 'recipe 2dmse' "$folder/said" && grep -q 'taps that distill.sample gives each step' "$folder/said" ||
     wrong "plan says of recipe 2dmse: $(cat "$folder/said")"
 "$RETORT" plan --resolved "$folder/job.yaml" --set student.recipe=2dmse | grep -q '^  taps: drawn$' ||
     wrong "plan --resolved lacks what recipe 2dmse sets"
